@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+// One run at the root. Unit, property and in-memory contract tests are `*.test.ts`; tests that need real Kafka, a real
+// registry or real ClickHouse are `*.integration.test.ts` and share the stack that test/global-stack.ts starts.
+const conditions = ['@tallystick/source'];
+const shared = { ssr: { resolve: { conditions } }, resolve: { conditions } };
+
+export default defineConfig({
+  ...shared,
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['*/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', '**/*.integration.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'integration',
+          include: ['*/test/**/*.integration.test.ts', 'test/**/*.integration.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          globalSetup: ['test/global-stack.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
