@@ -1,0 +1,50 @@
+/**
+ * Every error that Tallystick raises on purpose. `code` is a literal of the package that raises it (docs/errors.md lists
+ * all of them), `evidence` holds what was expected and found, `fatal` says that the state is no longer known (stop, restart,
+ * recover from the statements), and `retriable` that trying the same again can pass: a write that failed so may be stored all the same.
+ */
+export class TallystickError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly fatal: boolean;
+  readonly retriable: boolean;
+
+  constructor(
+    code: Code,
+    message: string,
+    options: {
+      cause?: unknown;
+      evidence?: Readonly<Record<string, unknown>>;
+      fatal?: boolean;
+      retriable?: boolean;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'TallystickError';
+    this.code = code;
+    this.evidence = options.evidence ?? {};
+    this.fatal = options.fatal ?? false;
+    this.retriable = options.retriable ?? false;
+  }
+}
+
+/** The codes of this package, each with what it means. */
+export const coreErrors = {
+  MERKLE_BAD_INPUT: 'sizes, indices or hashes that make no sense (negative, unsafe, out of range, not 32 bytes)',
+  MERKLE_PROOF_INVALID: 'a proof does not lead to the root that was given',
+  NOTE_MALFORMED: 'bytes that are not a signed note',
+  NOTE_SIGNATURE_INVALID: 'a note carries no valid signature of the key asked for',
+  KEY_MALFORMED: 'a verifier or signer key that does not parse, is not canonical or is of small order',
+  STATEMENT_MALFORMED: 'a text that is not a statement of a known kind in its one canonical form',
+  STATEMENT_UNKNOWN: 'a statement of a kind or version that this release does not know',
+  BATCH_MALFORMED: 'bytes that do not hold one Kafka record batch header of magic 2',
+  BATCH_UNPARSED: 'a record batch whose records do not parse by the rule of the protocol',
+  ENTRY_MALFORMED: 'bytes that are not an entry of version 1 or 2',
+  ENCODING_INVALID: 'base64, a decimal number or a name that is not in its one canonical form',
+} as const;
+
+export type CoreErrorCode = keyof typeof coreErrors;
+
+export class CoreError extends TallystickError<CoreErrorCode> {
+  override readonly name = 'CoreError';
+}
