@@ -1,0 +1,124 @@
+import { batchHeaderLength, type BatchHeader, maxLastOffsetDelta, readBatchHeader } from '@tallystick/core/batch';
+import { batchField } from './batch-encoder.ts';
+import { crc32c } from './crc32c.ts';
+import { KafkaError, type KafkaErrorCode } from './errors.ts';
+
+/** One whole record batch as the broker sent it, and its header. */
+export interface ReadBatch {
+  readonly bytes: Uint8Array;
+  readonly header: BatchHeader;
+}
+
+/** Where a reader stands. */
+export interface ReadPosition {
+  readonly topic: string;
+  readonly partition: number;
+  /** The next offset wanted. */
+  readonly offset: number;
+  /** Leader epoch of the last batch read, -1 if none. */
+  readonly lastEpoch: number;
+  /** Whether `offset` may lie inside the next batch: only before the first batch was read. */
+  readonly midBatch: boolean;
+}
+
+export interface CheckedRecords {
+  readonly batches: readonly ReadBatch[];
+  readonly position: ReadPosition;
+  /** What is wrong with the batch after these, if anything. */
+  readonly error: KafkaError | null;
+}
+
+const lengthFieldEnd = 12;
+
+/**
+ * Splits the bytes of one fetch into batches and checks each: magic 2, length, CRC-32C, last offset delta, that it
+ * continues the one before and that leader epochs do not go back. A batch cut off at the end is left for the next fetch.
+ * Batches that begin at `limit` or later are left out.
+ */
+export function checkRecords(records: Uint8Array, start: ReadPosition, limit: number): CheckedRecords {
+  const batches: ReadBatch[] = [];
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let position = start;
+  let at = 0;
+  while (at < records.length && position.offset < limit) {
+    const left = records.length - at;
+    if (left > batchField.magic && records[at + batchField.magic] !== 2) {
+      const found = records[at + batchField.magic];
+      return { batches, position, error: bad('BATCH_MAGIC', position, 2, found, 'is of another format than magic 2') };
+    }
+    const total = left < lengthFieldEnd ? Infinity : lengthFieldEnd + view.getInt32(at + batchField.batchLength);
+    if (total < batchHeaderLength) {
+      return {
+        batches,
+        position,
+        error: bad('BATCH_INVALID', position, `>= ${batchHeaderLength} bytes`, total, 'is shorter than a batch header'),
+      };
+    }
+    if (total > left) {
+      // A broker sends the first batch of a fetch whole, whatever its size. Only a later one may be cut off.
+      if (batches.length > 0) break;
+      return {
+        batches,
+        position,
+        error: bad('BATCH_INVALID', position, `${total} bytes`, left, 'has a length beyond what the broker sent'),
+      };
+    }
+    const bytes = records.subarray(at, at + total);
+    const checked = checkBatch(bytes, position);
+    if (checked instanceof KafkaError) return { batches, position, error: checked };
+    batches.push({ bytes, header: checked });
+    position = { ...position, offset: checked.lastOffset + 1, lastEpoch: checked.leaderEpoch, midBatch: false };
+    at += total;
+  }
+  return { batches, position, error: null };
+}
+
+function checkBatch(bytes: Uint8Array, position: ReadPosition): BatchHeader | KafkaError {
+  // The CRC first: where it is wrong, the fields after it mean nothing.
+  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(batchField.crc);
+  const computed = crc32c(bytes.subarray(batchField.attributes));
+  if (computed !== stored)
+    return bad('BATCH_CRC', position, stored, computed, 'does not match its CRC-32C: stored bytes were changed');
+  let header: BatchHeader;
+  try {
+    header = readBatchHeader(bytes, 0);
+  } catch (cause) {
+    return bad('BATCH_INVALID', position, 'offsets within 0 to 2^53-1', String(cause), 'has an impossible header');
+  }
+  if (!(header.lastOffsetDelta >= 0 && header.lastOffsetDelta <= maxLastOffsetDelta)) {
+    return bad(
+      'BATCH_INVALID',
+      position,
+      `0 to ${maxLastOffsetDelta}`,
+      header.lastOffsetDelta,
+      'has an impossible last offset delta',
+      header,
+    );
+  }
+  const continues = position.midBatch
+    ? header.baseOffset <= position.offset && position.offset <= header.lastOffset
+    : header.baseOffset === position.offset;
+  if (!continues) {
+    const what = header.baseOffset > position.offset ? 'comes after a gap' : 'goes back behind what was read';
+    return bad('OFFSET_GAP', position, position.offset, header.baseOffset, what, header);
+  }
+  if (header.leaderEpoch < position.lastEpoch) {
+    const what = 'has a leader epoch below that of the batch before it';
+    return bad('BATCH_INVALID', position, `>= ${position.lastEpoch}`, header.leaderEpoch, what, header);
+  }
+  return header;
+}
+
+function bad(
+  code: KafkaErrorCode,
+  position: ReadPosition,
+  expected: unknown,
+  found: unknown,
+  what: string,
+  header?: BatchHeader,
+): KafkaError {
+  const { topic, partition, offset } = position;
+  const message = `The record batch at offset ${offset} of ${topic}/${partition} ${what} (expected ${String(expected)}, found ${String(found)}).`;
+  const batch = header === undefined ? {} : { baseOffset: header.baseOffset, lastOffset: header.lastOffset };
+  return new KafkaError(code, message, { evidence: { topic, partition, offset, expected, found, ...batch } });
+}

@@ -1,0 +1,167 @@
+import type { Producer } from 'kafkajs';
+import { batchBytesAtMost } from './batch-encoder.ts';
+import { KafkaError } from './errors.ts';
+import { topicMissing } from './failures.ts';
+import { createKafka, retryOf } from './kafkajs-client.ts';
+import { toKafkaError } from './kafkajs-errors.ts';
+import type { ResolvedConfig } from './kafkajs-options.ts';
+import type { Appender, RecordToAppend } from './record-log.ts';
+import { Sockets } from './sockets.ts';
+import { withDeadline } from './waiting.ts';
+
+type Headers = Record<string, Buffer | Buffer[]>;
+
+/**
+ * kafkajs' idempotent producer under the discipline that keeps it safe: explicit partition, acks=all, one send in flight,
+ * unusable after any rejection. Its own retries repeat the same sequence number, which the broker recognises.
+ */
+export class KafkajsAppender implements Appender {
+  private readonly config: ResolvedConfig;
+  private readonly onDrop: () => void;
+  private readonly sockets = new Sockets();
+  private readonly producer: Producer;
+  private state: 'connecting' | 'idle' | 'busy' | 'unusable' = 'connecting';
+
+  constructor(config: ResolvedConfig, onDrop: () => void) {
+    this.config = config;
+    this.onDrop = onDrop;
+    const kafka = createKafka(config, this.sockets);
+    this.producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      retry: retryOf(config),
+      createPartitioner: () => explicitPartition,
+    });
+    this.producer.on('producer.network.request_timeout', this.sockets.noteSilence);
+  }
+
+  /** Connects, logs in and gets a producer id. @throws KafkaError; the appender is unusable then */
+  async connect(): Promise<void> {
+    await this.guard('a producer id', {}, this.producer.connect());
+  }
+
+  async append(topic: string, partition: number, records: readonly RecordToAppend[]): Promise<{ baseOffset: number }> {
+    if (this.state !== 'idle') {
+      throw new KafkaError(
+        'APPENDER_UNUSABLE',
+        `This appender is ${this.state}: one append in flight, none after a rejection.`,
+      );
+    }
+    if (records.length === 0)
+      throw this.refuse(new KafkaError('INVALID_RECORD', 'An append needs at least one record.'));
+    this.state = 'busy';
+    const what = `an append to ${topic}/${partition}`;
+    let messages;
+    try {
+      messages = records.map(({ key, value, headers }) => ({
+        partition,
+        key: key === null ? null : asBuffer(key),
+        value: value === null ? null : asBuffer(value),
+        headers: asHeaders(headers ?? []),
+      }));
+    } catch (error) {
+      throw this.refuse(error);
+    }
+    const sent = this.producer.send({ topic, acks: -1, timeout: this.config.requestTimeoutMs, messages });
+    const answers = await this.guard(what, { topic, partition, records }, sent);
+    const answer = answers.find((entry) => entry.partition === partition);
+    // kafkajs sends nothing for a partition that it does not know, and calls that success.
+    if (answer === undefined) throw this.refuse(topicMissing(topic, partition));
+    const baseOffset = Number(answer.baseOffset ?? Number.NaN);
+    if (!Number.isSafeInteger(baseOffset) || baseOffset < 0) {
+      const message = `The broker accepted ${what}, but named no offset (${String(answer.baseOffset)}).`;
+      throw this.refuse(
+        new KafkaError('PROTOCOL', message, {
+          retriable: true,
+          evidence: { topic, partition, found: answer.baseOffset },
+        }),
+      );
+    }
+    return { baseOffset };
+  }
+
+  drop(): void {
+    this.state = 'unusable';
+    this.sockets.drop();
+    this.onDrop();
+    // Not awaited: it waits for answers that may never come.
+    this.producer.disconnect().catch(() => undefined);
+  }
+
+  /** The outcome of one operation of the producer within a deadline; after any rejection nothing of it is used again. */
+  private async guard<T>(
+    what: string,
+    at: { topic?: string; partition?: number; records?: readonly RecordToAppend[] },
+    operation: Promise<T>,
+  ): Promise<T> {
+    const { principal, brokers: addresses, connectTimeoutMs, requestTimeoutMs } = this.config;
+    const ms = connectTimeoutMs + 2 * requestTimeoutMs;
+    const late = () =>
+      new KafkaError(
+        'TIMED_OUT',
+        `Kafka (${addresses.join(', ')}) did not answer ${what} within ${ms} ms. See whether the broker is alive.`,
+        { retriable: true, evidence: { brokers: addresses } },
+      );
+    try {
+      const result = await withDeadline(operation, ms, late);
+      if (this.state === 'unusable')
+        throw new KafkaError('CLOSED', 'The appender was dropped by its owner.', { retriable: true });
+      this.state = 'idle';
+      return result;
+    } catch (error) {
+      const { records, ...place } = at;
+      const { failure } = this.sockets;
+      const bytes = records === undefined ? {} : { bytes: batchBytesAtMost(records) };
+      throw this.refuse(
+        toKafkaError(error, { what, addresses, principal, operation: 'Write', failure, ...place, ...bytes }),
+      );
+    }
+  }
+
+  private refuse(error: unknown): unknown {
+    this.drop();
+    return error;
+  }
+}
+
+function explicitPartition({ message }: { message: { partition?: number } }): number {
+  return message.partition ?? -1;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * kafkajs takes headers as an object: repeated names must stand together, and a header needs a value.
+ * @throws KafkaError INVALID_RECORD for what it would silently reorder or cannot write
+ */
+function asHeaders(headers: readonly (readonly [string, Uint8Array | null])[]): Headers {
+  const result: Headers = Object.create(null);
+  let canMove = false;
+  for (const [name, value] of headers) {
+    if (value === null) throw unwritable(name, 'has no value');
+    const before = result[name];
+    const first = name.codePointAt(0) ?? 0;
+    // Repeated names are grouped, and JavaScript sorts names that are numbers to the front.
+    if (before !== undefined || (first >= 0x30 && first <= 0x39)) canMove = true;
+    if (before === undefined) result[name] = asBuffer(value);
+    else result[name] = Array.isArray(before) ? [...before, asBuffer(value)] : [before, asBuffer(value)];
+  }
+  if (!canMove) return result;
+  const written = Object.keys(result).flatMap((name) =>
+    Array.isArray(result[name]) ? result[name].map(() => name) : [name],
+  );
+  const moved = headers.find(([name], index) => written[index] !== name);
+  if (moved !== undefined) throw unwritable(moved[0], 'would change its place among the others');
+  return result;
+}
+
+function unwritable(name: string, why: string): KafkaError {
+  return new KafkaError(
+    'INVALID_RECORD',
+    `Header "${name}" ${why} when kafkajs writes it. Put headers of one name together, give each a value, and use no plain numbers as names.`,
+    { evidence: { header: name } },
+  );
+}

@@ -1,0 +1,115 @@
+import { BrokerLink } from './broker-link.ts';
+import { KafkaError } from './errors.ts';
+import { closed } from './failures.ts';
+import { type Attempt, toKafkaError } from './kafkajs-errors.ts';
+import { type ResolvedConfig, shuffled } from './kafkajs-options.ts';
+import { Sockets } from './sockets.ts';
+
+export type AttemptAt = Omit<Attempt, 'addresses' | 'principal' | 'failure'>;
+
+const maxIdle = 16;
+
+/** Connections to brokers, one request at a time on each; idle ones are used again, failed ones never. */
+export class LinkPool {
+  private readonly config: ResolvedConfig;
+  private readonly idle: BrokerLink[] = [];
+  /** Everything that is open or being opened. */
+  private readonly sockets = new Set<Sockets>();
+  private open = true;
+
+  constructor(config: ResolvedConfig) {
+    this.config = config;
+  }
+
+  /** Runs `use` with a link to that broker. @throws KafkaError */
+  async with<T>(address: string, attempt: AttemptAt, use: (link: BrokerLink) => Promise<T>): Promise<T> {
+    this.check();
+    const idle = this.takeIdle(address);
+    if (idle !== undefined) {
+      try {
+        return await this.use(idle, use);
+      } catch (error) {
+        // The broker may have ended it just now, as brokers do with idle ones. What is sent here can be sent again.
+        if (idle.failure !== 'lost' || error instanceof KafkaError)
+          throw this.asKafkaError(error, address, attempt, idle.sockets);
+        this.check();
+      }
+    }
+    const sockets = new Sockets();
+    this.sockets.add(sockets);
+    try {
+      return await this.use(await BrokerLink.open(this.config, address, sockets), use);
+    } catch (error) {
+      this.sockets.delete(sockets);
+      throw this.asKafkaError(error, address, attempt, sockets);
+    }
+  }
+
+  /** Runs `use` with the first broker that answers: one that is connected, else the seeds in random order, then the others. */
+  async withAny<T>(attempt: AttemptAt, others: Iterable<string>, use: (link: BrokerLink) => Promise<T>): Promise<T> {
+    const connected = this.idle.filter((link) => link.failure === null).map((link) => link.address);
+    const addresses = [...new Set([...connected, ...shuffled(this.config.brokers), ...others])];
+    const failures: KafkaError[] = [];
+    for (const address of addresses) {
+      try {
+        return await this.with(address, attempt, use);
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !(error.code === 'UNREACHABLE' || error.code === 'TIMED_OUT'))
+          throw error;
+        failures.push(error);
+      }
+    }
+    const [only] = failures;
+    if (failures.length === 1 && only !== undefined) throw only;
+    const message = `None of the brokers ${addresses.join(', ')} answered ${attempt.what}. The last one: ${failures.at(-1)?.message ?? ''}`;
+    throw new KafkaError('UNREACHABLE', message, {
+      retriable: true,
+      cause: failures.at(-1),
+      evidence: { brokers: addresses },
+    });
+  }
+
+  close(): void {
+    this.open = false;
+    for (const link of this.idle.splice(0)) link.drop();
+    for (const sockets of this.sockets) sockets.drop();
+    this.sockets.clear();
+  }
+
+  private async use<T>(link: BrokerLink, use: (link: BrokerLink) => Promise<T>): Promise<T> {
+    try {
+      const result = await use(link);
+      if (link.failure === null && this.open && this.idle.length < maxIdle) this.idle.push(link);
+      else this.discard(link);
+      return result;
+    } catch (error) {
+      const { failure } = link;
+      this.discard(link);
+      link.sockets.lost = failure !== null;
+      throw error;
+    }
+  }
+
+  private asKafkaError(error: unknown, address: string, attempt: AttemptAt, { failure }: Sockets): KafkaError {
+    if (!this.open) return closed('The Kafka connection');
+    return toKafkaError(error, { ...attempt, addresses: [address], principal: this.config.principal, failure });
+  }
+
+  private takeIdle(address: string): BrokerLink | undefined {
+    for (const link of this.idle.filter(({ failure }) => failure !== null)) {
+      this.idle.splice(this.idle.indexOf(link), 1);
+      this.discard(link);
+    }
+    const index = this.idle.findLastIndex((link) => link.address === address);
+    return index < 0 ? undefined : this.idle.splice(index, 1)[0];
+  }
+
+  private discard(link: BrokerLink): void {
+    link.drop();
+    this.sockets.delete(link.sockets);
+  }
+
+  private check(): void {
+    if (!this.open) throw closed('The Kafka connection');
+  }
+}

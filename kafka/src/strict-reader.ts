@@ -1,0 +1,196 @@
+import { checkRecords, type ReadBatch, type ReadPosition } from './batch-checks.ts';
+import { KafkaError } from './errors.ts';
+import { aborted } from './failures.ts';
+import { judgeFetch, type Judgement } from './fetch-judge.ts';
+import type { RecordLog } from './record-log.ts';
+import { backoffMs, pause, withDeadline } from './waiting.ts';
+
+export interface ReadOptions {
+  readonly log: RecordLog;
+  readonly topic: string;
+  /** The id that the topic must have, in Kafka's text form. */
+  readonly topicId: string;
+  readonly partition: number;
+  /** The first offset wanted. */
+  readonly from: number;
+  /** Leader epoch of the record before `from`, -1 if not known: with it a log that was rewritten below `from` is found. */
+  readonly lastEpoch?: number;
+  /** Exclusive end. The reader ends there, or fails with OFFSET_OUT_OF_RANGE if the log stays shorter until the deadline. */
+  readonly to?: number;
+  /** Go on at the end of the log and wait for more. Empty chunks are yielded too, so that the caller has a clock. */
+  readonly follow?: boolean;
+  /** Bytes of one fetch. A batch that is larger comes whole all the same. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** How long a broker may wait for something new, in milliseconds. Default 500. */
+  readonly maxWaitMs?: number;
+  /** How long a disturbance (broker gone, leader moving, high watermark behind) may last, in milliseconds. Default 30,000. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What one fetch gave. */
+export interface ReadChunk {
+  /** Whole, checked and continuous. The very first may begin before `from`, the last may end after `to`. */
+  readonly batches: readonly ReadBatch[];
+  /** Exclusive end of what readers may see, at the time of the fetch. */
+  readonly highWatermark: number;
+  readonly logStart: number;
+  /** The offset after the last batch; where the next chunk goes on. */
+  readonly nextOffset: number;
+}
+
+export type { ReadBatch } from './batch-checks.ts';
+
+/** How often in a row a topic must be seen missing or with another id. Brokers learn of topics at different times. */
+const doubtsToStop = 3;
+
+/**
+ * Reads one partition without a consumer group and trusts nothing: every batch is checked (CRC-32C, magic, continuity,
+ * leader epoch), nothing is skipped and nothing is ever reset. One fetch is under way while the caller works. What was
+ * good before a bad batch is yielded first. Without `to` and `follow` it ends at the high watermark seen at the start.
+ *
+ * @throws KafkaError with evidence topic, partition, offset, expected, found: TOPIC_RECREATED, TOPIC_MISSING,
+ *   LOG_DIVERGED, OFFSET_OUT_OF_RANGE, RECORDS_DELETED, OFFSET_GAP, BATCH_CRC, BATCH_MAGIC, BATCH_INVALID, NOT_AUTHORIZED,
+ *   AUTHENTICATION_FAILED, BROKER_ERROR, PROTOCOL; after the deadline UNREACHABLE or TIMED_OUT; ABORTED
+ */
+export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadChunk, void, void> {
+  const { topic, partition, from, follow = false, maxWaitMs = 500, deadlineMs = 30_000, signal } = options;
+  checkOffset('from', from);
+  if (options.to !== undefined) checkOffset('to', options.to);
+  let position: ReadPosition = { topic, partition, offset: from, lastEpoch: options.lastEpoch ?? -1, midBatch: true };
+  let end = options.to ?? (follow ? Infinity : null);
+  let known: { highWatermark: number; logStart: number } | null = null;
+  const trouble = new Trouble(deadlineMs);
+  if (end !== null && from >= end) return;
+
+  // Nothing is waited for where the end is still to be seen: an empty partition answers at once.
+  let attempt = start(options, position, end === null ? 0 : maxWaitMs, trouble.left());
+  for (;;) {
+    const { judgement, startedAt, settledAt } = await attempt;
+    if (signal?.aborted === true) throw aborted('Reading', signal.reason);
+    if (judgement.kind !== 'good') {
+      trouble.note(judgement, startedAt, settledAt);
+      if (follow && known !== null) yield { batches: [], ...known, nextOffset: position.offset };
+      await pause(Math.min(backoffMs(trouble.count - 1), Math.max(trouble.left(), 1)), signal);
+      attempt = start(options, position, maxWaitMs, trouble.left());
+      continue;
+    }
+    const { highWatermark, logStart, records } = judgement.answer;
+    known = { highWatermark, logStart };
+    end ??= highWatermark;
+    const checked = checkRecords(records, position, end);
+    position = checked.position;
+    const done = position.offset >= end;
+    const nothing = !done && checked.error === null && checked.batches.length === 0;
+    // Nothing came although there must be something: wait for it, but not for ever.
+    if (nothing && highWatermark > position.offset)
+      trouble.note({ kind: 'again', error: heldBack(position, known) }, startedAt, settledAt);
+    else if (nothing && !follow)
+      trouble.note({ kind: 'again', error: tooShort(position, end, known) }, startedAt, settledAt);
+    else trouble.clear();
+    if (!done && checked.error === null) {
+      attempt = start(options, position, maxWaitMs, trouble.left());
+      attempt.catch(() => undefined);
+    }
+    if (checked.batches.length > 0 || follow || done)
+      yield { batches: checked.batches, ...known, nextOffset: position.offset };
+    if (checked.error !== null) throw checked.error;
+    if (done) return;
+  }
+}
+
+interface Outcome {
+  readonly judgement: Judgement;
+  /** Milliseconds of the monotonic clock. */
+  readonly startedAt: number;
+  readonly settledAt: number;
+}
+
+/** One fetch and its judgement; errors that can pass are an outcome, others are thrown. */
+async function start(
+  options: ReadOptions,
+  position: ReadPosition,
+  maxWaitMs: number,
+  leftMs: number,
+): Promise<Outcome> {
+  const { log, topic, topicId, partition, maxBytes = 1024 * 1024 } = options;
+  const startedAt = performance.now();
+  const { offset, lastEpoch: lastFetchedEpoch } = position;
+  let judgement: Judgement;
+  try {
+    const judged = log
+      .fetch({ topic, topicId, partition, offset, lastFetchedEpoch, maxBytes, maxWaitMs })
+      .then((answer) => judgeFetch(log, topicId, position, answer));
+    // The last try before the deadline gets a moment of its own too: its answer says more than a time-out does.
+    const ms = maxWaitMs + Math.max(leftMs, 1_000);
+    judgement = await withDeadline(judged, ms, () => late(position, ms), options.signal);
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === 'TOPIC_MISSING') judgement = { kind: 'doubt', error };
+    else if (error instanceof KafkaError && error.retriable) judgement = { kind: 'again', error };
+    else throw error;
+  }
+  return { judgement, startedAt, settledAt: performance.now() };
+}
+
+/** How long a disturbance lasts, and when it has lasted too long. */
+class Trouble {
+  count = 0;
+  private doubts = 0;
+  private since: number | null = null;
+  private readonly deadlineMs: number;
+
+  constructor(deadlineMs: number) {
+    this.deadlineMs = deadlineMs;
+  }
+
+  clear(): void {
+    this.since = null;
+    this.count = 0;
+    this.doubts = 0;
+  }
+
+  left(): number {
+    return this.since === null ? this.deadlineMs : this.deadlineMs - (performance.now() - this.since);
+  }
+
+  /** @throws the judgement's error where it stops the reader or has lasted too long */
+  note(judgement: Exclude<Judgement, { kind: 'good' }>, startedAt: number, settledAt: number): void {
+    // From the start of the first failed attempt to the end of the last: not what the caller spent in between.
+    this.since ??= performance.now() - (settledAt - startedAt);
+    this.count += 1;
+    this.doubts = judgement.kind === 'doubt' ? this.doubts + 1 : 0;
+    if (judgement.kind === 'stop' || this.doubts >= doubtsToStop || this.left() <= 0) throw judgement.error;
+  }
+}
+
+function late({ topic, partition, offset }: ReadPosition, ms: number): KafkaError {
+  const message = `No answer to a fetch of ${topic}/${partition} at ${offset} within ${Math.round(ms)} ms.`;
+  return new KafkaError('TIMED_OUT', message, { evidence: { topic, partition, offset }, retriable: true });
+}
+
+function tooShort(
+  { topic, partition, offset }: ReadPosition,
+  end: number,
+  { highWatermark, logStart }: { highWatermark: number; logStart: number },
+): KafkaError {
+  const message = `${topic}/${partition} ends at offset ${highWatermark}, but was to be read up to ${end}. Records were lost, or never written.`;
+  const evidence = { topic, partition, offset, expected: end, found: highWatermark, highWatermark, logStart };
+  return new KafkaError('OFFSET_OUT_OF_RANGE', message, { evidence });
+}
+
+function heldBack(
+  { topic, partition, offset }: ReadPosition,
+  { highWatermark, logStart }: { highWatermark: number; logStart: number },
+): KafkaError {
+  const message = `The broker sends nothing from offset ${offset} of ${topic}/${partition}, although its high watermark is ${highWatermark}: offsets are missing.`;
+  const evidence = { topic, partition, offset, expected: offset, found: null, highWatermark, logStart };
+  return new KafkaError('OFFSET_GAP', message, { evidence });
+}
+
+function checkOffset(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new KafkaError(
+    'CONFIG_INVALID',
+    `Option ${name} of readPartition is ${value}: it must be a whole number from 0 to 2^53-1.`,
+  );
+}
