@@ -1,0 +1,30 @@
+import { TallystickError } from '@tallystick/core/errors';
+
+/** The codes of this package, each with what it means. Those of alarms are also codes of the kafka package. */
+export const ledgerErrors = {
+  CONFIG_INVALID: 'a setting of the ledger makes no sense; nothing was read or written',
+  KEY_STATEMENT_INVALID: 'the file given as key statement 0 is not a note of it that the root key signed for this log',
+  KEY_FILE_MISSING: 'the seal key file cannot be read',
+  KEY_FILE_MODE: 'others than its owner may read the seal key file',
+  KEY_FILE_INVALID: 'the seal key file does not hold a signer key',
+  KEY_NOT_VALID: 'no accepted key statement adds the seal key of this ledger, or it was retired',
+  ROOT_KEY_WRONG: 'the seals topic holds statements, but none under the root key given',
+  STATE_FILE_INVALID: "the file of each partition's last statement cannot be read or was changed",
+  STATE_FILE_OTHER_LOG: "the file of each partition's last statement belongs to another log or root key",
+  STATE_NOT_WRITTEN: 'a file in the state folder cannot be written; sealing goes on',
+  TOPIC_SETTINGS: 'a topic has settings under which records can vanish or change; it is not sealed',
+  TOPIC_PARTITIONS: 'the seals topic has more than one partition, or the leaves topic has fewer than the events topic',
+  SEALS_LOST: 'the seals topic lacks statements that were accepted: it was emptied, created anew or rolled back',
+  UNKNOWN_STATEMENT: 'the seals topic holds a valid statement of a later version: this release must not go on',
+  FORK: 'another valid statement won, and the records do not give what it says',
+  RECORDS_DISAGREE: 'the records of the last sealed batch are not what was sealed',
+  UNSEALABLE: 'the partition holds a batch that is never sealed',
+  STATEMENT_REFUSED: 'a statement of this ledger was not accepted although nothing else won',
+  UNEXPECTED: 'an error that this release did not expect: please report it',
+} as const;
+
+export type LedgerErrorCode = keyof typeof ledgerErrors;
+
+export class LedgerError extends TallystickError<LedgerErrorCode> {
+  override readonly name = 'LedgerError';
+}

@@ -1,0 +1,147 @@
+import { CoreError } from '@tallystick/core/errors';
+import type { ChainPoint } from '@tallystick/core/judge';
+import type { SealStatement } from '@tallystick/core/statement-types';
+import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
+import { readPartition, type ReadChunk } from '@tallystick/kafka/strict-reader';
+import { OpenBatch } from './domain/open-batch.ts';
+import { decide, evolve, type SealerState } from './domain/seal-decider.ts';
+import type { SealerContext } from './partition-sealer.ts';
+import type { PublishResult } from './publisher.ts';
+
+/** After these the records before the bad one are good, and are sealed before the partition stops. */
+const goodUpToHere: ReadonlySet<KafkaErrorCode> = new Set(['BATCH_CRC', 'BATCH_MAGIC', 'BATCH_INVALID', 'OFFSET_GAP']);
+
+/** A seal that is not confirmed yet. */
+interface UnderWay {
+  readonly hash: string;
+  readonly result: Promise<PublishResult>;
+  settled: PublishResult | 'failed' | null;
+}
+
+/**
+ * Reads and seals one partition from a point on, for as long as nobody else seals it. One seal is unconfirmed at a time; the next batch
+ * is read and hashed meanwhile.
+ */
+export class SealRun {
+  readonly #context: SealerContext;
+  readonly #lastEpoch: number;
+  readonly #signal: AbortSignal;
+  readonly #batch: OpenBatch;
+  /** The last accepted state that this run knows to be the records'. */
+  #confirmed: ChainPoint;
+  /** Where the next seal goes on, if the one under way is accepted. */
+  #state: SealerState;
+  #underWay: UnderWay | null = null;
+
+  constructor(context: SealerContext, point: ChainPoint, lastEpoch: number, signal: AbortSignal) {
+    const { origin, limits, codecs, sha256 } = context;
+    const { topic, partition, generation, hash, nextSeal, nextIndex, nextOffset, head } = point;
+    this.#context = context;
+    this.#lastEpoch = lastEpoch;
+    this.#signal = signal;
+    this.#confirmed = point;
+    this.#state = { origin, topic, partition, generation, previous: hash, nextSeal, nextIndex, nextOffset, head };
+    this.#batch = new OpenBatch({ partition, limits, head, nextOffset, codecs, sha256 });
+  }
+
+  /**
+   * Seals until another ledger's statement is accepted.
+   * @param onRead called after each fetch
+   * @returns the last state that is known to be the records'; what was accepted after it is to be recomputed
+   */
+  async seal(onRead: (chunk: ReadChunk) => void): Promise<ChainPoint> {
+    const { log, pollMs, deadlineMs, clock } = this.#context;
+    const { topic, topicId, partition, nextOffset: from } = this.#confirmed;
+    const options = {
+      log,
+      topic,
+      topicId,
+      partition,
+      from,
+      lastEpoch: this.#lastEpoch,
+      follow: true,
+      maxWaitMs: pollMs,
+      deadlineMs,
+      signal: this.#signal,
+    };
+    try {
+      for await (const chunk of readPartition(options)) {
+        if (!(await this.#take(chunk))) break;
+        onRead(chunk);
+        if (this.#batch.due(clock()) && !(await this.#close())) break;
+        if (this.#overtaken()) break;
+      }
+    } catch (error) {
+      if (isGoodUpToHere(error) && this.#underWay?.settled !== 'failed' && this.#batch.count > 0) await this.#close();
+      await this.#settle();
+      throw error;
+    }
+    await this.#settle();
+    return this.#confirmed;
+  }
+
+  /** @returns whether sealing goes on */
+  async #take(chunk: ReadChunk): Promise<boolean> {
+    for (const { bytes, header } of chunk.batches) {
+      for (let more = true; more;) {
+        more = this.#batch.add(bytes, header, this.#context.clock());
+        if (this.#batch.full && !(await this.#close())) return false;
+      }
+    }
+    return true;
+  }
+
+  /** @returns whether sealing goes on */
+  async #close(): Promise<boolean> {
+    const closed = this.#batch.close();
+    const seal = decide(this.#state, closed);
+    this.#state = evolve(this.#state, seal);
+    if (!(await this.#settle()) || this.#overtaken()) return false;
+    this.#publish(seal, this.#state.previous, closed.leaves);
+    return true;
+  }
+
+  #publish(seal: SealStatement, hash: string, leaves: Uint8Array): void {
+    const result = this.#context.publisher.publish(seal, leaves);
+    const underWay: UnderWay = { hash, result, settled: null };
+    this.#underWay = underWay;
+    result.then(
+      (settled) => {
+        underWay.settled = settled;
+        if (settled === 'accepted') this.#accepted(seal, hash);
+      },
+      () => {
+        underWay.settled = 'failed';
+      },
+    );
+  }
+
+  #accepted(seal: SealStatement, hash: string): void {
+    const { view, onSeal } = this.#context;
+    this.#confirmed = view.judge.point(seal.topic, seal.partition, hash) ?? this.#confirmed;
+    onSeal(seal);
+  }
+
+  /**
+   * Waits for the seal under way.
+   * @returns whether it was accepted, or there is none
+   * @throws what publishing it threw
+   */
+  async #settle(): Promise<boolean> {
+    if (this.#underWay === null) return true;
+    return (await this.#underWay.result) === 'accepted';
+  }
+
+  /** Is something accepted that this run did not write, or did what it wrote lose or fail? */
+  #overtaken(): boolean {
+    const { settled, hash } = this.#underWay ?? { settled: null, hash: null };
+    if (settled === 'lost' || settled === 'failed') return true;
+    const now = this.#context.view.judge.partition(this.#confirmed.topic, this.#confirmed.partition)?.hash;
+    return now !== this.#confirmed.hash && now !== hash;
+  }
+}
+
+function isGoodUpToHere(error: unknown): boolean {
+  if (error instanceof CoreError) return error.code === 'BATCH_MALFORMED';
+  return error instanceof KafkaError && goodUpToHere.has(error.code);
+}

@@ -1,0 +1,187 @@
+import { parseBatch, recordsOf } from '@tallystick/core/batch';
+import type { Codecs } from '@tallystick/core/codecs';
+import type { Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
+import type { Base64Hash, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
+import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
+import type { Logger } from '@tallystick/kafka/logger';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import { readPartition, type ReadBatch } from '@tallystick/kafka/strict-reader';
+import { canPass } from './alarms.ts';
+import { LedgerError } from './errors.ts';
+import { retryPause } from './retry.ts';
+
+/** How many accepted statements of a partition are kept for those who adopt them. */
+const keptPerPartition = 256;
+const fetchBytes = 256 * 1024;
+/** What the strict reader says when records that were read are no longer there. */
+const losses: ReadonlySet<KafkaErrorCode> = new Set([
+  'TOPIC_RECREATED',
+  'LOG_DIVERGED',
+  'OFFSET_OUT_OF_RANGE',
+  'OFFSET_GAP',
+  'RECORDS_DELETED',
+]);
+
+export interface SealsViewOptions {
+  readonly log: RecordLog;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly judge: Judge;
+  readonly codecs: Codecs;
+  readonly maxWaitMs: number;
+  readonly deadlineMs: number;
+  readonly logger: Logger;
+  /** Called for every note, in the order of the topic. */
+  readonly onOutcome: (outcome: Outcome) => void;
+  /** A disturbance that passes (null: it passed). */
+  readonly onTrouble: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Follows the seals topic and knows at every moment what is accepted. The only reader of it in a ledger. */
+export class SealsView {
+  readonly #options: SealsViewOptions;
+  readonly #recent = new Map<string, SignedStatement<PartitionStatement>[]>();
+  readonly #waiters = new Set<{ to: number; resolve: () => void; reject: (error: unknown) => void }>();
+  #nextOffset = 0;
+  #lastEpoch = -1;
+  #ended: { error: unknown } | null = null;
+
+  constructor(options: SealsViewOptions) {
+    this.#options = options;
+  }
+
+  get judge(): Judge {
+    return this.#options.judge;
+  }
+
+  /** The offset that is read next: every statement below was judged. */
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  /** Reads until the signal ends it. Rejects where it cannot go on: then nothing is known of later statements. */
+  async run(): Promise<void> {
+    const { signal, logger, onTrouble } = this.#options;
+    let attempt = 0;
+    const onGood = () => {
+      if (attempt > 0) onTrouble(null);
+      attempt = 0;
+    };
+    try {
+      while (!signal.aborted) {
+        try {
+          await this.#follow(onGood);
+        } catch (error) {
+          if (signal.aborted || !canPass(error)) throw error;
+          logger.warn('Reading the seals topic failed and is tried again.', { error: String(error) });
+          onTrouble(error);
+          await retryPause(attempt, signal);
+          attempt += 1;
+        }
+      }
+      throw signal.reason;
+    } catch (cause) {
+      const error = signal.aborted ? cause : this.#asLoss(cause);
+      this.#ended = { error };
+      for (const waiter of this.#waiters) waiter.reject(error);
+      this.#waiters.clear();
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Resolves when everything below `to` was judged; rejects when reading ends before. */
+  async readTo(to: number): Promise<void> {
+    if (this.#nextOffset >= to) return;
+    if (this.#ended !== null) throw this.#ended.error;
+    await new Promise<void>((resolve, reject) => this.#waiters.add({ to, resolve, reject }));
+  }
+
+  /** Resolves when everything that the topic holds now was judged. */
+  async catchUp(): Promise<void> {
+    const { highWatermark } = await this.#options.log.bounds(this.#options.topic, 0);
+    await this.readTo(highWatermark);
+  }
+
+  /** The accepted statements of a partition after the one with this hash, oldest first; null where it is too long ago. */
+  since(topic: string, partition: number, hash: Base64Hash): readonly SignedStatement<PartitionStatement>[] | null {
+    const recent = this.#recent.get(`${partition}/${topic}`) ?? [];
+    const first = recent.findIndex(({ statement }) => statement.previous === hash);
+    if (first >= 0) return recent.slice(first);
+    return this.judge.partition(topic, partition)?.hash === hash ? [] : null;
+  }
+
+  /** The last accepted seals of the partition's current generation, newest last. */
+  lastSeals(topic: string, partition: number, count: number): SealStatement[] {
+    const recent = this.#recent.get(`${partition}/${topic}`) ?? [];
+    const generation = this.judge.partition(topic, partition)?.generation;
+    const seals: SealStatement[] = [];
+    for (const { statement } of recent) {
+      if (statement.kind === 'seal' && statement.generation === generation) seals.push(statement);
+    }
+    return seals.slice(-count);
+  }
+
+  #asLoss(error: unknown): unknown {
+    if (!(error instanceof KafkaError) || !losses.has(error.code)) return error;
+    const message = `The seals topic ${this.#options.topic} lost statements that were read before: ${error.message}`;
+    return new LedgerError('SEALS_LOST', message, { cause: error, evidence: error.evidence, fatal: true });
+  }
+
+  async #follow(onGood: () => void): Promise<void> {
+    const { log, topic, topicId, maxWaitMs, deadlineMs, signal } = this.#options;
+    const from = this.#nextOffset;
+    const lastEpoch = this.#lastEpoch;
+    const options = {
+      log,
+      topic,
+      topicId,
+      partition: 0,
+      from,
+      lastEpoch,
+      follow: true,
+      maxBytes: fetchBytes,
+      maxWaitMs,
+      deadlineMs,
+      signal,
+    };
+    for await (const chunk of readPartition(options)) {
+      for (const batch of chunk.batches) this.#take(batch);
+      this.#nextOffset = chunk.nextOffset;
+      for (const waiter of this.#waiters) {
+        if (waiter.to > this.#nextOffset) continue;
+        this.#waiters.delete(waiter);
+        waiter.resolve();
+      }
+      onGood();
+    }
+  }
+
+  #take({ bytes, header }: ReadBatch): void {
+    this.#lastEpoch = header.leaderEpoch;
+    // Records of control batches are no statements.
+    if (header.control) return;
+    const parsed = parseBatch(bytes, header, this.#options.codecs);
+    if (!parsed.parsed) {
+      this.#offer(null, Math.max(header.baseOffset, this.#nextOffset));
+      return;
+    }
+    for (const { offset, value } of recordsOf(parsed)) if (offset >= this.#nextOffset) this.#offer(value, offset);
+  }
+
+  #offer(value: Uint8Array | null, offset: number): void {
+    const outcome = this.judge.offer(value, { in: 'seals', offset });
+    if (outcome.outcome === 'accepted') this.#remember(outcome.signed);
+    this.#options.onOutcome(outcome);
+  }
+
+  #remember(signed: SignedStatement): void {
+    const { statement } = signed;
+    if (statement.kind === 'key') return;
+    const id = `${statement.partition}/${statement.topic}`;
+    let recent = this.#recent.get(id);
+    if (recent === undefined) this.#recent.set(id, (recent = []));
+    recent.push({ ...signed, statement });
+    if (recent.length > keptPerPartition) recent.shift();
+  }
+}

@@ -1,0 +1,29 @@
+import { parseVerifierKey } from '@tallystick/core/note';
+import type { KafkaConfig } from '@tallystick/kafka/config';
+import type { TopicNames } from '@tallystick/kafka/record-log';
+import { openFileSigner } from '../src/adapters/file-signer.ts';
+import { startLedger, type BatchLimits } from '../src/service.ts';
+
+/** What a ledger in a process of its own is told, as JSON in its first argument. */
+export interface ChildInput {
+  readonly kafka: KafkaConfig;
+  readonly topics: TopicNames;
+  readonly origin: string;
+  readonly rootVkey: string;
+  readonly keyStatement: string;
+  readonly sealKeyFile: string;
+  readonly stateDir: string;
+  readonly limits: Partial<BatchLimits>;
+}
+
+const input = JSON.parse(process.argv[2] ?? '') as ChildInput;
+const ledger = await startLedger({
+  ...input,
+  rootKey: parseVerifierKey(input.rootVkey),
+  keyStatement: Buffer.from(input.keyStatement, 'base64'),
+  signer: openFileSigner(input.sealKeyFile),
+  onSeal: ({ partition, seal }) => process.stdout.write(`sealed ${partition} ${seal}\n`),
+});
+process.stdout.write('started\n');
+process.on('SIGTERM', () => void ledger.stop());
+await ledger.done;

@@ -1,0 +1,176 @@
+import { TallystickError } from '@tallystick/core/errors';
+import { applyTopics } from '@tallystick/kafka/admin';
+import { once } from 'node:events';
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { startLedger, type LedgerOptions, type RunningLedger } from '../src/service.ts';
+import { plainKafka } from '../../kafka/test/real-cluster.ts';
+import { eventually, RealWorld } from './real-world.ts';
+
+const worlds: RealWorld[] = [];
+const ledgers: RunningLedger[] = [];
+
+async function realWorld(partitions: number, config: Record<string, string> = {}): Promise<RealWorld> {
+  const world = new RealWorld(inject('stack'), partitions);
+  worlds.push(world);
+  await world.create(config);
+  return world;
+}
+
+async function start(world: RealWorld, over: Partial<LedgerOptions> = {}): Promise<RunningLedger> {
+  const ledger = await startLedger({ ...(await world.options()), ...over });
+  ledgers.push(ledger);
+  return ledger;
+}
+
+/** A right that was just granted takes a moment to reach the broker. */
+async function granted(world: RealWorld): Promise<void> {
+  await world.grant();
+  await eventually(async () => {
+    try {
+      await (await start(world, { stateDir: `${world.folder}/probe` })).stop();
+      return true;
+    } catch (error) {
+      if (error instanceof TallystickError && error.code === 'NOT_AUTHORIZED') return false;
+      throw error;
+    }
+  }, 'the rights of the ledger');
+}
+
+afterEach(async () => {
+  await Promise.all(ledgers.splice(0).map((ledger) => ledger.stop()));
+  await Promise.all(worlds.splice(0).map((world) => world.end()));
+});
+
+describe('a ledger on real Kafka', () => {
+  it('seals every partition with the rights of its role alone', async () => {
+    const world = await realWorld(3);
+    await world.emit(1234, 0);
+    await world.emit(10, 1);
+    await granted(world);
+    const ledger = await start(world);
+    await eventually(() => world.allSealed(), 'all events sealed');
+    expect(await world.check()).toEqual({ events: 1244, races: 0, forks: 0 });
+    await eventually(() => ledger.status().partitions.every(({ lag }) => lag === 0), 'no lag');
+    expect(ledger.status().partitions.map(({ state, alarms }) => ({ state, alarms }))).toEqual(
+      Array.from({ length: 3 }, () => ({ state: 'sealing', alarms: [] })),
+    );
+    const bounds = await world.log.bounds(world.topics.leaves, 0);
+    const seals = (await world.accepted()).filter(({ partition }) => partition === 0);
+    expect(bounds.highWatermark).toBe(seals.length);
+  });
+
+  it('killed with kill -9 again and again, seals everything once', async () => {
+    const world = await realWorld(2);
+    await granted(world);
+    let emitted = 0;
+    for (let round = 0; round < 3; round++) {
+      const child = await world.spawn('state', { events: 50, ageMs: 20 });
+      const sealed = (await world.accepted()).length;
+      for (let i = 0; i < 10; i++) await world.emit(100, i % 2).then(() => (emitted += 100));
+      await eventually(async () => (await world.accepted()).length > sealed, 'a seal');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    await start(world);
+    await eventually(() => world.allSealed(), 'all events sealed');
+    expect(await world.check()).toMatchObject({ events: emitted, forks: 0 });
+  });
+
+  it('two at once, of which one is killed: losers adopt, and nothing looks like a fork', async () => {
+    const world = await realWorld(2);
+    await granted(world);
+    const first = await world.spawn('first', { events: 70, ageMs: 20 });
+    const second = await world.spawn('second', { events: 90, ageMs: 25 });
+    let emitted = 0;
+    for (let i = 0; i < 30; i++) {
+      await world.emit(60, i % 2).then(() => (emitted += 60));
+      if (i === 20) first.kill('SIGKILL');
+    }
+    await eventually(() => world.allSealed(), 'all events sealed');
+    expect(await world.check()).toMatchObject({ events: emitted, forks: 0 });
+    expect(second.exitCode).toBeNull();
+    second.kill('SIGTERM');
+    const [code] = await once(second, 'exit');
+    expect(code).toBe(0);
+  });
+
+  it('refuses a compacted topic', async () => {
+    const world = await realWorld(1, { 'cleanup.policy': 'compact' });
+    const started = start(world, { kafka: world.admin });
+    await expect(started).rejects.toMatchObject({
+      code: 'TOPIC_SETTINGS',
+      evidence: { found: { 'cleanup.policy': 'compact' } },
+    });
+    expect((await world.log.bounds(world.topics.seals, 0)).highWatermark).toBe(0);
+  });
+
+  it('says which right is missing, which password is wrong, and that nobody answers', async () => {
+    const world = await realWorld(1);
+    const { brokers, sasl } = world.ledger;
+    if (sasl === undefined) throw new Error('the stack has users');
+    await expect(start(world)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(NOT_AUTHORIZED|TOPIC_MISSING)$/) as string,
+    });
+    const wrong = { brokers, sasl: { ...sasl, password: 'wrong' } };
+    await expect(start(world, { kafka: wrong })).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
+    await expect(start(world, { kafka: { brokers: ['127.0.0.1:1'] } })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('seals partitions that the topic gets while it runs', async () => {
+    const world = await realWorld(1);
+    const ledger = await start(world, { kafka: world.admin, topicCheckMs: 200 });
+    await world.emit(5, 0);
+    const admin = plainKafka(inject('stack')).admin();
+    await admin.connect();
+    await admin.createPartitions({
+      topicPartitions: [
+        { topic: world.topics.leaves, count: 2 },
+        { topic: world.topics.events, count: 2 },
+      ],
+    });
+    await admin.disconnect();
+    await eventually(() => ledger.status().partitions[1]?.state === 'sealing', 'the new partition sealed');
+    // A producer that was connected before has to learn of the partition first.
+    await eventually(
+      () =>
+        world.emit(7, 1).then(
+          () => true,
+          () => false,
+        ),
+      'the producer knows the partition',
+    );
+    await eventually(
+      async () => (await world.judge()).judge.partition(world.topics.events, 1)?.nextIndex === 7,
+      'its events sealed',
+    );
+    expect((await world.check()).events).toBe(12);
+  });
+
+  it('stops a partition whose topic was created anew', async () => {
+    const world = await realWorld(1);
+    const ledger = await start(world, { kafka: world.admin });
+    await world.emit(5, 0);
+    await eventually(() => world.allSealed(), 'all events sealed');
+    const admin = plainKafka(inject('stack')).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [world.topics.events] });
+    await admin.disconnect();
+    await eventually(
+      async () =>
+        await applyTopics(world.admin, [
+          {
+            name: world.topics.events,
+            partitions: 1,
+            replicationFactor: -1,
+            config: { 'message.timestamp.type': 'LogAppendTime' },
+          },
+        ]).then(
+          () => true,
+          () => false,
+        ),
+      'the topic made anew',
+    );
+    await eventually(() => ledger.status().partitions[0]?.state === 'stopped', 'an alarm');
+    expect(ledger.status().partitions[0]?.alarms).toMatchObject([{ code: 'TOPIC_RECREATED' }]);
+  });
+});
