@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
+import { VerifierError } from '../errors.ts';
+import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
+
+const largestFile = 64 * 1024 * 1024;
+
+/**
+ * An anchor in one file of this machine. It is replaced as a whole (written beside it, fsync, rename, fsync of the folder), so a
+ * crash leaves the old one or the new one. While it is replaced, `FILE.lock` holds off other runs; a lock whose process is
+ * gone is taken over.
+ * @param lockWaitMs how long to wait for another run's lock
+ */
+export function fileAnchorStore(path: string, { lockWaitMs = 10_000 }: { lockWaitMs?: number } = {}): AnchorStore {
+  return {
+    async load() {
+      const file = await resolve(path);
+      const anchor = await read(file, path);
+      // Asked at the start of a run, so that a long run does not end with a file that cannot be written.
+      if (anchor === null) await checkFolder(file, path);
+      return anchor;
+    },
+    async update(next) {
+      const file = await resolve(path);
+      const lock = await takeLock(`${file}.lock`, lockWaitMs);
+      try {
+        const bytes = formatAnchor(next(await read(file, path)));
+        await replace(file, bytes, path, lock);
+      } finally {
+        await lock.release();
+      }
+    },
+  };
+}
+
+/** A symbolic link is followed, so that the file it names is replaced and not the link. */
+async function resolve(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return path;
+    throw unreadable(path, error);
+  }
+}
+
+async function read(file: string, path: string): Promise<Anchor | null> {
+  try {
+    const { size } = await stat(file);
+    if (size > largestFile) throw new RangeError(`it has ${size} bytes, more than any anchor`);
+    return parseAnchor(await readFile(file), path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    if (error instanceof VerifierError) throw error;
+    throw unreadable(path, error);
+  }
+}
+
+async function checkFolder(file: string, path: string): Promise<void> {
+  try {
+    await access(dirname(file), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+async function replace(file: string, bytes: Uint8Array, path: string, lock: Lock): Promise<void> {
+  const folder = dirname(file);
+  const temporary = join(folder, `.${basename(file)}.${randomUUID()}`);
+  try {
+    const handle = await open(temporary, 'wx', 0o644);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (!(await lock.held())) throw new Error('another run took the lock over');
+    await rename(temporary, file);
+    const directory = await open(folder, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  } catch (error) {
+    await unlink(temporary).catch((leftover: unknown) => {
+      if (codeOf(leftover) !== 'ENOENT') throw unreadable(path, leftover);
+    });
+    throw unreadable(path, error);
+  }
+}
+
+interface Lock {
+  held(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+async function takeLock(lockPath: string, waitMs: number): Promise<Lock> {
+  const mine = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
+  const until = Date.now() + waitMs;
+  for (;;) {
+    try {
+      const handle = await open(lockPath, 'wx', 0o644);
+      try {
+        await handle.writeFile(mine);
+      } finally {
+        await handle.close();
+      }
+      break;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw unreadable(lockPath, error);
+    }
+    const other = await readLock(lockPath);
+    if (other !== null && isGone(other)) {
+      await unlink(lockPath).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw unreadable(lockPath, error);
+      });
+      continue;
+    }
+    if (Date.now() >= until) {
+      throw new VerifierError(
+        'ANCHOR_LOCKED',
+        `Another run holds ${lockPath} (${other ?? 'gone just now'}). Wait for it to end; if no other run is alive, delete that file.`,
+        { evidence: { lock: lockPath, holder: other } },
+      );
+    }
+    await wait(20);
+  }
+  return {
+    held: async () => (await readLock(lockPath)) === mine,
+    release: async () => {
+      if ((await readLock(lockPath)) === mine) await unlink(lockPath);
+    },
+  };
+}
+
+async function readLock(lockPath: string): Promise<string | null> {
+  try {
+    return await readFile(lockPath, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw unreadable(lockPath, error);
+  }
+}
+
+/** Whether the lock's process ran on this machine and is no more. An empty lock is one that is being written. */
+function isGone(lock: string): boolean {
+  try {
+    const { pid, host } = JSON.parse(lock) as { pid?: unknown; host?: unknown };
+    if (host !== hostname() || typeof pid !== 'number') return false;
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ESRCH';
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function unreadable(path: string, cause: unknown): VerifierError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VerifierError('ANCHOR_UNREADABLE', `The anchor ${path} cannot be read or replaced: ${why}.`, {
+    cause,
+    evidence: { path },
+  });
+}

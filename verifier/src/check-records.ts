@@ -1,0 +1,141 @@
+import { KafkaError } from '@tallystick/kafka/errors';
+import type { TopicDescription } from '@tallystick/kafka/record-log';
+import { checkPartition } from './check-partition.ts';
+import type { PartitionResult } from './check-partition.ts';
+import { abortError, inTime } from './deadline.ts';
+import type { Plan } from './domain/plan.ts';
+import type { Run } from './run.ts';
+import { reportMissing, reportRecreated } from './statement-findings.ts';
+
+export interface CheckedPlan {
+  readonly plan: Plan;
+  /** null where its records could not be looked at. */
+  readonly result: PartitionResult | null;
+}
+
+/**
+ * Checks the records of every partition that accepted statements speak of, one after the other, and that every partition of the
+ * events topic has statements. What cannot be looked at is a finding, never left out.
+ * @param unknownIn whether a partition's chain may go on with statements of a later version
+ */
+export async function checkRecords(run: Run, plans: readonly Plan[], hasUnknown: boolean): Promise<CheckedPlan[]> {
+  const topics = new Topics(run);
+  const checked: CheckedPlan[] = [];
+  for (const plan of plans) {
+    const topic = await topics.describe(plan.topic);
+    checked.push({ plan, result: topic === null ? null : await checkPlan(run, plan, topic, hasUnknown, topics) });
+    if (topic === 'missing') reportMissing(run.findings, plan, `Topic ${plan.topic} does not exist`);
+  }
+  await checkCoverage(run, plans, topics);
+  return checked;
+}
+
+async function checkPlan(
+  run: Run,
+  plan: Plan,
+  topic: TopicDescription | 'missing',
+  hasUnknown: boolean,
+  topics: Topics,
+): Promise<PartitionResult | null> {
+  if (topic === 'missing') return null;
+  if (topic.topicId !== plan.genesis.statement.topicId) {
+    reportRecreated(run.findings, plan, topic.topicId);
+    return null;
+  }
+  const missing = `Topic ${plan.topic} has no partition ${plan.partition}`;
+  if (!topic.partitions.some(({ partition }) => partition === plan.partition)) {
+    reportMissing(run.findings, plan, missing);
+    return null;
+  }
+  try {
+    return await checkPartition(run, plan, hasUnknown);
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    if (error.code === 'TOPIC_MISSING') reportMissing(run.findings, plan, missing);
+    else if (error.code === 'TOPIC_RECREATED') reportRecreated(run.findings, plan, String(error.evidence['found']));
+    else {
+      reportUnavailable(run, error, plan.topic, plan.partition);
+      topics.forget();
+    }
+    return null;
+  }
+}
+
+/** Every partition has a genesis, empty ones too: without one nothing says that its records were ever sealed. */
+async function checkCoverage(run: Run, plans: readonly Plan[], topics: Topics): Promise<void> {
+  if (plans.length === 0) return;
+  const name = run.topics.events;
+  const topic = await topics.describe(name);
+  if (topic === null) return;
+  if (topic === 'missing') {
+    if (plans.some((plan) => plan.topic === name)) return;
+    run.findings.add({
+      code: 'nothing-to-check',
+      topic: name,
+      message: `Topic ${name} does not exist, and no accepted statement speaks of it. Check the name of the events topic.`,
+    });
+    return;
+  }
+  for (const { partition } of topic.partitions) {
+    if (plans.some((plan) => plan.topic === name && plan.partition === partition)) continue;
+    run.findings.add({
+      code: 'no-genesis',
+      topic: name,
+      partition,
+      message: `Partition ${partition} of ${name} has no accepted genesis: nothing in it is sealed. Let the ledger service run; if it does, see its alarms.`,
+    });
+  }
+}
+
+/** A service that does not answer, or refuses: nothing is known, so nothing is said. */
+export function reportUnavailable(run: Run, error: KafkaError, topic: string | null, partition: number | null): void {
+  if (error.code === 'ABORTED') throw abortError(error);
+  run.findings.add({
+    code: 'unavailable',
+    topic,
+    partition,
+    found: error.code,
+    message: error.message,
+    detail: { code: error.code },
+  });
+}
+
+/** Descriptions of topics, asked once each, and again after a failure: where nobody answers, nobody is asked for long. */
+class Topics {
+  private readonly run: Run;
+  private readonly known = new Map<string, TopicDescription | 'missing'>();
+  /** The last question failed: until one succeeds, nothing else is tried. */
+  private failed: KafkaError | null = null;
+
+  constructor(run: Run) {
+    this.run = run;
+  }
+
+  /** null: it could not be asked; that was reported. */
+  async describe(name: string): Promise<TopicDescription | 'missing' | null> {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    if (this.failed !== null) {
+      reportUnavailable(this.run, this.failed, name, null);
+      return null;
+    }
+    try {
+      const topic = await inTime(`A description of topic ${name}`, this.run, this.run.log.describeTopic(name));
+      this.known.set(name, topic);
+      return topic;
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      if (error.code === 'TOPIC_MISSING') {
+        this.known.set(name, 'missing');
+        return 'missing';
+      }
+      if (error.code !== 'NOT_AUTHORIZED') this.failed = error;
+      reportUnavailable(this.run, error, name, null);
+      return null;
+    }
+  }
+
+  forget(): void {
+    this.known.clear();
+  }
+}

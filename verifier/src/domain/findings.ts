@@ -1,0 +1,87 @@
+import { findingHash, makeFinding, verdictOf } from '@tallystick/core/finding';
+import type { Finding, FindingCode } from '@tallystick/core/finding';
+import type { ReportedFinding, Verdict } from '../verdict.ts';
+
+/** A finding without what follows from its code. */
+export interface NewFinding {
+  readonly code: FindingCode;
+  readonly topic?: string | null;
+  readonly partition?: number | null;
+  readonly generation?: number | null;
+  /** A statement's hash, or what `offsetsPlace` of core gives. Default none. */
+  readonly place?: string;
+  readonly expected?: string | null;
+  readonly found?: string | null;
+  /** What happened, where, and what to do. */
+  readonly message: string;
+  readonly detail?: Record<string, unknown>;
+}
+
+/**
+ * What one run found. The same finding met twice is kept once; beyond `limit` they are only counted, but the first of each code
+ * is always kept, so that the verdict never depends on the limit.
+ */
+export class Findings {
+  private readonly kept = new Map<string, ReportedFinding>();
+  private readonly omitted = new Map<string, number>();
+  private readonly codes = new Set<FindingCode>();
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  add(found: NewFinding): void {
+    const finding = makeFinding({
+      code: found.code,
+      topic: found.topic ?? null,
+      partition: found.partition ?? null,
+      generation: found.generation ?? null,
+      place: found.place ?? '-',
+      expected: found.expected ?? null,
+      found: found.found ?? null,
+      message: found.message,
+      ...(found.detail === undefined ? {} : { detail: found.detail }),
+    });
+    const hash = findingHash(finding);
+    if (this.kept.has(hash)) return;
+    if (this.kept.size >= this.limit && this.codes.has(finding.code)) {
+      this.omitted.set(finding.code, (this.omitted.get(finding.code) ?? 0) + 1);
+      return;
+    }
+    this.codes.add(finding.code);
+    this.kept.set(hash, { ...finding, hash });
+  }
+
+  has(code: FindingCode): boolean {
+    return this.codes.has(code);
+  }
+
+  verdict(): Pick<Verdict, 'verdict' | 'exitCode'> {
+    return verdictOf([...this.kept.values()]);
+  }
+
+  /** By topic, partition and first offset; what has no place in a partition comes first. */
+  list(): ReportedFinding[] {
+    return [...this.kept.values()].sort(
+      (a, b) =>
+        compare(a.topic ?? '', b.topic ?? '') ||
+        (a.partition ?? -1) - (b.partition ?? -1) ||
+        firstOffset(a) - firstOffset(b) ||
+        compare(a.code, b.code),
+    );
+  }
+
+  omittedByCode(): Record<string, number> {
+    return Object.fromEntries([...this.omitted].sort(([a], [b]) => compare(a, b)));
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function firstOffset({ place }: Finding): number {
+  const match = /^offsets (\d+)-/.exec(place);
+  return match === null ? -1 : Number(match[1]);
+}

@@ -1,0 +1,188 @@
+import { KafkaError } from '@tallystick/kafka/errors';
+import type { KafkaErrorCode } from '@tallystick/kafka/errors';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import { readPartition } from '@tallystick/kafka/strict-reader';
+import type { ReadBatch } from '@tallystick/kafka/strict-reader';
+import type { Patience } from './deadline.ts';
+
+/** One partition as something to read. */
+export interface Source extends Patience {
+  readonly log: RecordLog;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+/** Why offsets could not be read as they should be. */
+export interface Damage {
+  /**
+   * `missing`: no batch holds them. `corrupt`: CRC or length wrong. `magic`, `invalid`: not a batch that is ever sealed.
+   * `deleted`: below the log start. `truncated`: beyond the end. `repeated`: a batch that goes back behind what was read.
+   */
+  readonly cause: 'missing' | 'corrupt' | 'magic' | 'invalid' | 'deleted' | 'truncated' | 'repeated';
+  /** Offset at which the reader stood: the base offset of the bad batch. */
+  readonly base: number;
+  /** Last offset of the bad batch itself, as its header says and what follows it confirms; null if that is not known. */
+  readonly batchLast: number | null;
+  readonly error: KafkaError;
+}
+
+export type Piece =
+  | { readonly kind: 'batches'; readonly batches: readonly ReadBatch[] }
+  /** Offsets `first` to `last` hold nothing usable; empty (last = first - 1) for a damage that costs no offset. */
+  | { readonly kind: 'hole'; readonly first: number; readonly last: number; readonly damage: Damage };
+
+const readAgain = new Set<KafkaErrorCode>(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE', 'BATCH_INVALID']);
+const badBatch = new Map<KafkaErrorCode, Damage['cause']>([
+  ['BATCH_CRC', 'corrupt'],
+  ['BATCH_MAGIC', 'magic'],
+  ['BATCH_INVALID', 'invalid'],
+  ['BROKER_ERROR', 'invalid'],
+]);
+
+/**
+ * Reads `[from, to)` with the strict reader and goes on behind what is damaged, so that one run finds all of it. What cannot be
+ * read is a hole; what is not about single offsets (no right, no broker, another topic) is thrown on.
+ * @throws KafkaError TOPIC_RECREATED, TOPIC_MISSING, NOT_AUTHORIZED, AUTHENTICATION_FAILED, UNREACHABLE, TIMED_OUT, PROTOCOL,
+ *   CLOSED, ABORTED
+ */
+export async function* readThrough(source: Source, from: number, to: number): AsyncGenerator<Piece, void, void> {
+  let position = from;
+  let lastEpoch = -1;
+  let retriedAt = -1;
+  while (position < to) {
+    try {
+      for await (const chunk of readPartition({ ...base(source), from: position, to, lastEpoch })) {
+        const last = chunk.batches.at(-1);
+        if (last === undefined) continue;
+        position = last.header.lastOffset + 1;
+        lastEpoch = last.header.leaderEpoch;
+        yield { kind: 'batches', batches: chunk.batches };
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
+      // What hangs on the leader epoch read before is read once more without it: the stored epoch is no part of what the CRC
+      // covers, and the content decides.
+      if (retriedAt !== position && (goesBack || (readAgain.has(error.code) && lastEpoch >= 0))) {
+        retriedAt = position;
+        lastEpoch = -1;
+        if (goesBack) yield hole(position, position - 1, 'repeated', error);
+        continue;
+      }
+      const { piece, next } = await judge(source, error, position, to);
+      if (piece === null) throw error;
+      yield piece;
+      position = next;
+      lastEpoch = -1;
+    }
+  }
+}
+
+/** The hole that the error means and where to go on; no piece if the error is not about offsets. */
+async function judge(
+  source: Source,
+  error: KafkaError,
+  position: number,
+  to: number,
+): Promise<{ piece: Piece | null; next: number }> {
+  const until = (offset: number, cause: Damage['cause'], batchLast: number | null = null) => {
+    const next = Math.min(offset, to);
+    return { piece: hole(position, next - 1, cause, error, batchLast), next };
+  };
+  const notOffsets = { piece: null, next: position };
+  switch (error.code) {
+    case 'RECORDS_DELETED': {
+      const logStart = numberIn(error, 'logStart');
+      return logStart !== null && logStart > position ? until(logStart, 'deleted') : notOffsets;
+    }
+    case 'OFFSET_OUT_OF_RANGE':
+      return until(to, 'truncated');
+    case 'OFFSET_GAP': {
+      const found = numberIn(error, 'found');
+      // Nothing was sent until the deadline: every further place would cost as long.
+      if (found === null) return until(to, 'missing');
+      if (found > position && found < to) return until(found, 'missing');
+      // That batch says an offset beyond the end, or one behind us for a second time: what it says of itself is wrong.
+      return until((await behindBad(source, position, to)) ?? to, 'missing');
+    }
+    default: {
+      const cause = badBatch.get(error.code);
+      if (cause === undefined || error.retriable) return notOffsets;
+      const next = await behindBad(source, position, to);
+      return next === null ? until(to, cause) : until(next, cause, next - 1);
+    }
+  }
+}
+
+function hole(
+  first: number,
+  last: number,
+  cause: Damage['cause'],
+  error: KafkaError,
+  batchLast: number | null = null,
+): Piece {
+  const batchBase = numberIn(error, 'baseOffset');
+  const base =
+    batchBase !== null && cause !== 'missing' && cause !== 'repeated' && batchBase < first ? batchBase : first;
+  return { kind: 'hole', first, last, damage: { cause, base, batchLast, error } };
+}
+
+/**
+ * The first offset at which another batch is served than the bad one at `position`, by galloping and halving: its header cannot be
+ * trusted to say where it ends. null if there is none before `to`.
+ */
+async function behindBad(source: Source, position: number, to: number): Promise<number | null> {
+  const bad = await look(source, position);
+  if (bad === 'nothing') return null;
+  if (bad === 'good') return position + 1;
+  let low = position;
+  let high = position + 1;
+  for (let step = 1; ; step *= 2) {
+    if (high >= to) {
+      high = to;
+      break;
+    }
+    const seen = await look(source, high);
+    if (seen === 'nothing') return null;
+    if (seen !== bad) break;
+    low = high;
+    high += step;
+  }
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if ((await look(source, middle)) === bad) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** What is served at an offset: something good, nothing in time, or a bad batch, told apart by what is wrong with it. */
+async function look(source: Source, offset: number): Promise<string> {
+  try {
+    for await (const chunk of readPartition({ ...base(source), from: offset, to: offset + 1 })) {
+      if (chunk.batches.length > 0) return 'good';
+    }
+    return 'nothing';
+  } catch (error) {
+    if (!(error instanceof KafkaError) || error.retriable) throw error;
+    const { expected, found } = error.evidence;
+    if (error.code === 'OFFSET_GAP') {
+      if (found === null) return 'nothing';
+      return typeof found === 'number' && found > offset ? 'good' : `${error.code} ${JSON.stringify(found)}`;
+    }
+    if (!badBatch.has(error.code)) throw error;
+    return `${error.code} ${JSON.stringify([expected, found])}`;
+  }
+}
+
+function base({ log, topic, topicId, partition, deadlineMs, signal }: Source) {
+  const maxWaitMs = Math.min(500, deadlineMs);
+  return { log, topic, topicId, partition, deadlineMs, maxWaitMs, ...(signal === undefined ? {} : { signal }) };
+}
+
+function numberIn(error: KafkaError, name: string): number | null {
+  const value = error.evidence[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
+}

@@ -1,0 +1,157 @@
+import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
+import { decideContested } from '@tallystick/core/judge';
+import type { Contested, Judge, RecordFacts } from '@tallystick/core/judge';
+import { LeafChain } from '@tallystick/core/leaf';
+import { rootInPlace } from '@tallystick/core/merkle';
+import type { SealStatement } from '@tallystick/core/statement-types';
+import { inTime } from './deadline.ts';
+import { chainName } from './domain/anchor.ts';
+import { sectionAt } from './domain/plan.ts';
+import type { Plan } from './domain/plan.ts';
+import { readAgain } from './read-statements.ts';
+import type { Statements } from './read-statements.ts';
+import { readThrough } from './read-through.ts';
+import type { Source } from './read-through.ts';
+import type { Run } from './run.ts';
+import { epochOf, timeOf } from './seal-values.ts';
+
+const leafBytes = 32;
+
+/**
+ * Judges all statements again where more of them were contested than a judge keeps: two ledgers that are alive together for an hour lose
+ * thousands of races, and none of them is a fork. Each race is settled as it is met, so that memory stays bounded.
+ * @param judge one that has seen nothing yet
+ * @throws KafkaError where statements or records cannot be read
+ */
+export async function judgeAgain(
+  run: Run,
+  judge: Judge,
+  statements: Statements,
+  plans: ReadonlyMap<string, Plan>,
+): Promise<void> {
+  await readAgain(run, judge, statements, async (contested) => {
+    const facts = await factsOf(run, contested, plans);
+    if (decideContested(contested, facts) === 'race') judge.settle(contested, facts);
+  });
+}
+
+/**
+ * Decides every well-signed statement that did not continue: a lost race if it says what the records say, else a fork (protocol
+ * section 5). Only these batches are read again.
+ * @throws KafkaError where their records cannot be read
+ */
+export async function settleContested(run: Run, judge: Judge, plans: ReadonlyMap<string, Plan>): Promise<void> {
+  for (const contested of judge.open()) {
+    const facts = await factsOf(run, contested, plans);
+    const settlement = judge.settle(contested, facts);
+    if (settlement !== 'race') report(run, contested, settlement);
+  }
+  const { dropped } = judge.counts;
+  if (dropped === 0) return;
+  run.findings.add({
+    code: 'fork',
+    found: `${dropped} more`,
+    message: `${dropped} more well-signed statements contradict the accepted ones; they are too many to keep. A seal key is in wrong hands: retire it.`,
+  });
+}
+
+function report(run: Run, { signed, why }: Contested, settlement: 'fork' | 'unjudged'): void {
+  const { statement, hash, place, key } = signed;
+  const ofPartition =
+    statement.kind === 'key'
+      ? {}
+      : { topic: statement.topic, partition: statement.partition, generation: statement.generation };
+  run.findings.add({
+    ...ofPartition,
+    code: settlement,
+    place: hash,
+    expected: null,
+    found: statement.previous,
+    message:
+      settlement === 'fork'
+        ? `A ${statement.kind} statement at offset ${place.offset} of ${run.topics.seals}, validly signed by ${key.name}, contradicts what was accepted before (${why}): somebody with a valid key signed two histories. Keep the topic as evidence and find out who holds that key.`
+        : `A ${statement.kind} statement at offset ${place.offset} of ${run.topics.seals} did not continue (${why}), and its records can no longer be read: a lost race and a fork cannot be told apart.`,
+    detail: { offset: place.offset, signer: key.vkey, text: signed.text },
+  });
+}
+
+async function factsOf(
+  run: Run,
+  { signed, continues }: Contested,
+  plans: ReadonlyMap<string, Plan>,
+): Promise<RecordFacts> {
+  const { statement } = signed;
+  if (continues === null || (statement.kind !== 'seal' && statement.kind !== 'gap')) return { found: 'nothing' };
+  const plan = plans.get(chainName(statement));
+  if (plan === undefined) return { found: 'nothing' };
+  const { first, last } = statement.offsets;
+  if (
+    statement.generation < plan.genesis.statement.generation &&
+    !stillChecked(plan, continues.topicId, statement.generation, last)
+  ) {
+    return { found: 'unreadable', because: 'generation-closed' };
+  }
+  if (statement.kind === 'seal') {
+    // The same values as an accepted seal of these very offsets: the pass over the records judges those.
+    const accepted = sectionAt(plan, first);
+    if (
+      accepted?.kind === 'seal' &&
+      accepted.first === first &&
+      accepted.last === last &&
+      accepted.seal.after === statement.after &&
+      accepted.seal.generation === statement.generation
+    ) {
+      const { root, head, epoch, time } = accepted.seal;
+      return { found: 'records', root, head, epoch, time };
+    }
+  }
+  const { topic, partition } = statement;
+  const what = `The question where partition ${partition} of ${topic} begins and ends`;
+  const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(topic, partition));
+  if (statement.kind === 'gap') return { found: 'log-start', logStart };
+  if (first < logStart) {
+    const pruned = plan.prunedTo.get(statement.generation) ?? -1;
+    return pruned >= Math.min(last, logStart - 1) ? { found: 'unreadable', because: 'pruned' } : { found: 'nothing' };
+  }
+  if (last >= highWatermark) return { found: 'nothing' };
+  const source: Source = {
+    log: run.log,
+    topic,
+    topicId: plan.genesis.statement.topicId,
+    partition,
+    deadlineMs: run.deadlineMs,
+    signal: run.signal,
+  };
+  return await recompute(run, source, statement);
+}
+
+/** Of a closed generation only what lies below every later one, in the topic that is there now, can be read. */
+function stillChecked(plan: Plan, topicId: string, generation: number, last: number): boolean {
+  if (topicId !== plan.genesis.statement.topicId) return false;
+  return plan.laterFirstOffset(generation) > last;
+}
+
+async function recompute(run: Run, source: Source, seal: SealStatement): Promise<RecordFacts> {
+  const { first, last } = seal.offsets;
+  const { sha256, codecs } = run;
+  const chain = new LeafChain({ sha256, codecs, partition: source.partition, previous: decodeBase64(seal.after) });
+  const leaves = new Uint8Array((last - first + 1) * leafBytes);
+  let count = 0;
+  let epoch = -1;
+  for await (const piece of readThrough(source, first, last + 1)) {
+    if (piece.kind === 'hole') return { found: 'nothing' };
+    for (const { bytes, header } of piece.batches) {
+      count += chain.append(bytes, header, first, last, leaves, count * leafBytes);
+      epoch = header.leaderEpoch;
+    }
+  }
+  if (count !== last - first + 1) return { found: 'nothing' };
+  const head = encodeBase64(chain.head);
+  return {
+    found: 'records',
+    root: encodeBase64(rootInPlace(leaves, count, sha256)),
+    head,
+    epoch: epochOf(epoch),
+    time: timeOf(chain.lastTimestamp),
+  };
+}
