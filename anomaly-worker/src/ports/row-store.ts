@@ -1,0 +1,91 @@
+import type { Cell } from '@tallystick/schemas/row';
+import type { Detection, DetectionEvent } from '../domain/detection.ts';
+
+/** One generation of one partition of one topic: where rows belong. */
+export interface Place {
+  readonly topic: string;
+  readonly generation: number;
+  readonly partition: number;
+}
+
+/** Offsets, inclusive on both ends. */
+export interface OffsetRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A run of consecutive offsets that is one insert. `round` is 0, and one more each time rows there had to be written anew. */
+export interface Run extends OffsetRange {
+  readonly round: number;
+}
+
+export interface Claim {
+  readonly run: Run;
+  /** This call made the claim. Otherwise somebody else did, perhaps long ago, and perhaps with another `last`. */
+  readonly own: boolean;
+}
+
+/** The row of one offset. Cells as in `rowColumns` of @tallystick/schemas/row. */
+export interface StoredRow {
+  readonly offset: number;
+  readonly cells: readonly Cell[];
+}
+
+/** Which offsets of a place have a row. */
+export interface Coverage {
+  /** Ascending, merged: more than one where there are holes. */
+  readonly present: readonly OffsetRange[];
+  /** Offsets with more than one row; the first few where there are many. */
+  readonly doubled: readonly number[];
+}
+
+export interface Watermark {
+  /** The first offset that is to have a row; rows below were removed on purpose. */
+  readonly rowsFrom: number;
+  /** Every offset below was given a row once. */
+  readonly nextOffset: number;
+}
+
+/**
+ * Where rows and findings are kept. What a method resolved for is durable: it survives kill -9 of the worker. After a
+ * rejection with `retriable` the state is unknown, and calling again with the same arguments is safe.
+ */
+export interface RowStore {
+  /** Which offsets have rows now. Costs a scan of one column of the place. */
+  coverage(place: Place): Promise<Coverage>;
+
+  /** null where none was written yet. */
+  watermark(place: Place): Promise<Watermark | null>;
+  /** Both members only ever rise: lower ones have no effect. */
+  raiseWatermark(place: Place, watermark: Watermark): Promise<void>;
+
+  /**
+   * Claims the run that begins at `run.first` in this round. The first claim of (place, first, round) wins, for ever and
+   * for everybody; later ones get the winner's run.
+   */
+  claim(place: Place, run: Run): Promise<Claim>;
+  /** The claimed run of the highest round that covers the offset; null if none. */
+  claimOver(place: Place, offset: number): Promise<Run | null>;
+  /** Exclusive end of all claims; null if there are none. */
+  claimedEnd(place: Place): Promise<number | null>;
+
+  /**
+   * Stores the rows of a claimed run: all of them or none, once, however often and by however many it is called.
+   * @param rows exactly the run's offsets in order, all of one table partition (`tablePartitionOf`)
+   * Where rows of it were removed by somebody it may do nothing: `countRows` tells.
+   */
+  insertRows(place: Place, run: Run, rows: readonly StoredRow[]): Promise<void>;
+  /** How many offsets of the range have a row. */
+  countRows(place: Place, range: OffsetRange): Promise<number>;
+
+  /** What the detections need of the rows from `from` to below `to`, in offset order, in slices. Control records and the like too. */
+  readEvents(place: Place, from: number, to: number): AsyncIterable<readonly DetectionEvent[]>;
+  /** Stores the findings that are not there yet; each id once, for ever. */
+  insertFindings(place: Place, findings: readonly Detection[]): Promise<void>;
+
+  /** The saved state with the largest `nextOffset` of these rules that is at most `atMost`. */
+  loadState(place: Place, rules: string, atMost: number): Promise<{ nextOffset: number; state: string } | null>;
+  saveState(place: Place, rules: string, nextOffset: number, state: string): Promise<void>;
+
+  close(): Promise<void>;
+}
