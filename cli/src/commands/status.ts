@@ -1,0 +1,207 @@
+import { stackStatus } from '@tallystick/infra/local/stack';
+import { type Context, deploymentOf } from '../context.ts';
+import type { HttpService } from '../deployment.ts';
+import { readSealing, type Sealing } from '../sealing.ts';
+import { logFileOf, readReport, serviceNames } from '../services.ts';
+import { readInstallation } from '../installation.ts';
+
+interface ServiceLine {
+  readonly name: string;
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly logFile: string;
+  readonly status: unknown;
+}
+
+interface Alarm {
+  readonly from: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Exit 0: all runs and no alarm; 1: something that belongs to the stack does not run, or there is an alarm; 3: nothing runs. */
+export async function statusCommand(context: Context, flags: { json?: boolean }): Promise<number> {
+  const stack = await stackStatus(context.stackHome);
+  const services = serviceNames.map((name): ServiceLine => {
+    const report = readReport(context, name);
+    const running = report?.alive === true;
+    return {
+      name,
+      running,
+      pid: running ? report.pid : null,
+      logFile: logFileOf(context, name),
+      status: report?.status ?? null,
+    };
+  });
+  const external = context.config.has('kafka.brokers');
+  const running = external || stack.parts.some((part) => part.name === 'kafka' && part.running);
+  const alarms: Alarm[] = services.flatMap(({ name, status }) => alarmsOf(name, status));
+  alarms.push(...ended(stack.parts, services));
+  let sealing: Sealing | null = null;
+  if (running) {
+    try {
+      sealing = await readSealing(context);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNEXPECTED';
+      alarms.push({
+        from: 'status',
+        code,
+        message: `how far sealing is cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    }
+  }
+  if (flags.json === true) {
+    context.out(
+      JSON.stringify({
+        stack: context.stackName,
+        running,
+        parts: stack.parts,
+        services,
+        sealing,
+        alarms,
+        ...connection(context, running),
+      }),
+    );
+  } else {
+    for (const line of inWords(context, stack.parts, services, sealing, alarms)) context.out(line);
+  }
+  if (!running) return 3;
+  const down = stack.parts.some((part) => !part.healthy) && !external;
+  return alarms.length > 0 || down || services.some((service) => service.status !== null && !service.running) ? 1 : 0;
+}
+
+/** What should run and does not: a service that "down" did not stop, a server that a running service needs. */
+function ended(
+  parts: readonly { name: string; running: boolean; healthy: boolean }[],
+  services: readonly ServiceLine[],
+): Alarm[] {
+  const gone = services
+    .filter(({ status, running }) => status !== null && !running)
+    .map(({ name, logFile }) => ({
+      from: name,
+      code: 'SERVICE_FAILED',
+      message: `it does not run any more; see ${logFile}.`,
+    }));
+  const needed = services.some(({ running }) => running);
+  const servers = parts
+    .filter(({ healthy }) => needed && !healthy)
+    .map(({ name, running }) => ({
+      from: name,
+      code: 'NOT_RUNNING',
+      message: running ? 'it runs, but does not answer.' : 'it does not run any more.',
+    }));
+  return [...servers, ...gone].map((alarm) => ({ ...alarm, message: `${alarm.message} "tallystick up" starts it` }));
+}
+
+/** All that a tool needs to connect as the verifier does. */
+function connection(context: Context, running: boolean) {
+  const deployment = deploymentOf(context);
+  const known = <T>(look: () => T): T | null => {
+    try {
+      return look();
+    } catch {
+      return null; // not running, or not configured: the members above say which
+    }
+  };
+  const kafka = running ? known(() => deployment.kafka('verifier')) : null;
+  return {
+    origin: known(() => deployment.origin),
+    rootVkey: known(() => deployment.rootKey.vkey),
+    topics: deployment.topics,
+    kafka: kafka && {
+      brokers: kafka.brokers,
+      mechanism: kafka.sasl?.mechanism ?? null,
+      user: kafka.sasl?.username ?? null,
+      passwordFile: deployment.passwordFile('verifier') ?? null,
+      tls: kafka.tls !== undefined,
+      ...files(context, ['kafka.tlsCaFile', 'kafka.tlsCertFile', 'kafka.tlsKeyFile']),
+    },
+    registry: known(() => ({ ...login(deployment.registry), ...files(context, ['registry.passwordFile']) })),
+    clickhouse: known(
+      () =>
+        deployment.clickhouse && {
+          ...login(deployment.clickhouse),
+          database: deployment.clickhouse.database,
+          ...files(context, ['clickhouse.passwordFile']),
+        },
+    ),
+    keys: readInstallation(context.stackHome),
+  };
+}
+
+function login({ url, username }: HttpService) {
+  return { url, user: username ?? null };
+}
+
+/** Settings that name files, as members without their group: `kafka.tlsCaFile` is `tlsCaFile`, null where it is not set. */
+function files(context: Context, paths: readonly string[]): Record<string, string | null> {
+  return Object.fromEntries(paths.map((path) => [path.split('.')[1] ?? path, context.config.text(path) ?? null]));
+}
+
+/** Alarms of a service and of each of its partitions, with what to do. */
+function alarmsOf(from: string, status: unknown): Alarm[] {
+  if (typeof status !== 'object' || status === null) return [];
+  const own =
+    'alarms' in status && Array.isArray(status.alarms)
+      ? (status.alarms as Partial<Record<'code' | 'message' | 'place' | 'todo', unknown>>[])
+      : [];
+  const alarms = own.map(({ code, message, place, todo }) => ({
+    from: typeof place === 'string' && place !== '' ? `${from}, ${place}` : from,
+    code: typeof code === 'string' ? code : 'ALARM',
+    message: [message, todo].filter((part) => typeof part === 'string').join(' '),
+  }));
+  const partitions = 'partitions' in status && Array.isArray(status.partitions) ? (status.partitions as unknown[]) : [];
+  return [...alarms, ...troubleOf(from, status), ...partitions.flatMap((one) => alarmsOf(from, one))];
+}
+
+/** What the worker says of itself: why it stopped (`error`), and what a partition waits for (`trouble`). */
+function troubleOf(from: string, status: object): Alarm[] {
+  const { error, trouble, partition } = status as Partial<Record<'error' | 'trouble' | 'partition', unknown>>;
+  if (typeof trouble === 'string')
+    return [{ from: `${from}, partition ${String(partition)}`, code: 'WAITING', message: trouble }];
+  if (typeof error !== 'object' || error === null) return [];
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return [{ from, code: String(code), message: String(message) }];
+}
+
+function inWords(
+  context: Context,
+  parts: readonly { name: string; pid: number | null; address: string; running: boolean; healthy: boolean }[],
+  services: readonly ServiceLine[],
+  sealing: Sealing | null,
+  alarms: readonly Alarm[],
+): string[] {
+  const lines = [`stack ${context.stackName} in ${context.stackHome}`];
+  for (const part of parts) {
+    const state = part.healthy ? 'runs' : part.running ? 'does not answer' : 'not running';
+    lines.push(
+      `  ${part.name.padEnd(12)}${state.padEnd(16)}${part.running ? `${part.address}  (process ${part.pid})` : ''}`.trimEnd(),
+    );
+  }
+  for (const service of services) {
+    lines.push(
+      `  ${service.name.padEnd(12)}${(service.running ? 'runs' : 'not running').padEnd(16)}${service.running ? `process ${service.pid}, log ${service.logFile}` : ''}`.trimEnd(),
+    );
+  }
+  if (parts.length === 0 && sealing === null && !context.config.has('kafka.brokers'))
+    lines.push('  nothing was started here yet: run "tallystick up"');
+  if (sealing !== null) {
+    lines.push('sealing');
+    for (const { partition, highWatermark, sealed, lag } of sealing.partitions) {
+      const state = sealed === null ? 'no genesis yet' : lag === 0 ? 'all sealed' : `${lag} not sealed yet`;
+      lines.push(`  partition ${String(partition).padEnd(4)}${String(highWatermark).padStart(12)} records  ${state}`);
+    }
+  }
+  const rows = rowsBehind(services.find(({ name }) => name === 'worker')?.status);
+  if (rows !== null) lines.push(`query copy  ${rows === 0 ? 'has every record' : `${rows} records behind`}`);
+  lines.push(alarms.length === 0 ? 'no alarms' : 'ALARMS');
+  for (const { from, code, message } of alarms) lines.push(`  ${from}: ${message} [${code}]`);
+  return lines;
+}
+
+/** How many records ClickHouse lacks, as the worker last saw it; null where no worker has said so. */
+function rowsBehind(status: unknown): number | null {
+  if (typeof status !== 'object' || status === null || !('partitions' in status)) return null;
+  const partitions = status.partitions as readonly { nextOffset: number; highWatermark: number }[];
+  return partitions.reduce((sum, { nextOffset, highWatermark }) => sum + Math.max(0, highWatermark - nextOffset), 0);
+}

@@ -1,0 +1,38 @@
+import { CliError } from './errors.ts';
+
+const usage = new Set([
+  'USAGE',
+  'CONFIG_FILE',
+  'CONFIG_UNKNOWN',
+  'CONFIG_INVALID',
+  'CONFIG_MISSING',
+  'SECRET_FILE',
+  'ANSWER_NEEDED',
+]);
+const cannotLook = new Set([
+  'UNREACHABLE',
+  'AUTHENTICATION_FAILED',
+  'NOT_AUTHORIZED',
+  'REGISTRY_UNREACHABLE',
+  'REGISTRY_NOT_AUTHORIZED',
+  'CLICKHOUSE_UNREACHABLE',
+  'CLICKHOUSE_REFUSED',
+  'TIMED_OUT',
+  'ABORTED',
+  'NOT_RUNNING',
+  'TOPIC_MISSING',
+]);
+
+/** 2 for usage and configuration, 3 where something does not answer or refuses, 1 for everything else. */
+export function exitCodeOf(error: unknown): 1 | 2 | 3 {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (
+    (error instanceof CliError && usage.has(code)) ||
+    code.startsWith('ANCHOR_') ||
+    code.startsWith('KEY_') ||
+    code === 'CONFIG_INVALID'
+  )
+    return 2;
+  if (cannotLook.has(code)) return 3;
+  return 1;
+}

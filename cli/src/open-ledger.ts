@@ -1,0 +1,30 @@
+import { startLedger } from '@tallystick/ledger-service/service';
+import { openFileSigner } from '@tallystick/ledger-service/file-signer';
+import type { Logger } from '@tallystick/kafka/logger';
+import { readFileSync } from 'node:fs';
+import type { Running } from './commands/service.ts';
+import { type Context, deploymentOf } from './context.ts';
+import { CliError } from './errors.ts';
+
+/** Starts a ledger as the configuration and the stack say. */
+export async function openLedger(context: Context, logger: Logger): Promise<Running> {
+  const deployment = deploymentOf(context);
+  const { sealKeyFile, keyStatementFile, stateDir, limits } = deployment.ledger;
+  let keyStatement: Uint8Array;
+  try {
+    keyStatement = readFileSync(keyStatementFile);
+  } catch (cause) {
+    throw new CliError('CONFIG_INVALID', `ledger.keyStatementFile: cannot read ${keyStatementFile}`, { cause });
+  }
+  return startLedger({
+    kafka: deployment.kafka('ledger'),
+    topics: deployment.topics,
+    origin: deployment.origin,
+    rootKey: deployment.rootKey,
+    keyStatement,
+    signer: openFileSigner(sealKeyFile),
+    stateDir,
+    limits,
+    logger,
+  });
+}
