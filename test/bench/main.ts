@@ -1,0 +1,181 @@
+// npm run bench [-- --json] [--events N] [--rounds N] [--partitions N]
+// Every case runs in a process of its own on the same topic; rounds are repeated and medians shown, because machines are noisy.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { formatSignerKey, signerFromSeed, signNote } from '@tallystick/core/note';
+import { formatStatement } from '@tallystick/core/statement';
+import { aclSpecs, topicSpecs } from '@tallystick/infra/local/kafka-data';
+import { type StackInfo, startStack, stopStack, type Role } from '@tallystick/infra/local/stack';
+import { applyAcls, applyTopics } from '@tallystick/kafka/admin';
+import type { KafkaConfig } from '@tallystick/kafka/config';
+import { SchemaRegistry } from '@tallystick/schemas/registry';
+import type { CaseInput } from './cases.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    events: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '3' },
+    partitions: { type: 'string', default: '1' },
+  },
+});
+const root = dirname(dirname(import.meta.dirname));
+const home = join(root, '.tallystick', `bench-${process.pid}`);
+const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
+
+interface Result {
+  readonly events: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+}
+
+function runCase(name: string, input: CaseInput): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, 'case.ts'), name], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0 ? resolve(JSON.parse(output) as Result) : reject(new Error(`case ${name} ended with ${code}`)),
+    );
+    child.stdin.end(JSON.stringify(input));
+  });
+}
+
+function configFor(stack: StackInfo, role: Role): KafkaConfig {
+  const kafka = stack.kafka;
+  if (kafka === null) throw new Error('Kafka does not run');
+  const { username, passwordFile } = kafka.users[role];
+  return {
+    brokers: kafka.brokers,
+    sasl: { mechanism: 'scram-sha-512', username, password: readFileSync(passwordFile, 'utf8').trim() },
+  };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function whole(name: 'events' | 'rounds' | 'partitions'): number {
+  const value = Number(flags[name]);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${name} ${flags[name]}: give a whole number of 1 or more`);
+  return value;
+}
+
+async function bench(): Promise<void> {
+  const events = whole('events');
+  const rounds = whole('rounds');
+  const partitions = whole('partitions');
+  const stack = await startStack({
+    home,
+    libs: join(root, '.tallystick', 'lib'),
+    parts: ['kafka', 'registry'],
+    attached: true,
+    onProgress: say,
+  });
+  const admin = configFor(stack, 'admin');
+  const origin = 'tallystick.local/bench';
+  const rootKey = signerFromSeed(`${origin}/root`, randomBytes(32));
+  const sealSeed = randomBytes(32);
+  const sealKey = signerFromSeed(`${origin}/seal`, sealSeed);
+  const statement = {
+    kind: 'key',
+    origin,
+    number: 0,
+    action: 'add',
+    role: 'seal',
+    key: sealKey.key.vkey,
+    previous: null,
+    time: Date.now(),
+  } as const;
+  mkdirSync(home, { recursive: true });
+  const sealKeyFile = join(home, 'seal.key');
+  writeFileSync(sealKeyFile, `${formatSignerKey(sealKey.key.name, sealSeed)}\n`, { mode: 0o600 });
+  const common = {
+    registry: { url: stack.registry?.url ?? '' },
+    emitTopic: 'bench.emit',
+    partitions,
+    events,
+    origin,
+    rootVkey: rootKey.key.vkey,
+    sealKeyFile,
+    keyStatement: Buffer.from(await signNote(formatStatement(statement), rootKey)).toString('base64'),
+  };
+  const emitTopics = { events: 'bench.emit', seals: 'bench.emit.seals', leaves: 'bench.emit.leaves' };
+  await applyTopics(admin, topicSpecs(emitTopics, { partitions }));
+  await applyAcls(admin, aclSpecs(emitTopics));
+  await new SchemaRegistry(common.registry).register('bench.emit-value');
+
+  const results = new Map<string, Result[]>();
+  for (let round = 0; round < rounds; round++) {
+    // Statements of a round before must not be there when the next one seals: each round has its own seals and leaves.
+    const topics = { events: 'bench.events', seals: `bench.seals.${round}`, leaves: `bench.leaves.${round}` };
+    await applyTopics(admin, topicSpecs(topics, { partitions }));
+    await applyAcls(admin, aclSpecs(topics));
+    const input = (role: Role): CaseInput => ({ ...common, topics, kafka: configFor(stack, role) });
+    if (round === 0) {
+      say(`filling the topic with ${events} events`);
+      await runCase('fill', input('bench'));
+    }
+    const order = [
+      ['kafkajs-eachBatch', 'bench'],
+      ['strict-reader', 'verifier'],
+      ['seal', 'ledger'],
+      ['verify', 'verifier'],
+      ['kafkajs-send', 'producer'],
+      ['emit', 'producer'],
+    ] as const;
+    for (const [name, role] of order) {
+      const result = await runCase(name, input(role));
+      say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.events / result.seconds)} events/s`);
+      results.set(name, [...(results.get(name) ?? []), result]);
+    }
+  }
+  report(results);
+}
+
+function report(results: ReadonlyMap<string, readonly Result[]>): void {
+  const rate = ({ events, seconds }: Result) => events / seconds;
+  if (!flags.json)
+    process.stdout.write(
+      `${'case'.padEnd(20)}${'events/s'.padStart(12)}${'per CPU-s'.padStart(12)}${'CPU-s per 1M'.padStart(14)}${'ratio'.padStart(8)}${'peak MiB'.padStart(10)}\n`,
+    );
+  for (const [name, rounds] of results) {
+    // Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, each of the same round.
+    const baseline = name === 'emit' || name === 'kafkajs-send' ? 'kafkajs-send' : 'kafkajs-eachBatch';
+    const ratio = median(rounds.map((result, round) => rate(result) / rate(results.get(baseline)?.[round] ?? result)));
+    const perCpu = median(rounds.map(({ events, cpuSeconds }) => events / cpuSeconds));
+    const row = {
+      name,
+      eventsPerSecond: Math.round(median(rounds.map(rate))),
+      eventsPerCpuSecond: Math.round(perCpu),
+      ratio: Math.round(ratio * 100) / 100,
+      peakMiB: Math.round(Math.max(...rounds.map(({ peakMiB }) => peakMiB))),
+      cpuSecondsPerMillion: Math.round(1e8 / perCpu) / 100,
+      baseline,
+    };
+    const cells = [row.eventsPerSecond, row.eventsPerCpuSecond].map((cell) => String(cell).padStart(12)).join('');
+    const text = `${name.padEnd(20)}${cells}${String(row.cpuSecondsPerMillion).padStart(14)}${row.ratio.toFixed(2).padStart(8)}${String(row.peakMiB).padStart(10)}`;
+    process.stdout.write(`${flags.json ? JSON.stringify(row) : text}\n`);
+  }
+}
+
+const stop = async () => {
+  await stopStack(home);
+  rmSync(home, { recursive: true, force: true });
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void stop().then(() => process.exit(130)));
+try {
+  await bench();
+} finally {
+  await stop();
+}
