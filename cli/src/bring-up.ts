@@ -30,7 +30,11 @@ export async function bringUp(context: Context, options: { attached: boolean; se
     });
   }
   if (!context.config.has('ledger.sealKeyFile')) {
-    await openInstallation(context.stackHome, context.config.text('origin') ?? `tallystick.local/${context.stackName}`);
+    await openInstallation(
+      context.stackHome,
+      context.config.text('origin') ?? `tallystick.local/${context.stackName}`,
+      say,
+    );
   }
   const deployment = deploymentOf(context);
   await settleKafka(context, deployment);

@@ -33,8 +33,8 @@ export class Config {
     return this.#values.get(path)?.value as boolean | undefined;
   }
 
-  list(path: string): readonly string[] | undefined {
-    return this.#values.get(path)?.value as readonly string[] | undefined;
+  list<Item = string>(path: string): readonly Item[] | undefined {
+    return this.#values.get(path)?.value as readonly Item[] | undefined;
   }
 
   /** A secret given in place or by the file that holds it; one line, without its line end. */
@@ -84,7 +84,7 @@ export function loadConfig(options: { file?: string | undefined; env: NodeJS.Pro
   if (file !== undefined) {
     for (const [path, raw] of flatten(readConfigFile(file), '')) {
       const value = check(path, raw, file);
-      const isPath = path.endsWith('File') || path === 'ledger.stateDir';
+      const isPath = path.endsWith('File') || path.endsWith('Dir') || path === 'log.dir';
       values.set(path, { value: isPath ? resolve(dirname(file), value as string) : value, from: file });
     }
   }

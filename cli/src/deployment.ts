@@ -7,7 +7,9 @@ import { defaultTopics, type TopicNames } from '@tallystick/kafka/record-log';
 import { type Config, readSecret } from './config.ts';
 import { CliError } from './errors.ts';
 import type { Installation } from './installation.ts';
-import { type KafkaRole, kafkaRoles } from './settings.ts';
+import { type KeySource, keySource, logKeySettings, nextLogKeySettings, sealKeySettings } from './key-source.ts';
+import { type ListenAddress, parseListen } from './loopback.ts';
+import { type KafkaRole, kafkaRoles, type LedgerRole, ledgerRoles } from './settings.ts';
 
 /** A service over HTTP with the login for it. */
 export interface HttpService {
@@ -15,6 +17,20 @@ export interface HttpService {
   readonly username?: string;
   readonly password?: string;
 }
+
+/** Where the published log and the checkpoint store are. */
+export type LogPlace =
+  | { readonly kind: 'folder'; readonly dir: string; readonly checkpointDir: string }
+  | {
+      readonly kind: 's3';
+      readonly endpoint?: string;
+      readonly region: string;
+      readonly bucket: string;
+      /** Empty or ends with "/". The checkpoint store is below `<prefix>checkpoints/`. */
+      readonly prefix: string;
+      /** Without one the AWS SDK looks for a login itself. */
+      readonly login?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+    };
 
 /**
  * Where everything is: what the configuration names, and for what it does not name the local stack. Each member is resolved when it
@@ -108,21 +124,113 @@ export class Deployment {
     const bytes = config.number('ledger.batchBytes');
     const ageMs = config.number('ledger.batchAgeMs');
     return {
-      sealKeyFile:
-        config.text('ledger.sealKeyFile') ??
-        this.#installation?.sealKeyFile ??
-        missing('ledger.sealKeyFile', 'the seal key'),
-      keyStatementFile:
-        config.text('ledger.keyStatementFile') ??
-        this.#installation?.keyStatementFile ??
-        missing('ledger.keyStatementFile', 'key statement 0'),
       stateDir: config.text('ledger.stateDir') ?? join(this.home, 'ledger'),
+      /** null: all of them. */
+      partitions: config.list<number>('ledger.partitions') ?? null,
+      takeoverMs: config.number('ledger.takeoverMs') ?? 60_000,
       limits: {
         ...(events === undefined ? {} : { events }),
         ...(bytes === undefined ? {} : { bytes }),
         ...(ageMs === undefined ? {} : { ageMs }),
       },
     };
+  }
+
+  get roles(): readonly LedgerRole[] {
+    return this.#config.list<LedgerRole>('ledger.roles') ?? ledgerRoles;
+  }
+
+  get sealKey(): KeySource {
+    const source = keySource(this.#config, sealKeySettings, this.#installation?.sealKeyFile);
+    return source ?? missing('ledger.sealKeyFile', 'the seal key');
+  }
+
+  /** The notes of the key statements that the log begins with, in their order: files, number 0 first. */
+  get keyStatementFiles(): readonly string[] {
+    const named = this.#config.text('ledger.keyStatementFile');
+    if (named !== undefined) return [named];
+    return this.#installation?.keyStatementFiles ?? missing('ledger.keyStatementFile', 'key statement 0');
+  }
+
+  /** The keys that sign checkpoints: one, or two while the log key is rotated. */
+  get logSigningKeys(): readonly KeySource[] {
+    const first = keySource(this.#config, logKeySettings, this.#installation?.logKeyFile ?? undefined);
+    const next = keySource(this.#config, nextLogKeySettings);
+    return [first ?? missing('log.keyFile', 'the log key'), ...(next === null ? [] : [next])];
+  }
+
+  /**
+   * The log keys that checkers accept. The installation's, the next one's included while it is rotated in, where none are configured.
+   * @throws CliError CONFIG_MISSING, CONFIG_INVALID; CoreError KEY_MALFORMED
+   */
+  get logKeys(): readonly VerifierKey[] {
+    const vkeys = this.#config.list('log.keys') ?? this.#installation?.logVkeys;
+    if (vkeys === undefined || vkeys.length === 0) return missing('log.keys', 'the vkey of the log');
+    const keys = vkeys.map(parseVerifierKey);
+    for (const { name, vkey } of keys) {
+      if (name === this.origin) continue;
+      throw new CliError('CONFIG_INVALID', `log.keys: ${vkey} is no key of the log ${this.origin}: its name differs`);
+    }
+    return keys;
+  }
+
+  /** Where the log is published and its checkpoints are stored. */
+  get logPlace(): LogPlace {
+    const config = this.#config;
+    const bucket = config.text('log.s3.bucket');
+    if (bucket === undefined) {
+      if (config.hasGroup('log.s3')) {
+        throw new CliError('CONFIG_MISSING', 'log.s3 is configured without a bucket: set log.s3.bucket');
+      }
+      return {
+        kind: 'folder',
+        dir: config.text('log.dir') ?? join(this.home, 'log'),
+        checkpointDir: config.text('log.checkpointDir') ?? join(this.home, 'checkpoints'),
+      };
+    }
+    for (const both of ['log.dir', 'log.checkpointDir']) {
+      if (config.has(both))
+        throw new CliError('CONFIG_INVALID', `both ${both} and log.s3.bucket are set: keep one of them`);
+    }
+    const endpoint = config.text('log.s3.endpoint');
+    const accessKeyId = config.text('log.s3.accessKeyId');
+    const secretAccessKey = config.secret('log.s3.secretAccessKey');
+    if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+      throw new CliError(
+        'CONFIG_MISSING',
+        'of log.s3.accessKeyId and log.s3.secretAccessKeyFile one is set: set both, or none',
+      );
+    }
+    return {
+      kind: 's3',
+      bucket,
+      region: config.text('log.s3.region') ?? 'us-east-1',
+      prefix: config.text('log.s3.prefix') ?? '',
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(accessKeyId === undefined || secretAccessKey === undefined
+        ? {}
+        : { login: { accessKeyId, secretAccessKey } }),
+    };
+  }
+
+  /** The public root of the log; null where none is configured. */
+  get logUrl(): string | null {
+    return this.#config.text('log.url') ?? null;
+  }
+
+  /** Where `serve` listens: a loopback address. Port 0 is one that is free. */
+  get logListen(): ListenAddress {
+    const address = parseListen(this.#config.text('log.listen') ?? '127.0.0.1:0');
+    return address ?? missing('log.listen', 'where serve listens');
+  }
+
+  get publishMs(): number {
+    return this.#config.number('log.publishMs') ?? 250;
+  }
+
+  /** A C2SP tlog-policy; null where none is configured and there is no installation. */
+  get policyFile(): string | null {
+    return this.#config.text('log.policyFile') ?? this.#installation?.policyFile ?? null;
   }
 
   get importKey(): Uint8Array {

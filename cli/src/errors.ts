@@ -14,6 +14,7 @@ export const cliErrors = {
   SETTINGS_DIFFER: 'topics or rights on the cluster differ from what the ledger needs',
   DEMO_FAILED: 'a step of the demo did not give what it must give',
   INTERRUPTED: 'the command was ended by a signal before it was done',
+  KEY_LOG_MISSING: 'the installation was made by an earlier release and has no log key',
   ANSWER_NEEDED: 'a question needs an answer and there is no terminal to ask on',
 } as const;
 

@@ -1,15 +1,16 @@
 import { startLedger } from '@tallystick/ledger-service/service';
-import { openFileSigner } from '@tallystick/ledger-service/file-signer';
 import type { Logger } from '@tallystick/kafka/logger';
 import { readFileSync } from 'node:fs';
 import type { Running } from './commands/service.ts';
 import { type Context, deploymentOf } from './context.ts';
 import { CliError } from './errors.ts';
+import { openKey } from './open-keys.ts';
 
 /** Starts a ledger as the configuration and the stack say. */
 export async function openLedger(context: Context, logger: Logger): Promise<Running> {
   const deployment = deploymentOf(context);
-  const { sealKeyFile, keyStatementFile, stateDir, limits } = deployment.ledger;
+  const { stateDir, limits } = deployment.ledger;
+  const [keyStatementFile = ''] = deployment.keyStatementFiles;
   let keyStatement: Uint8Array;
   try {
     keyStatement = readFileSync(keyStatementFile);
@@ -22,7 +23,7 @@ export async function openLedger(context: Context, logger: Logger): Promise<Runn
     origin: deployment.origin,
     rootKey: deployment.rootKey,
     keyStatement,
-    signer: openFileSigner(sealKeyFile),
+    signer: openKey(deployment.sealKey),
     stateDir,
     limits,
     logger,

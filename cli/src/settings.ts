@@ -1,10 +1,15 @@
 import { z } from 'zod';
+import { listenAddress } from './loopback.ts';
 
 const text = z.string().min(1);
 const port = z.string().regex(/^[^\s:]+:\d{1,5}$/, 'must be host:port');
 const url = z.url({ protocol: /^https?$/ });
 const topic = z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be a Kafka topic name');
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+/** The roles of a ledger process: all in one by default, apart in production. */
+export const ledgerRoles = ['seal', 'publish', 'serve'] as const;
+export type LedgerRole = (typeof ledgerRoles)[number];
 
 /** The roles that have a Kafka principal of their own. */
 export const kafkaRoles = ['admin', 'producer', 'ledger', 'verifier', 'worker'] as const;
@@ -26,6 +31,22 @@ const perRole = Object.fromEntries(
     [`kafka.users.${role}.passwordFile`, { schema: text, what: `a file that holds its password` }],
   ]),
 );
+
+/** Where one of the ledger's keys is: in a file, or behind a signer over HTTP (docs/signer.md). */
+function keyPlace(prefix: string, file: string, of: string): Record<string, Setting> {
+  const named = (end: string) => `${prefix}${prefix.endsWith('.') ? end : end.charAt(0).toUpperCase() + end.slice(1)}`;
+  const keyFile = named(file);
+  const base = keyFile.slice(0, -'File'.length);
+  return {
+    [keyFile]: { schema: text, what: `file of ${of}, mode 0600` },
+    [`${base}Passphrase`]: { schema: text, secret: true, what: `passphrase of that file, where it is encrypted` },
+    [`${base}PassphraseFile`]: { schema: text, what: `a file that holds that passphrase` },
+    [named('signerUrl')]: { schema: url, what: `a signer over HTTP that holds ${of}, in place of a file` },
+    [named('signerKey')]: { schema: text, what: `the vkey of that signer: its signatures are checked against it` },
+    [named('signerToken')]: { schema: text, secret: true, what: `bearer token for that signer` },
+    [named('signerTokenFile')]: { schema: text, what: `a file that holds that token` },
+  };
+}
 
 /** Every setting there is, by its path in the file. Its variable is TALLYSTICK_ and the path in capitals, see `variableOf`. */
 export const settings: Readonly<Record<string, Setting>> = {
@@ -66,12 +87,55 @@ export const settings: Readonly<Record<string, Setting>> = {
   'clickhouse.username': { schema: text, what: 'its user' },
   'clickhouse.password': { schema: text, secret: true, what: 'the password' },
   'clickhouse.passwordFile': { schema: text, what: 'a file that holds it' },
-  'ledger.sealKeyFile': { schema: text, what: 'signer key of this ledger, mode 0600' },
+  ...keyPlace('ledger.', 'sealKeyFile', 'the seal key of this ledger'),
   'ledger.keyStatementFile': { schema: text, what: 'key statement 0, signed by the root key' },
   'ledger.stateDir': { schema: text, what: 'folder for what the ledger remembers' },
   'ledger.batchEvents': { schema: whole(1, 16_384), what: 'a batch is closed at so many events' },
   'ledger.batchBytes': { schema: whole(1024, 1024 ** 3), what: 'or at so many bytes' },
   'ledger.batchAgeMs': { schema: whole(1, 3_600_000), what: 'or so many ms after its first event' },
+  'ledger.partitions': {
+    schema: z.array(whole(0, 1_000_000)).min(1),
+    list: true,
+    what: 'partitions that this ledger seals first (default: all)',
+  },
+  'ledger.takeoverMs': {
+    schema: whole(1000, 86_400_000),
+    what: "it also seals another's partition whose seals are so many ms behind",
+  },
+  'ledger.roles': {
+    schema: z.array(z.enum(ledgerRoles)).min(1),
+    list: true,
+    what: 'what `tallystick ledger` does: seal, publish, serve (default: all)',
+  },
+  'log.dir': { schema: text, what: 'folder in which the log is published (default: log beside the keys)' },
+  'log.checkpointDir': { schema: text, what: 'folder of the checkpoint store, shared by all publishers' },
+  'log.s3.endpoint': { schema: url, what: 'an S3-compatible service other than that of AWS' },
+  'log.s3.region': { schema: text, what: 'its region (default us-east-1)' },
+  'log.s3.bucket': { schema: text, what: 'the bucket in which the log is published, in place of the folders' },
+  'log.s3.prefix': {
+    schema: z.string().regex(/^([^/]+\/)*$/, 'must be empty or end with "/"'),
+    what: 'what the names of its objects begin with, such as "log/"',
+  },
+  'log.s3.accessKeyId': { schema: text, what: 'access key (default: as the AWS SDK finds one)' },
+  'log.s3.secretAccessKey': { schema: text, secret: true, what: 'its secret' },
+  'log.s3.secretAccessKeyFile': { schema: text, what: 'a file that holds it' },
+  'log.url': { schema: url, what: 'where others read the log: the root of /checkpoint and /tile' },
+  'log.listen': { schema: listenAddress, what: 'host:port on which `serve` answers: a loopback address' },
+  ...keyPlace('log.', 'keyFile', 'the log key'),
+  ...keyPlace('log.next', 'keyFile', 'the log key that comes next: both sign while the log key is rotated'),
+  'log.keys': {
+    schema: z.array(text).min(1),
+    list: true,
+    what: "vkeys of the log that checkers accept (default: the installation's)",
+  },
+  'log.policyFile': { schema: text, what: 'C2SP tlog-policy: which witnesses are asked, and which quorum is enough' },
+  'log.publishMs': { schema: whole(1, 3_600_000), what: 'ms between two checkpoints where there is something new' },
+  'keys.passphrase': {
+    schema: text,
+    secret: true,
+    what: 'passphrase of the key files that `keys make` and `keys rotate` write and `sign` reads',
+  },
+  'keys.passphraseFile': { schema: text, what: 'a file that holds it' },
   'import.keyFile': { schema: text, what: 'secret from which the ids of imported records derive, mode 0600' },
 };
 

@@ -27,6 +27,17 @@ describe('configuration', () => {
     expect(config.number('ledger.batchEvents')).toBe(500);
   });
 
+  it.each(['127.0.0.1:0', '127.8.9.10:8080', 'localhost:8080', '[::1]:8080'])('listens on %s', (listen) => {
+    expect(load(`log: { listen: "${listen}" }`).text('log.listen')).toBe(listen);
+  });
+
+  it('takes lists of numbers and folders relative to the file', () => {
+    const config = load('log: { dir: log, checkpointDir: cp }\n', { TALLYSTICK_LEDGER_PARTITIONS: '0,3' });
+    expect(config.list('ledger.partitions')).toEqual([0, 3]);
+    expect(config.text('log.dir')).toBe(join(folder, 'log'));
+    expect(config.text('log.checkpointDir')).toBe(join(folder, 'cp'));
+  });
+
   it('lets a variable win over the file', () => {
     const env = {
       TALLYSTICK_KAFKA_BROKERS: 'three:1,four:2',
@@ -57,6 +68,20 @@ describe('configuration', () => {
     ['half an event', 'ledger: { batchEvents: 0.5 }', /ledger\.batchEvents/, 'CONFIG_INVALID'],
     ['a database to inject with', 'clickhouse: { database: "x; DROP" }', /clickhouse\.database/, 'CONFIG_INVALID'],
     ['a registry that is no URL', 'registry: { url: "localhost:8081" }', /registry\.url/, 'CONFIG_INVALID'],
+    [
+      'a log for everybody',
+      'log: { listen: "0.0.0.0:8080" }',
+      /log\.listen.*loopback.*authentication/,
+      'CONFIG_INVALID',
+    ],
+    ['a log for a network', 'log: { listen: "192.168.1.7:80" }', /log\.listen.*loopback/, 'CONFIG_INVALID'],
+    ['a log for a name', 'log: { listen: "127.0.0.1.example.org:80" }', /log\.listen.*loopback/, 'CONFIG_INVALID'],
+    ['a log on any IPv6 address', 'log: { listen: "[::]:80" }', /log\.listen.*loopback/, 'CONFIG_INVALID'],
+    ['a log without a port', 'log: { listen: "localhost" }', /log\.listen.*host:port/, 'CONFIG_INVALID'],
+    ['a log on port 65536', 'log: { listen: "localhost:65536" }', /log\.listen.*host:port/, 'CONFIG_INVALID'],
+    ['a role that there is not', 'ledger: { roles: [seal, sign] }', /ledger\.roles/, 'CONFIG_INVALID'],
+    ['a partition below 0', 'ledger: { partitions: [-1] }', /ledger\.partitions/, 'CONFIG_INVALID'],
+    ['an S3 prefix without an end', 'log: { s3: { prefix: log } }', /log\.s3\.prefix/, 'CONFIG_INVALID'],
     ['a list', '- a', /map of settings/, 'CONFIG_FILE'],
     ['broken YAML', 'a: [', /cannot read the configuration/, 'CONFIG_FILE'],
   ])('refuses %s and names it', (_, content, message, code) => {
