@@ -4,9 +4,14 @@ import { TallystickError } from '@tallystick/core/errors';
 export const ledgerErrors = {
   CONFIG_INVALID: 'a setting of the ledger makes no sense; nothing was read or written',
   KEY_STATEMENT_INVALID: 'the file given as key statement 0 is not a note of it that the root key signed for this log',
-  KEY_FILE_MISSING: 'the seal key file cannot be read',
-  KEY_FILE_MODE: 'others than its owner may read the seal key file',
-  KEY_FILE_INVALID: 'the seal key file does not hold a signer key',
+  KEY_FILE_MISSING: 'a key file cannot be read',
+  KEY_FILE_MODE: 'others than its owner may read a key file',
+  KEY_FILE_INVALID: 'a key file does not hold a signer key, or holds it in another form than is said',
+  KEY_PASSPHRASE_MISSING: 'a key file is encrypted and no passphrase is given',
+  KEY_PASSPHRASE_WRONG: 'an encrypted key file does not open: another passphrase, or the file was altered',
+  SIGNER_UNAVAILABLE: 'a signer over HTTP does not answer or cannot sign now; signing is tried again',
+  SIGNER_REFUSED: 'a signer over HTTP refuses to sign',
+  SIGNER_INVALID: 'a signer over HTTP holds another key, or gives what is no signature of it',
   KEY_NOT_VALID: 'no accepted key statement adds the seal key of this ledger, or it was retired',
   ROOT_KEY_WRONG: 'the seals topic holds statements, but none under the root key given',
   STATE_FILE_INVALID: "the file of each partition's last statement cannot be read or was changed",
@@ -20,6 +25,12 @@ export const ledgerErrors = {
   RECORDS_DISAGREE: 'the records of the last sealed batch are not what was sealed',
   UNSEALABLE: 'the partition holds a batch that is never sealed',
   STATEMENT_REFUSED: 'a statement of this ledger was not accepted although nothing else won',
+  WITNESS_UNAVAILABLE: 'a witness does not answer, or not in time, or has a fault that passes',
+  WITNESS_REFUSED: 'a witness does not cosign the checkpoint; its status and words are in the message',
+  WITNESS_INVALID: 'a witness answered, but what it says does not verify',
+  LOG_STORE_UNAVAILABLE:
+    'the store of the published log or of its checkpoints does not answer or has no room; it is tried again',
+  LOG_STORE_INVALID: 'the store of the published log or of its checkpoints refuses, or holds what it must not hold',
   UNEXPECTED: 'an error that this release did not expect: please report it',
 } as const;
 
