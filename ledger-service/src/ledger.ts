@@ -15,9 +15,9 @@ import { addsKey } from './domain/key-statement.ts';
 import type { BatchLimits } from './domain/limits.ts';
 import { topicSettingsError } from './domain/topic-rules.ts';
 import { LedgerError } from './errors.ts';
-import { PartitionSealer, type SealerContext } from './partition-sealer.ts';
+import { PartitionSealer, type SealerContext } from './seal/partition-sealer.ts';
 import type { TopicSettings } from './ports/topic-settings.ts';
-import { keyNotValid, Publisher } from './publisher.ts';
+import { keyNotValid, StatementWriter } from './seal/statement-writer.ts';
 import { SealsView } from './seals-view.ts';
 import type { Alarm, LedgerStatus } from './status.ts';
 
@@ -90,10 +90,10 @@ export class Ledger {
     const sealsWriter = new SafeWriter({ log, topic: topics.seals, deadlineMs, logger });
     const leavesWriter = new SafeWriter({ log, topic: topics.leaves, deadlineMs, logger });
     this.#writers = [sealsWriter, leavesWriter];
-    const publisher = new Publisher({ signer, seals: sealsWriter, leaves: leavesWriter, view: this.#view });
+    const writer = new StatementWriter({ signer, seals: sealsWriter, leaves: leavesWriter, view: this.#view });
     // Often enough that a batch is closed soon after its age, seldom enough that an idle partition costs nothing.
     const pollMs = Math.max(20, Math.min(250, limits.ageMs / 4));
-    this.#context = { ...parts, view: this.#view, publisher, pollMs, clock: () => performance.now(), now: Date.now };
+    this.#context = { ...parts, view: this.#view, writer, pollMs, clock: () => performance.now(), now: Date.now };
     // Who does not look at `done` learns of its failure from the status.
     this.done.catch(() => undefined);
   }

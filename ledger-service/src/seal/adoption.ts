@@ -1,11 +1,11 @@
 import type { ChainPoint, PartitionState } from '@tallystick/core/judge';
 import type { GapStatement, SealStatement } from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
-import { canPass } from './alarms.ts';
-import { LedgerError, type LedgerErrorCode } from './errors.ts';
+import { canPass } from '../alarms.ts';
+import { LedgerError, type LedgerErrorCode } from '../errors.ts';
 import { repairedSeals, sealsWithoutLeaves } from './leaves-repair.ts';
 import type { SealerContext } from './partition-sealer.ts';
-import { recompute, type Recomputed, type RecomputeOptions } from './recompute.ts';
+import { recompute, type Recomputed, type RecomputeOptions } from '../recompute.ts';
 
 // How a ledger comes to stand behind statements that it did not just make itself: it hashes their records again.
 
@@ -112,7 +112,7 @@ function checkGap({ topic, partition, offsets }: GapStatement, logStart: number)
  * again. No trouble with them stops sealing: missing leaves are a warning, and their batches can be hashed by anyone.
  */
 async function repair(context: SealerContext, state: PartitionState, options: RecomputeOptions): Promise<void> {
-  const { view, topics, publisher, logger } = context;
+  const { view, topics, writer, logger } = context;
   const { topic, partition } = state;
   const place = `${topic}/${partition}`;
   const seals = view.lastSeals(topic, partition, repairedSeals);
@@ -120,7 +120,7 @@ async function repair(context: SealerContext, state: PartitionState, options: Re
     for (const seal of await sealsWithoutLeaves(seals, { ...options, leavesTopic: topics.leaves })) {
       const recomputed = await recompute(seal, options);
       if (recomputed.differs.length > 0) continue;
-      await publisher.storeLeaves(seal, recomputed.leaves);
+      await writer.storeLeaves(seal, recomputed.leaves);
       logger.warn('The leaves of a seal were missing and are written again.', { place, seal: seal.seal });
     }
   } catch (error) {

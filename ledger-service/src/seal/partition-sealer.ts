@@ -6,15 +6,15 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import { adopt, checkLastBatch } from './adoption.ts';
-import { alarmOf, canPass } from './alarms.ts';
-import type { BatchLimits } from './domain/limits.ts';
-import { decideGenesis } from './domain/seal-decider.ts';
-import { LedgerError } from './errors.ts';
-import type { Publisher } from './publisher.ts';
-import { retryPause } from './retry.ts';
+import { alarmOf, canPass } from '../alarms.ts';
+import type { BatchLimits } from '../domain/limits.ts';
+import { decideGenesis } from '../domain/seal-decider.ts';
+import { LedgerError } from '../errors.ts';
+import type { StatementWriter } from './statement-writer.ts';
+import { retryPause } from '../retry.ts';
 import { SealRun } from './seal-run.ts';
-import type { SealsView } from './seals-view.ts';
-import type { Alarm, PartitionActivity, PartitionStatus } from './status.ts';
+import type { SealsView } from '../seals-view.ts';
+import type { Alarm, PartitionActivity, PartitionStatus } from '../status.ts';
 
 /** What all sealers of a ledger share. */
 export interface SealerContext {
@@ -23,7 +23,7 @@ export interface SealerContext {
   readonly origin: string;
   readonly limits: BatchLimits;
   readonly view: SealsView;
-  readonly publisher: Publisher;
+  readonly writer: StatementWriter;
   readonly codecs: Codecs;
   readonly sha256: Sha256;
   /** Milliseconds that only go forward. */
@@ -134,11 +134,11 @@ export class PartitionSealer {
   }
 
   async #writeGenesis(topicId: string): Promise<PartitionState> {
-    const { log, topics, origin, publisher, logger, now } = this.#context;
+    const { log, topics, origin, writer, logger, now } = this.#context;
     const { partition } = this;
     const { logStart } = await log.bounds(topics.events, partition);
     const place = { topic: topics.events, topicId, partition, firstOffset: logStart };
-    const result = await publisher.publish(decideGenesis(origin, place, now()), null);
+    const result = await writer.write(decideGenesis(origin, place, now()), null);
     const state = this.#state();
     if (state === null)
       throw new LedgerError('STATEMENT_REFUSED', `The genesis of ${this.#where} was not accepted.`, { fatal: true });

@@ -3,10 +3,10 @@ import type { ChainPoint } from '@tallystick/core/judge';
 import type { SealStatement } from '@tallystick/core/statement-types';
 import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
 import { readPartition, type ReadChunk } from '@tallystick/kafka/strict-reader';
-import { OpenBatch } from './domain/open-batch.ts';
-import { decide, evolve, type SealerState } from './domain/seal-decider.ts';
+import { OpenBatch } from '../domain/open-batch.ts';
+import { decide, evolve, type SealerState } from '../domain/seal-decider.ts';
 import type { SealerContext } from './partition-sealer.ts';
-import type { PublishResult } from './publisher.ts';
+import type { WriteResult } from './statement-writer.ts';
 
 /** After these the records before the bad one are good, and are sealed before the partition stops. */
 const goodUpToHere: ReadonlySet<KafkaErrorCode> = new Set(['BATCH_CRC', 'BATCH_MAGIC', 'BATCH_INVALID', 'OFFSET_GAP']);
@@ -14,8 +14,8 @@ const goodUpToHere: ReadonlySet<KafkaErrorCode> = new Set(['BATCH_CRC', 'BATCH_M
 /** A seal that is not confirmed yet. */
 interface UnderWay {
   readonly hash: string;
-  readonly result: Promise<PublishResult>;
-  settled: PublishResult | 'failed' | null;
+  readonly result: Promise<WriteResult>;
+  settled: WriteResult | 'failed' | null;
 }
 
 /**
@@ -102,7 +102,7 @@ export class SealRun {
   }
 
   #publish(seal: SealStatement, hash: string, leaves: Uint8Array): void {
-    const result = this.#context.publisher.publish(seal, leaves);
+    const result = this.#context.writer.write(seal, leaves);
     const underWay: UnderWay = { hash, result, settled: null };
     this.#underWay = underWay;
     result.then(

@@ -3,14 +3,15 @@ import { signNote, type NoteSigner } from '@tallystick/core/note';
 import { formatStatement, statementHash } from '@tallystick/core/statement';
 import type { PartitionStatement } from '@tallystick/core/statement-types';
 import type { SafeWriter } from '@tallystick/kafka/safe-writer';
-import { LedgerError } from './errors.ts';
-import type { SealsView } from './seals-view.ts';
+import { LedgerError } from '../errors.ts';
+import { leavesKey } from '../leaves-key.ts';
+import type { SealsView } from '../seals-view.ts';
 
 /** accepted: it won. lost: another statement of its partition was accepted in its place. */
-export type PublishResult = 'accepted' | 'lost';
+export type WriteResult = 'accepted' | 'lost';
 
 /** Writes statements and looks who won: first valid wins, so the answer to an append says nothing yet. */
-export class Publisher {
+export class StatementWriter {
   readonly #signer: NoteSigner;
   readonly #seals: SafeWriter;
   readonly #leaves: SafeWriter;
@@ -36,7 +37,7 @@ export class Publisher {
    * of the partition is what the view says: nothing is remembered here.
    * @throws KafkaError of the writers (the statement may be stored all the same); LedgerError KEY_NOT_VALID, STATEMENT_REFUSED
    */
-  async publish(statement: PartitionStatement, leaves: Uint8Array | null): Promise<PublishResult> {
+  async write(statement: PartitionStatement, leaves: Uint8Array | null): Promise<WriteResult> {
     const text = formatStatement(statement);
     const hash = statementHash(text);
     if (this.#overtaken(statement)) return 'lost';
@@ -68,11 +69,6 @@ export class Publisher {
         )
       : keyNotValid(key.vkey, evidence);
   }
-}
-
-/** The key text of a leaves record. */
-export function leavesKey({ topic, generation, seal }: { topic: string; generation: number; seal: number }): string {
-  return `${topic}/${generation}/${seal}`;
 }
 
 export function keyNotValid(vkey: string, evidence: Record<string, unknown> = {}): LedgerError {

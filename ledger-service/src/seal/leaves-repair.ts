@@ -4,8 +4,8 @@ import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealStatement } from '@tallystick/core/statement-types';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
-import { leavesKey } from './publisher.ts';
-import type { RecomputeOptions } from './recompute.ts';
+import { leavesKey } from '../leaves-key.ts';
+import type { RecomputeOptions } from '../recompute.ts';
 
 /** How many of the newest seals of a partition are looked after at a start, and how far back in the leaves topic. */
 export const repairedSeals = 4;
