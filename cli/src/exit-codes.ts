@@ -21,6 +21,8 @@ const cannotLook = new Set([
   'ABORTED',
   'NOT_RUNNING',
   'TOPIC_MISSING',
+  'SIGNER_UNAVAILABLE',
+  'SIGNER_REFUSED',
 ]);
 
 /** 2 for usage and configuration, 3 where something does not answer or refuses, 1 for everything else. */

@@ -23,7 +23,7 @@ export async function openLedger(context: Context, logger: Logger): Promise<Runn
     origin: deployment.origin,
     rootKey: deployment.rootKey,
     keyStatement,
-    signer: openKey(deployment.sealKey),
+    signer: await openKey(deployment.sealKey),
     stateDir,
     limits,
     logger,

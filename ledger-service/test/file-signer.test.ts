@@ -1,11 +1,13 @@
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { encodeUtf8 } from '@tallystick/core/encoding';
 import { formatSignerKey } from '@tallystick/core/note';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openFileSigner } from '../src/adapters/file-signer.ts';
+import { describeSigner } from './signer-contract.ts';
 import { origin, sealSigner, seed } from './world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallystick-key-'));
@@ -20,6 +22,8 @@ function fileOf(content: string, mode = 0o600): string {
 }
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describeSigner('a key file', sealSigner.key.vkey, () => openFileSigner(fileOf(`${text}\n`)));
 
 describe('openFileSigner', () => {
   it.each(['', '\n', '\r\n'])('signs with the key in the file, ended by %j', async (end) => {
@@ -47,6 +51,7 @@ describe('openFileSigner', () => {
     ['with another key id', text.replace(/\+[0-9a-f]{8}\+/, '+00000000+')],
     ['with a letter changed', text.replace(/.=?$/, 'A=')],
     ['two lines', `${text}\n${text}\n`],
+    ['too large', `${text}\n${' '.repeat(1 << 20)}`],
   ];
   it.each(damaged)('refuses one that is %s, and does not print it', (_, content) => {
     const file = fileOf(content);
@@ -60,6 +65,12 @@ describe('openFileSigner', () => {
     const secret = text.split('+').at(-1) ?? '';
     for (let error = caught; error instanceof Error; error = error.cause)
       expect(error.message).not.toContain(secret.slice(0, 12));
+  });
+
+  it('does not wait for a named pipe', () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    expect(() => openFileSigner(pipe)).toThrow(expect.objectContaining({ code: 'KEY_FILE_INVALID' }) as Error);
   });
 
   it('names a file that is not there, and a folder', () => {
