@@ -41,6 +41,12 @@ export const coreErrors = {
   BATCH_UNPARSED: 'a record batch whose records do not parse by the rule of the protocol',
   ENTRY_MALFORMED: 'bytes that are not an entry of version 1 or 2',
   ENCODING_INVALID: 'base64, a decimal number or a name that is not in its one canonical form',
+  TILE_MALFORMED: 'bytes that are not the tile or bundle of entries asked for, or no tile at all',
+  TILE_MISMATCH: 'two tiles of one tree that contradict each other',
+  SNAPSHOT_MALFORMED:
+    'bytes that are not a snapshot of the log in its one canonical form, or one that contradicts itself',
+  SNAPSHOT_UNSIGNED: 'a snapshot that carries no valid signature of a log key given',
+  JUDGE_STATE_INVALID: 'a state of accepted statements that does not hold together',
 } as const;
 
 export type CoreErrorCode = keyof typeof coreErrors;
