@@ -4,6 +4,8 @@ export const infraErrors = {
   JAVA_TOO_OLD: 'the Java that was found is older than 17',
   MAVEN_MISSING: 'no Maven was found; it downloads Kafka and the registry once',
   LIBS_DOWNLOAD_FAILED: 'Maven could not download what the local stack runs',
+  GO_MISSING: 'no Go was found; the local S3 server is built with it once',
+  S3_SERVER_BUILD_FAILED: 'Go could not build the local S3 server',
   PLATFORM_UNSUPPORTED: 'the local stack cannot run on this operating system',
   STACK_HOME_UNUSABLE: 'the folder of the stack cannot be used: its path, its owner or what lies in it',
   STACK_STATE_CORRUPT: 'stack.json of the stack does not hold what this release writes there',

@@ -17,11 +17,16 @@ export async function writeFileAtomically(file: string, text: string): Promise<v
     await rm(next, { force: true });
     throw error;
   }
-  const folder = await open(dirname(file), 'r');
+  await syncFolder(dirname(file));
+}
+
+/** Makes durable which names the folder has: what was made, renamed or linked in it before. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
   try {
-    await folder.sync();
+    await handle.sync();
   } finally {
-    await folder.close();
+    await handle.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkLogPath } from '../domain/log-paths.ts';
+import { checkDistinct, checkLogPath } from '../domain/log-paths.ts';
 import type { LogObject, LogStore } from '../ports/log-store.ts';
 import { tooLarge } from '../store-errors.ts';
 
@@ -19,7 +19,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   async writeAll(objects: readonly LogObject[]): Promise<void> {
-    for (const { path } of objects) checkLogPath(path);
+    checkDistinct(objects.map(({ path }) => path));
     for (const { path, bytes } of objects) this.#objects.set(path, bytes.slice());
     await Promise.resolve();
   }
@@ -32,7 +32,7 @@ export class MemoryLogStore implements LogStore {
 
   async *list(prefix: string): AsyncGenerator<string> {
     await Promise.resolve();
-    for (const path of [...this.#objects.keys()]) if (path.startsWith(prefix)) yield path;
+    for (const path of this.#objects.keys()) if (path.startsWith(prefix)) yield path;
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,9 @@
+import { parseTilePath } from '@tallystick/core/tiles';
 import { LedgerError } from '../errors.ts';
-
-// tile/<level 0 to 63, or entries>/<index in groups of three digits>[.p/<width 1 to 255>]
-const tilePath =
-  /^tile\/(?:entries|[0-9]|[1-5][0-9]|6[0-3])(?:\/x[0-9]{3}){0,5}\/[0-9]{3}(?:\.p\/(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?$/;
 
 /** True for a path that a published log can have (C2SP tlog-tiles): `checkpoint`, `snapshot`, or that of a tile. */
 export function isLogPath(path: string): boolean {
-  return path === 'checkpoint' || path === 'snapshot' || tilePath.test(path);
+  return path === 'checkpoint' || path === 'snapshot' || parseTilePath(path) !== null;
 }
 
 /**
@@ -18,6 +15,16 @@ export function checkLogPath(path: string): void {
   const shown = JSON.stringify(path.length > 100 ? `${path.slice(0, 100)}…` : path);
   throw new LedgerError('LOG_STORE_INVALID', `${shown} is no path of a published log.`, {
     evidence: { expected: 'checkpoint, snapshot or the path of a tile', found: shown },
+  });
+}
+
+/** @throws LedgerError LOG_STORE_INVALID for what is no path of a log, or given twice */
+export function checkDistinct(paths: readonly string[]): void {
+  for (const path of paths) checkLogPath(path);
+  if (new Set(paths).size === paths.length) return;
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  throw new LedgerError('LOG_STORE_INVALID', `${twice} is to be written twice at once.`, {
+    evidence: { found: twice },
   });
 }
 
