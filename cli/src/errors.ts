@@ -15,6 +15,9 @@ export const cliErrors = {
   DEMO_FAILED: 'a step of the demo did not give what it must give',
   INTERRUPTED: 'the command was ended by a signal before it was done',
   KEY_LOG_MISSING: 'the installation was made by an earlier release and has no log key',
+  FILE_EXISTS: 'a file that is to be written is there already',
+  NOT_FOR_ROOT: 'a statement that the root key does not sign, or a key that is not the root key of its log',
+  NOT_ACCEPTED: 'a statement has or would have no effect by the rules of acceptance',
   ANSWER_NEEDED: 'a question needs an answer and there is no terminal to ask on',
 } as const;
 

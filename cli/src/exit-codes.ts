@@ -8,6 +8,8 @@ const usage = new Set([
   'CONFIG_MISSING',
   'SECRET_FILE',
   'ANSWER_NEEDED',
+  'FILE_EXISTS',
+  'NOT_FOR_ROOT',
 ]);
 const cannotLook = new Set([
   'UNREACHABLE',
@@ -32,6 +34,9 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
     (error instanceof CliError && usage.has(code)) ||
     code.startsWith('ANCHOR_') ||
     code.startsWith('KEY_') ||
+    code.startsWith('WITNESS_KEY_') ||
+    code.startsWith('WITNESS_STATE_') ||
+    code === 'OPTIONS_INVALID' ||
     code === 'CONFIG_INVALID'
   )
     return 2;

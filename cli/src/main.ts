@@ -5,12 +5,20 @@ import { TallystickError } from '@tallystick/core/errors';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
+import { generationCommand } from './commands/generation.ts';
 import { importCloudTrailCommand } from './commands/import-cloudtrail.ts';
+import { keysChangeCommand } from './commands/keys-change.ts';
+import { keysEncryptCommand, keysMakeCommand } from './commands/keys-make.ts';
+import { keysRotateCommand } from './commands/keys-rotate.ts';
+import { keysShowCommand } from './commands/keys-show.ts';
 import { serviceCommand } from './commands/service.ts';
+import { signCommand } from './commands/sign.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { submitCommand } from './commands/submit.ts';
 import { upCommand } from './commands/up.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { witnessCommand } from './commands/witness.ts';
 import { type Context, createContext, type GlobalOptions } from './context.ts';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -71,6 +79,63 @@ program
   .option('--anchor <file>', 'what earlier runs accepted: kept there and never gone back on')
   .option('--json', 'the verdict as one line of JSON')
   .action(action(verifyCommand));
+const keys = program.command('keys').description('make, show, add, retire and rotate the keys of the log');
+keys
+  .command('show')
+  .description('the vkeys of the log and which of them are valid, as the ledger says')
+  .option('--offline', 'from the key statements in files, without Kafka')
+  .option('--json', 'as one line of JSON')
+  .action(action(keysShowCommand));
+keys
+  .command('make <role>')
+  .description('make a key pair: root, seal, log or producer')
+  .option(
+    '-o, --output <file>',
+    "where the secret key goes (default: the stack's keys folder); its vkey goes beside it",
+  )
+  .option('--encrypt', 'encrypt it with the passphrase of keys.passphraseFile')
+  .option('--source <name>', 'of a producer key: the source it signs for')
+  .action(action(keysMakeCommand));
+for (const change of ['add', 'retire'] as const) {
+  keys
+    .command(`${change} <role> <vkey>`)
+    .description(`write the statement that ${change === 'add' ? 'adds' : 'retires'} a key, for the root key to sign`)
+    .requiredOption('-o, --output <file>', 'the unsigned statement')
+    .action(action<{ output: string }>((context, flags, args) => keysChangeCommand(context, change, flags, args)));
+}
+keys
+  .command('rotate <role>')
+  .description('seal or log: make a new key and let the root key add it, where the root key is at hand')
+  .option('--root-key <file>', "the root key (default: the installation's)")
+  .option('-o, --output <file>', "where the new key goes (default: the stack's keys folder)")
+  .option('--encrypt', 'encrypt it with the passphrase of keys.passphraseFile')
+  .action(action(keysRotateCommand));
+keys
+  .command('encrypt <file>')
+  .description('write a key file again, encrypted with the passphrase of keys.passphraseFile')
+  .requiredOption('-o, --output <file>', 'the encrypted file')
+  .action(action(keysEncryptCommand));
+program
+  .command('sign <file>')
+  .description('sign a key statement or a later generation with the root key, offline, after showing what it does')
+  .requiredOption('--key <file>', 'the root key')
+  .requiredOption('-o, --output <file>', 'the signed statement')
+  .option('--yes', 'do not ask')
+  .action(action(signCommand));
+program
+  .command('submit <file>')
+  .description('write a signed statement to the ledger and say whether it is accepted')
+  .option('--json', 'as one line of JSON')
+  .action(action(submitCommand));
+program
+  .command('generation <partition>')
+  .description(
+    'write the statement that begins a stopped partition anew, for the root key to sign, and say what is lost',
+  )
+  .requiredOption('--reason <reason>', 'recreated, truncated, diverged, migrated or unsealable')
+  .requiredOption('-o, --output <file>', 'the unsigned statement')
+  .option('--first-offset <offset>', 'the first offset that it covers, where that cannot be seen')
+  .action(action(generationCommand));
 program
   .command('import')
   .description('import what other systems have recorded')
@@ -83,6 +148,18 @@ program
   .description('print what is configured, secrets masked')
   .option('--list', 'every setting there is, with its environment variable')
   .action(action(configCommand));
+program
+  .command('witness')
+  .description('run a witness: cosigns checkpoints of other logs that are consistent with what it saw before')
+  .option('--log <vkeys...>', 'the logs to watch; several keys of one name are keys of one log')
+  .option('--key <file>', 'the witness key')
+  .option('--state <folder>', 'what it cosigned last; never to be lost or set back')
+  .option('--listen <host:port>', 'where to listen for HTTP; put TLS before it')
+  .option('--prefix <path>', 'path before /add-checkpoint')
+  .option('--new-key <file>', 'make a witness key and end')
+  .option('--name <name>', 'its name, such as witness.example.org/w1')
+  .option('--new-state <folder>', 'make the empty state of a key that has never cosigned anything, and end')
+  .action(action(witnessCommand, 'nothing'));
 program
   .command('demo')
   .description('the main job on real components, in a stack of its own, with an attack')
