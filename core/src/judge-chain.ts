@@ -1,60 +1,18 @@
-import type { ChainPoint, SignedStatement } from './judge-types.ts';
-import type { Base64Hash, GenesisStatement, PartitionStatement, SealStatement, Statement } from './statement-types.ts';
+import type { SealEnds } from './judge-memory.ts';
+import type { ChainPoint, NeededEnd, SignedStatement } from './judge-types.ts';
+import type { GenesisStatement, PartitionStatement, PruneStatement, Statement } from './statement-types.ts';
 
 // One partition's chain (protocol, section 5): what continues a state, and the state after it.
 
-/** Where the seals of each generation end: what a prune may name. Two numbers a seal. */
-export class SealEnds {
-  readonly #generations = new Map<number, { indices: number[]; offsets: number[] }>();
-
-  add({ generation, events, offsets }: SealStatement): void {
-    let ends = this.#generations.get(generation);
-    if (ends === undefined) this.#generations.set(generation, (ends = { indices: [], offsets: [] }));
-    ends.indices.push(events.last);
-    ends.offsets.push(offsets.last);
-  }
-
-  /** Did an accepted seal of the generation end with this event at this offset? */
-  has(generation: number, index: number, offset: number): boolean {
-    const ends = this.#generations.get(generation);
-    if (ends === undefined) return false;
-    let from = 0;
-    let to = ends.indices.length;
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if ((ends.indices[middle] ?? 0) < index) from = middle + 1;
-      else to = middle;
-    }
-    return ends.indices[from] === index && ends.offsets[from] === offset;
-  }
-}
-
-/** The hashes added last: of each chain the one that its next statement follows is among them. */
-export class NewestHashes {
-  readonly #hashes = new Set<Base64Hash>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  add(hash: Base64Hash): void {
-    this.#hashes.add(hash);
-    if (this.#hashes.size <= this.#most) return;
-    const [oldest] = this.#hashes;
-    if (oldest !== undefined) this.#hashes.delete(oldest);
-  }
-
-  has(hash: Base64Hash): boolean {
-    return this.#hashes.has(hash);
-  }
-}
-
 /**
  * Why the statement does not continue a state, or null. `point` null is the partition before its first genesis. `previous` is asked
- * for first, so that an answer about something else says that `previous` fits.
+ * for first, so that an answer about something else says that `previous` fits. A {@link NeededEnd}: it continues if there is this seal.
  */
-export function breakOf(point: ChainPoint | null, statement: PartitionStatement, ends: SealEnds): string | null {
+export function breakOf(
+  point: ChainPoint | null,
+  statement: PartitionStatement,
+  ends: SealEnds,
+): string | NeededEnd | null {
   if (point === null) {
     return statement.kind === 'genesis' && statement.generation === 0 ? null : 'the partition has no genesis yet';
   }
@@ -63,8 +21,7 @@ export function breakOf(point: ChainPoint | null, statement: PartitionStatement,
   if (statement.kind === 'genesis') {
     return generation === point.generation + 1 ? null : `generation ${point.generation + 1} is next`;
   }
-  if (statement.kind === 'prune')
-    return pruneBreak(point, statement.generation, statement.through, statement.offset, ends);
+  if (statement.kind === 'prune') return pruneBreak(point, statement, ends);
   if (generation !== point.generation) return `generation ${point.generation} is the current one`;
   if (statement.offsets.first !== point.nextOffset) return `offset ${point.nextOffset} is next`;
   if (statement.kind === 'gap') return null;
@@ -73,18 +30,15 @@ export function breakOf(point: ChainPoint | null, statement: PartitionStatement,
   return statement.after === point.head ? null : 'after is not the head before';
 }
 
-function pruneBreak(
-  point: ChainPoint,
-  generation: number,
-  through: number,
-  offset: number,
-  ends: SealEnds,
-): string | null {
-  if (generation > point.generation || !ends.has(generation, through, offset))
-    return 'no seal ends with this event at this offset';
+function pruneBreak(point: ChainPoint, statement: PruneStatement, ends: SealEnds): string | NeededEnd | null {
+  const { topic, partition, generation, through: index, offset } = statement;
+  if (generation > point.generation) return `generation ${point.generation} is the current one`;
   // Ends grow while a point stays: a seal accepted after it is none that it can name.
-  if (generation === point.generation && through >= point.nextIndex) return 'the seal it names is later';
-  return through > (point.pruned.get(generation) ?? -1) ? null : 'it is not beyond the last prune';
+  if (generation === point.generation && index >= point.nextIndex) return 'the seal it names is later';
+  if (index <= (point.pruned.get(generation) ?? -1)) return 'it is not beyond the last prune';
+  const known = ends.has(generation, index, offset);
+  if (known === null) return { topic, partition, generation, index, offset };
+  return known ? null : 'no seal ends with this event at this offset';
 }
 
 /** The state after a statement that continues `point`. */
@@ -105,16 +59,6 @@ export function evolveChain(point: ChainPoint | null, signed: SignedStatement<Pa
     nextOffset: statement.offsets.last + 1,
     head: flat(statement.head),
   };
-}
-
-/** The last seal of the current generation, after a statement was accepted. */
-export function lastSealAfter(
-  before: SignedStatement<SealStatement> | null,
-  signed: SignedStatement<PartitionStatement>,
-): SignedStatement<SealStatement> | null {
-  const { statement } = signed;
-  if (statement.kind === 'genesis') return null;
-  return statement.kind === 'seal' ? { ...signed, statement } : before;
 }
 
 function afterGenesis(

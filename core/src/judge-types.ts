@@ -10,10 +10,12 @@ import type {
   Statement,
 } from './statement-types.ts';
 
-/** Where a statement was met: the offset of its record in `audit.seals`. (Places in the log join this union with the log.) */
-export interface Place {
-  readonly in: 'seals';
-  readonly offset: number;
+/** Where a statement was met: the offset of its record in `audit.seals`, or its index in the log. */
+export type Place = { readonly in: 'seals'; readonly offset: number } | { readonly in: 'log'; readonly index: number };
+
+/** The place in words, where `topic` is the name of `audit.seals`. */
+export function placeText(place: Place, topic: string): string {
+  return place.in === 'log' ? `entry ${place.index} of the log` : `offset ${place.offset} of ${topic}`;
 }
 
 export interface JudgeOptions {
@@ -30,10 +32,15 @@ export interface JudgeOptions {
   readonly evidence?: number;
   /**
    * For how many statements of each partition, newest first, it is remembered that they were accepted (default: all). What continues or
-   * repeats an older one is contested and `forgotten` is set: good enough for a ledger, which decides nothing on it; a verifier
-   * remembers all.
+   * repeats an older one is `past` where this judge began with the log, which settled it; elsewhere it is contested and `forgotten` is
+   * set. Both are good enough for a ledger, which decides nothing on it; a verifier remembers all.
    */
   readonly remember?: number;
+  /**
+   * How many ends of seals are remembered of each generation, newest first (default: all, 16 bytes each). A prune that names an older
+   * one `needsHistory`.
+   */
+  readonly rememberEnds?: number;
 }
 
 /** A statement whose signature was checked. */
@@ -88,9 +95,18 @@ export interface KeyEntry {
   readonly key: VerifierKey;
   /** Number of the key statement that added it. */
   readonly number: number;
-  readonly addedAt: Place;
-  /** Place of the statement that retired it: not valid there and later. */
-  readonly retiredAt: Place | null;
+  /** Number of the one that retired it. */
+  readonly retiredBy: number | null;
+}
+
+/** Where an accepted key statement takes effect. */
+export interface KeyPlace {
+  /** Its index in the log (that it will have, while it is pending). */
+  readonly index: number;
+  /** Where `audit.seals` holds it; null while it was met in the log only, or behind a later key statement. */
+  readonly offset: number | null;
+  /** It counts for what lies behind this offset: its own, else that of the key statement before it; -1 before everything. */
+  readonly effective: number;
 }
 
 /** The key chain: accepted key statements in order, and the keys that they gave. */
@@ -98,7 +114,19 @@ export interface KeyState {
   readonly nextNumber: number;
   readonly previous: Base64Hash | null;
   readonly statements: readonly SignedStatement<KeyStatement>[];
+  /** By number. */
+  readonly places: readonly KeyPlace[];
   readonly entries: readonly KeyEntry[];
+}
+
+/** A seal that a prune names and that may be older than what is remembered. */
+export interface NeededEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+  /** Index and offset of the last event of the seal that is asked for. */
+  readonly index: number;
+  readonly offset: number;
 }
 
 /** Well-signed, but it does not continue: a lost race or a fork. Carries everything that {@link decideContested} needs but the records. */
@@ -168,7 +196,17 @@ export type Outcome =
       readonly key: VerifierKey;
     }
   /** Well-signed, follows an unknown version in its chain: not judged. */
-  | { readonly outcome: 'afterUnknown'; readonly signed: SignedStatement };
+  | { readonly outcome: 'afterUnknown'; readonly signed: SignedStatement }
+  /**
+   * It lies below what this judge remembers of a chain that it read from the log: accepted long ago, or lost to what was. Not judged any
+   * more, its signature is not checked.
+   */
+  | { readonly outcome: 'past'; readonly place: Place; readonly hash: Base64Hash }
+  /**
+   * A well-signed prune that continues its chain if the log holds the seal that it names, which is too old to be remembered. Nothing was
+   * decided: look the seal up in the log, say what you found (`Judge.answer`), and offer the same note at the same place again.
+   */
+  | { readonly outcome: 'needsHistory'; readonly signed: SignedStatement; readonly needs: NeededEnd };
 
 /** How many offered statements had each outcome. Contested ones that turned into a race count there, once that is known. */
 export interface JudgeCounts {
@@ -185,4 +223,6 @@ export interface JudgeCounts {
   readonly dropped: number;
   readonly unknownVersion: number;
   readonly afterUnknown: number;
+  readonly past: number;
+  readonly needsHistory: number;
 }

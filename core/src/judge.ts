@@ -1,14 +1,19 @@
-import { CoreError } from './errors.ts';
 import { verifyEd25519, type Ed25519Verify } from './ed25519.ts';
-import { breakOf, evolveChain, lastSealAfter, NewestHashes, sameBut, SealEnds } from './judge-chain.ts';
-import { decideContested } from './judge-contest.ts';
-import { continuesKeys, evolveKeys, keysAt, noKeys, refusalOf } from './judge-keys.ts';
+import { breakOf, sameBut } from './judge-chain.ts';
+import { Evidence, type Counts } from './judge-evidence.ts';
+import { continuesKeys, evolveKeys, keysAt, keysNow, locateKey, noKeys, refusalOf } from './judge-keys.ts';
+import { NewestHashes, SealEnds } from './judge-memory.ts';
+import { isOfRoot, readStatementNote } from './judge-note.ts';
+import { Chain, type Memory } from './judge-partition.ts';
+import { restoreState, saveState } from './judge-restore.ts';
+import type { JudgeState } from './judge-state.ts';
 import type {
   ChainPoint,
   Contested,
   JudgeCounts,
   JudgeOptions,
   KeyState,
+  NeededEnd,
   Outcome,
   PartitionState,
   Place,
@@ -16,61 +21,43 @@ import type {
   Settlement,
   SignedStatement,
 } from './judge-types.ts';
-import { noteSignedBy, parseNote, type SignedNote, type VerifierKey } from './note.ts';
-import { maxStatementNoteBytes, parseStatement, statementHash } from './statement.ts';
-import type {
-  Base64Hash,
-  GapStatement,
-  GenesisStatement,
-  KeyRole,
-  KeyStatement,
-  PartitionStatement,
-  PruneStatement,
-  Statement,
-} from './statement-types.ts';
+import { noteSignedBy, type SignedNote, type VerifierKey } from './note.ts';
+import { statementHash } from './statement.ts';
+import type { Base64Hash, KeyRole, KeyStatement, PartitionStatement, Statement } from './statement-types.ts';
 
 export type * from './judge-types.ts';
+export type { JudgeState, SavedKey, SavedPartition, SavedStatement } from './judge-state.ts';
+export { placeText } from './judge-types.ts';
 export { decideContested } from './judge-contest.ts';
+export { forgetTopic, readJudgeState } from './judge-state.ts';
 
-/** A statement met and not accepted, so that it counts once. */
-interface Met {
-  as: 'contested' | 'race' | 'keyRefused' | 'unknownVersion' | 'afterUnknown';
-  readonly contested?: Contested;
-  settlement?: Settlement;
-}
-
-/** One partition's chain, with what later statements are compared with. */
-interface Chain {
-  state: PartitionState;
-  /** Accepted statements by hash, oldest first. */
-  readonly points: Map<Base64Hash, ChainPoint>;
-  readonly ends: SealEnds;
-  readonly asides: (GapStatement | PruneStatement)[];
-  forgot: boolean;
-}
-
-type Counts = { -readonly [K in keyof JudgeCounts]: JudgeCounts[K] };
+type Unsigned<S extends Statement> = Omit<SignedStatement<S>, 'key'>;
 
 /**
  * Says of every statement note what it is: "first valid wins" (protocol, section 5) as a state machine. It reads no records, no clock and
  * no network, never throws on what it is offered, and gives the same outcomes for the same notes at the same places, so that
- * whoever reads the same topic agrees on what is accepted.
+ * whoever reads the same log and topic agrees on what is accepted.
  *
- * Each note costs a parse; a signature is checked only where a line claims a key that is valid at that place.
+ * Where there is a log, its entries are offered first, in log order, and each must be `accepted`, or the log was tampered with; then the
+ * records of `audit.seals`. Each note costs a parse; a signature is checked only where a line claims a key that is valid at that place.
  */
 export class Judge {
   readonly #origin: string;
   readonly #rootKey: VerifierKey;
   readonly #verify: Ed25519Verify;
-  readonly #evidence: number;
-  readonly #remember: number;
+  readonly #memory: Memory;
   readonly #chains = new Map<string, Chain>();
-  readonly #met = new Map<string, Met>();
-  readonly #kept = { contested: 0, race: 0, keyRefused: 0, unknownVersion: 0, afterUnknown: 0 };
+  readonly #evidence: Evidence;
   /** Hashes of unknown versions and of what follows them. */
   readonly #unknown: NewestHashes;
   #keys: KeyState = noKeys;
+  /** Entries of the log, once it holds all that is accepted. */
+  #size = 0;
   #lastOffset = -1;
+  /** Whether records of the topic were offered, so that entries of the log would come too late. */
+  #inTopic = false;
+  /** Whether it began with what a log holds. */
+  #fromLog = false;
   readonly #counts: Counts = {
     offered: 0,
     accepted: 0,
@@ -83,15 +70,43 @@ export class Judge {
     dropped: 0,
     unknownVersion: 0,
     afterUnknown: 0,
+    past: 0,
+    needsHistory: 0,
   };
 
-  constructor({ origin, rootKey, verify = verifyEd25519, evidence = 1024, remember = Infinity }: JudgeOptions) {
+  constructor(options: JudgeOptions) {
+    const { origin, rootKey, verify = verifyEd25519, evidence = 1024 } = options;
+    const { remember = Infinity, rememberEnds = Infinity } = options;
     this.#origin = origin;
     this.#rootKey = rootKey;
     this.#verify = verify;
-    this.#evidence = evidence;
-    this.#remember = remember;
+    this.#memory = { remember, rememberEnds };
+    this.#evidence = new Evidence(evidence, this.#counts);
     this.#unknown = new NewestHashes(Math.max(evidence, remember));
+  }
+
+  /**
+   * A judge that goes on from a saved state: offer it what the log holds from entry `state.size` on, then the records of `audit.seals`
+   * from `state.offset` on (after {@link forgetTopic} from any offset). It remembers of each partition the last statement only.
+   * @throws CoreError JUDGE_STATE_INVALID. Signatures are not checked again: whoever signed the state vouches for them.
+   */
+  static restore(options: JudgeOptions, state: JudgeState): Judge {
+    const judge = new Judge(options);
+    const { keys, chains } = restoreState(state, options.origin, options.rootKey);
+    judge.#keys = keys;
+    for (const start of chains) judge.#chains.set(chainId(start.point), Chain.resume(judge.#memory, start));
+    judge.#size = state.size;
+    judge.#lastOffset = state.offset - 1;
+    judge.#fromLog = true;
+    return judge;
+  }
+
+  /**
+   * All that is needed to go on from here, as plain JSON: it grows with partitions, generations and keys, not with statements. Contested
+   * statements and races are no part of it.
+   */
+  save(): JudgeState {
+    return saveState(this.#size, this.#lastOffset + 1, this.#keys, [...this.#chains.values()]);
   }
 
   get counts(): JudgeCounts {
@@ -100,6 +115,11 @@ export class Judge {
 
   get keys(): KeyState {
     return this.#keys;
+  }
+
+  /** Accepted statements: the size of the log once it holds them all. */
+  get size(): number {
+    return this.#size;
   }
 
   /** The state of a partition, or null before its genesis 0 was accepted. */
@@ -114,22 +134,22 @@ export class Judge {
 
   /** The state after one accepted statement, or null where this one was not accepted or is no longer remembered. */
   point(topic: string, partition: number, hash: Base64Hash): ChainPoint | null {
-    return this.#chains.get(chainId({ topic, partition }))?.points.get(hash) ?? null;
+    return this.#chains.get(chainId({ topic, partition }))?.at(hash) ?? null;
   }
 
   /** The keys of a role that are valid at a place (without one: after everything that was offered). */
-  validKeys(role: KeyRole, place: Place = { in: 'seals', offset: this.#lastOffset + 1 }): VerifierKey[] {
-    return keysAt(this.#keys, role, place);
+  validKeys(role: KeyRole, place?: Place): VerifierKey[] {
+    return place === undefined ? keysNow(this.#keys, role) : keysAt(this.#keys, role, place);
   }
 
   /** Contested statements that are kept and not yet settled, in order of their places. */
   open(): Contested[] {
-    return this.#contested((met) => met.settlement === undefined);
+    return this.#evidence.contested(undefined);
   }
 
   /** Contested statements that were settled so and are kept, in order of their places, without those that continued later after all. */
   settled(as: Settlement): Contested[] {
-    return this.#contested((met) => met.settlement === as);
+    return this.#evidence.contested(as);
   }
 
   /**
@@ -137,166 +157,148 @@ export class Judge {
    * others stay contested. Settling one that was withdrawn or is not kept changes no count.
    */
   settle(contested: Contested, facts: RecordFacts): Settlement {
-    const settlement = decideContested(contested, facts);
-    const met = this.#met.get(metId(contested.signed));
-    if (met?.contested === contested && met.settlement === undefined) this.#settle(met, settlement);
-    return settlement;
+    return this.#evidence.settle(contested, facts);
   }
 
   /**
-   * Judges the value of one record of `audit.seals`. Records of control batches are no statements: do not offer them.
-   * @param note the record's value
-   * @param place must lie behind every place before
+   * Says where `audit.seals` holds a key statement that the log holds, before the records are offered: key changes count for records
+   * behind that place, and one that the topic does not hold has the place of its `previous`. Whoever must judge old records exactly
+   * passes once over the topic with this; else a key change is taken for one that only the log holds until it is offered.
+   * @returns whether it is an accepted key statement, signed by the root key
+   */
+  locate(note: Uint8Array | null, offset: number): boolean {
+    const read = readStatementNote(note, this.#origin);
+    if (read.is !== 'statement' || read.statement.kind !== 'key') return false;
+    const { number } = read.statement;
+    if (this.#keys.statements[number]?.hash !== statementHash(read.note.text)) return false;
+    if (this.#signerOf(read.note, [this.#rootKey]) === null) return false;
+    this.#keys = locateKey(this.#keys, number, offset);
+    return true;
+  }
+
+  /** Answers what a prune needed: whether the log holds an accepted seal of that partition and generation with that end. */
+  answer(needs: NeededEnd, found: boolean): void {
+    this.#chains.get(chainId(needs))?.ends.answer(needs, found);
+  }
+
+  /**
+   * Judges the value of one record of `audit.seals` or one entry of the log. Records of control batches are no statements: do not
+   * offer them.
+   * @param note the record's value, or the entry
+   * @param place must lie behind every place before (after `needsHistory`: the same again); the log comes before the topic
    * @throws RangeError where places do not ascend
    */
   offer(note: Uint8Array | null, place: Place): Outcome {
-    if (!(place.offset > this.#lastOffset)) {
-      throw new RangeError(
-        `place ${place.offset} is not behind ${this.#lastOffset}: statements are judged in the order of their places`,
-      );
-    }
-    this.#lastOffset = place.offset;
+    this.#checkPlace(place);
     this.#counts.offered += 1;
     const outcome = this.#judge(note, place);
     this.#counts[outcome.outcome] += 1;
+    if (outcome.outcome === 'needsHistory') return outcome;
+    if (place.in === 'log') this.#size = place.index + 1;
+    else this.#lastOffset = place.offset;
     return outcome;
   }
 
-  #judge(bytes: Uint8Array | null, place: Place): Outcome {
-    if (bytes === null) return rubbish('the record has no value');
-    if (bytes.length > maxStatementNoteBytes)
-      return rubbish(`${bytes.length} bytes are more than a statement may have`);
-    let note: SignedNote;
-    try {
-      note = parseNote(bytes);
-    } catch (error) {
-      return rubbish(reason(error));
+  #checkPlace(place: Place): void {
+    if (place.in === 'seals') {
+      if (!(place.offset > this.#lastOffset))
+        throw new RangeError(`place ${place.offset} is not behind ${this.#lastOffset}: ${ascending}`);
+      this.#inTopic = true;
+      return;
     }
-    let statement: Statement;
-    try {
-      statement = parseStatement(note.text);
-    } catch (error) {
-      if (error instanceof CoreError && error.code === 'STATEMENT_UNKNOWN') return this.#judgeUnknown(note, place);
-      return rubbish(reason(error));
-    }
-    const [signature, ...more] = note.signatures;
-    if (more.length > 0) return rubbish(`${note.signatures.length} signature lines; a statement has one`);
-    if (signature?.signature.length !== 64) return rubbish('its signature is not an Ed25519 one');
-    if (statement.origin !== this.#origin) return rubbish(`it is of the log ${JSON.stringify(statement.origin)}`);
-
-    const key = this.#signerOf(note, this.#mayHaveSigned(statement, place));
-    const hash = statementHash(note.text);
-    const met = { place, note: bytes.slice(), text: note.text, hash };
-    if (statement.kind === 'key') return this.#judgeKey({ ...met, statement }, key);
-    return this.#judgePartition({ ...met, statement }, key);
+    if (this.#inTopic) throw new RangeError(`entry ${place.index} of the log comes after the topic: ${ascending}`);
+    if (!(place.index >= this.#size))
+      throw new RangeError(`entry ${place.index} of the log is not behind ${this.#size - 1}: ${ascending}`);
+    this.#size = place.index;
+    this.#fromLog = true;
   }
 
-  #judgeKey(unsigned: Omit<SignedStatement<KeyStatement>, 'key'>, key: VerifierKey | null): Outcome {
+  #judge(bytes: Uint8Array | null, place: Place): Outcome {
+    const read = readStatementNote(bytes, this.#origin);
+    if (read.is === 'rubbish') return { outcome: 'rubbish', why: read.why };
+    if (read.is === 'unknown') return this.#judgeUnknown(read.note, place);
+    const { note, statement } = read;
+    const met = { place, note: bytes?.slice() ?? new Uint8Array(), text: note.text, hash: statementHash(note.text) };
+    if (statement.kind === 'key') return this.#judgeKey({ ...met, statement }, note);
+    return this.#judgePartition({ ...met, statement }, note);
+  }
+
+  #judgeKey(unsigned: Unsigned<KeyStatement>, note: SignedNote): Outcome {
+    const key = this.#signerOf(note, [this.#rootKey]);
     if (key === null) return noise('a key statement is signed by the root key');
     const signed = { ...unsigned, key };
     const { statement, place, hash } = signed;
-    const refusal = refusalOf(this.#keys, statement, this.#rootKey, place);
+    const refusal = refusalOf(this.#keys, statement, this.#rootKey);
     const continues = continuesKeys(this.#keys, statement);
     if (continues && refusal === null) {
-      this.#keys = evolveKeys(this.#keys, signed);
+      this.#keys = evolveKeys(this.#keys, signed, this.#size);
       return this.#accepted(signed, []);
     }
     const accepted = this.#keys.statements[statement.number];
-    if (accepted?.hash === hash || this.#met.has(metId(signed)))
-      return { outcome: 'repeated', place: signed.place, hash };
+    if (accepted?.hash === hash) {
+      if (place.in === 'seals') this.#keys = locateKey(this.#keys, statement.number, place.offset);
+      return { outcome: 'repeated', place, hash };
+    }
+    if (this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
     if (accepted !== undefined && sameBut(accepted.statement, statement, ['time'])) return this.#race(signed);
     if (refusal !== null) {
-      this.#keep(signed, { as: 'keyRefused' });
+      this.#evidence.keep(signed, { as: 'keyRefused' });
       return { outcome: 'keyRefused', signed, why: refusal };
     }
     if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
-    return this.#contest(
-      signed,
-      null,
-      false,
-      `key statement ${this.#keys.nextNumber} is next, with the hash of the one before`,
-    );
+    const why = `key statement ${this.#keys.nextNumber} is next, with the hash of the one before`;
+    return this.#contest(signed, null, false, why);
   }
 
-  #judgePartition(unsigned: Omit<SignedStatement<PartitionStatement>, 'key'>, key: VerifierKey | null): Outcome {
-    const { statement, hash } = unsigned;
-    const id = chainId(statement);
-    const chain = this.#chains.get(id);
+  #judgePartition(unsigned: Unsigned<PartitionStatement>, note: SignedNote): Outcome {
+    const { statement, hash, place } = unsigned;
+    const chain = this.#chains.get(chainId(statement));
+    if (this.#fromLog && chain?.isPast(statement, hash) === true) return { outcome: 'past', place, hash };
+    const accepted = chain?.at(hash);
+    const key = this.#signerOf(note, this.#mayHaveSigned(statement, place, accepted));
     if (key === null)
       return noise(
         `a ${statement.kind} like this is signed by a ${isOfRoot(statement) ? 'root' : 'seal'} key that is valid here`,
       );
     const signed = { ...unsigned, key };
-    const why = breakOf(chain?.state ?? null, statement, chain?.ends ?? new SealEnds());
-    if (why === null) return this.#acceptInPartition(id, chain, signed);
-    const accepted = chain?.points.get(hash);
-    if (accepted?.signer === key.vkey || this.#met.has(metId(signed)))
-      return { outcome: 'repeated', place: signed.place, hash };
-    if (accepted !== undefined || (chain !== undefined && saysNothingNew(chain, statement))) return this.#race(signed);
+    const broken = breakOf(chain?.point ?? null, statement, chain?.ends ?? new SealEnds(0));
+    if (broken === null) return this.#acceptInPartition(chain, signed);
+    if (typeof broken !== 'string') return { outcome: 'needsHistory', signed, needs: broken };
+    if (accepted?.signer === key.vkey || this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
+    if (accepted !== undefined || chain?.saysNothingNew(statement) === true) return this.#race(signed);
     if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
-    const point = statement.previous === null ? undefined : chain?.points.get(statement.previous);
-    const continues =
-      point !== undefined && chain !== undefined && breakOf(point, statement, chain.ends) === null ? point : null;
-    return this.#contest(signed, continues, point === undefined && chain?.forgot === true, why);
+    const point = statement.previous === null ? undefined : chain?.at(statement.previous);
+    const then = point === undefined || chain === undefined ? '' : breakOf(point, statement, chain.ends);
+    const forgotten = (point === undefined && chain?.forgot === true) || (then !== null && typeof then !== 'string');
+    return this.#contest(signed, then === null ? (point ?? null) : null, forgotten, broken);
   }
 
-  #acceptInPartition(id: string, chain: Chain | undefined, signed: SignedStatement<PartitionStatement>): Outcome {
-    const { statement, hash } = signed;
-    const before = chain?.state;
-    const point = evolveChain(before ?? null, signed);
-    const state: PartitionState = {
-      ...point,
-      geneses: statement.kind === 'genesis' ? [...(before?.geneses ?? []), statement] : (before?.geneses ?? []),
-      last: signed,
-      lastSeal: lastSealAfter(before?.lastSeal ?? null, signed),
-    };
-    const next: Chain = chain ?? { state, points: new Map(), ends: new SealEnds(), asides: [], forgot: false };
-    if (chain === undefined) this.#chains.set(id, next);
-    next.state = state;
-    next.points.set(hash, point);
-    if (next.points.size > this.#remember) {
-      const [oldest] = next.points.keys();
-      if (oldest !== undefined) next.points.delete(oldest);
-      next.forgot = true;
-    }
-    if (statement.kind === 'seal') next.ends.add(statement);
-    if (statement.kind !== 'gap' && statement.kind !== 'prune') return this.#accepted(signed, []);
-    next.asides.push(statement);
-    return this.#accepted(signed, this.#turnIntoRaces(statement));
+  #acceptInPartition(chain: Chain | undefined, signed: SignedStatement<PartitionStatement>): Outcome {
+    const { statement, key } = signed;
+    // Pending statements count after all that the log holds: a key that it retires signs none of them.
+    if (!isOfRoot(statement) && !keysNow(this.#keys, 'seal').includes(key))
+      return noise('it continues, but the log retires the seal key that signed it');
+    if (chain !== undefined) chain.accept(signed, this.#size);
+    else if (statement.kind === 'genesis')
+      this.#chains.set(chainId(statement), Chain.begin(this.#memory, { ...signed, statement }, this.#size));
+    const aside = statement.kind === 'gap' || statement.kind === 'prune';
+    return this.#accepted(signed, aside ? this.#evidence.turnIntoRaces(statement) : []);
   }
 
   #accepted(signed: SignedStatement, races: readonly Contested[]): Outcome {
-    const id = metId(signed);
-    const met = this.#met.get(id);
-    if (met === undefined) return { outcome: 'accepted', signed, withdrawn: null, races };
-    this.#met.delete(id);
-    this.#kept[met.as] -= 1;
-    this.#counts[met.settlement === 'race' ? 'race' : met.as] -= 1;
-    return { outcome: 'accepted', signed, withdrawn: met.contested ?? null, races };
-  }
-
-  // "So did a gap or prune that has all lines but `previous` and `time` of an accepted one": also of one accepted later.
-  #turnIntoRaces(accepted: GapStatement | PruneStatement): Contested[] {
-    const races: Contested[] = [];
-    for (const met of this.#met.values()) {
-      const statement = met.contested?.signed.statement;
-      if (met.contested === undefined || met.settlement !== undefined || statement?.kind !== accepted.kind) continue;
-      if (!sameBut(statement, accepted, ['previous', 'time'])) continue;
-      this.#settle(met, 'race');
-      races.push(met.contested);
-    }
-    return races;
+    this.#size += 1;
+    return { outcome: 'accepted', signed, withdrawn: this.#evidence.withdraw(signed), races };
   }
 
   #judgeUnknown(note: SignedNote, place: Place): Outcome {
-    const key = this.#signerOf(note, [this.#rootKey, ...keysAt(this.#keys, 'seal', place)]);
+    const key = this.#signerOf(note, [this.#rootKey, ...this.#sealKeys(place)]);
     const kind = note.text.slice(0, note.text.indexOf('\n'));
     if (key === null)
       return noise('of an unknown version and signed by neither the root key nor a seal key that is valid here');
     const hash = statementHash(note.text);
-    if (this.#met.has(metId({ hash, key }))) return { outcome: 'repeated', place, hash };
+    if (this.#evidence.has({ hash, key })) return { outcome: 'repeated', place, hash };
     this.#unknown.add(hash);
-    this.#keep({ hash, key }, { as: 'unknownVersion' });
+    this.#evidence.keep({ hash, key }, { as: 'unknownVersion' });
     return { outcome: 'unknownVersion', place, hash, kind, key };
   }
 
@@ -306,50 +308,30 @@ export class Judge {
 
   #afterUnknown(signed: SignedStatement): Outcome {
     this.#unknown.add(signed.hash);
-    this.#keep(signed, { as: 'afterUnknown' });
+    this.#evidence.keep(signed, { as: 'afterUnknown' });
     return { outcome: 'afterUnknown', signed };
   }
 
   #race(signed: SignedStatement): Outcome {
-    this.#keep(signed, { as: 'race' });
+    this.#evidence.keep(signed, { as: 'race' });
     return { outcome: 'race', signed };
   }
 
   #contest(signed: SignedStatement, continues: ChainPoint | null, forgotten: boolean, why: string): Outcome {
-    const kept = this.#kept.contested < this.#evidence;
-    const contested = { signed, continues, forgotten, kept, why };
-    if (kept) this.#keep(signed, { as: 'contested', contested });
-    else this.#counts.dropped += 1;
-    return { outcome: 'contested', contested };
+    return { outcome: 'contested', contested: this.#evidence.contest({ signed, continues, forgotten, why }) };
   }
 
-  #keep(signed: Pick<SignedStatement, 'hash' | 'key'>, met: Met): void {
-    const id = metId(signed);
-    if (this.#kept[met.as] >= this.#evidence || this.#met.has(id)) return;
-    this.#met.set(id, met);
-    this.#kept[met.as] += 1;
+  #mayHaveSigned(statement: Statement, place: Place, accepted: ChainPoint | undefined): VerifierKey[] {
+    if (isOfRoot(statement)) return [this.#rootKey];
+    const keys = this.#sealKeys(place);
+    if (accepted?.place.in !== 'log') return keys;
+    // The log holds it: produced again behind the retirement of its key it is the same statement all the same.
+    const own = this.#keys.entries.find(({ key }) => key.vkey === accepted.signer);
+    return own === undefined || keys.includes(own.key) ? keys : [...keys, own.key];
   }
 
-  #settle(met: Met, settlement: Settlement): void {
-    met.settlement = settlement;
-    if (settlement !== 'race') return;
-    this.#counts.contested -= 1;
-    this.#counts.race += 1;
-    // Two ledgers alive for long lose any number of races: one that is settled leaves its place to the next.
-    this.#kept.contested -= 1;
-    met.as = 'race';
-    if (this.#kept.race < this.#evidence) this.#kept.race += 1;
-    else if (met.contested !== undefined) this.#met.delete(metId(met.contested.signed));
-  }
-
-  #contested(which: (met: Met) => boolean): Contested[] {
-    const found: Contested[] = [];
-    for (const met of this.#met.values()) if (met.contested !== undefined && which(met)) found.push(met.contested);
-    return found;
-  }
-
-  #mayHaveSigned(statement: Statement, place: Place): VerifierKey[] {
-    return isOfRoot(statement) ? [this.#rootKey] : keysAt(this.#keys, 'seal', place);
+  #sealKeys(place: Place): VerifierKey[] {
+    return place.in === 'log' ? keysNow(this.#keys, 'seal') : keysAt(this.#keys, 'seal', place);
   }
 
   #signerOf(note: SignedNote, keys: readonly VerifierKey[]): VerifierKey | null {
@@ -357,36 +339,12 @@ export class Judge {
   }
 }
 
-function isOfRoot(statement: Statement): boolean {
-  return statement.kind === 'key' || (statement.kind === 'genesis' && statement.generation > 0);
-}
-
-/** Is a statement that does not continue, except for its clock, what an accepted one says? */
-function saysNothingNew(chain: Chain, statement: PartitionStatement): boolean {
-  if (statement.kind === 'seal') return false;
-  if (statement.kind === 'genesis') {
-    const accepted: GenesisStatement | undefined = chain.state.geneses[statement.generation];
-    return accepted !== undefined && sameBut(accepted, statement, ['time']);
-  }
-  return chain.asides.some((accepted) => sameBut(accepted, statement, ['previous', 'time']));
-}
+const ascending = 'statements are judged in the order of their places';
 
 function chainId({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
   return `${partition}/${topic}`;
 }
 
-function metId({ hash, key }: Pick<SignedStatement, 'hash' | 'key'>): string {
-  return `${hash} ${key.vkey}`;
-}
-
-function rubbish(why: string): Outcome {
-  return { outcome: 'rubbish', why };
-}
-
 function noise(why: string): Outcome {
   return { outcome: 'noise', why };
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
+import { placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, Outcome } from '@tallystick/core/judge';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { inTime, pause } from './deadline.ts';
@@ -165,7 +166,7 @@ class Reading implements Statements {
         findings.add({
           code: 'unknown-statement',
           found: outcome.hash,
-          message: `Record ${outcome.place.offset} of ${topics.seals} is a signed statement of a kind that this release does not know (${JSON.stringify(outcome.kind)}). What follows it is not judged: verify with a newer release.`,
+          message: `At ${placeText(outcome.place, topics.seals)} stands a signed statement of a kind that this release does not know (${JSON.stringify(outcome.kind)}). What follows it is not judged: verify with a newer release.`,
         });
         return;
       case 'afterUnknown':
@@ -176,6 +177,8 @@ class Reading implements Statements {
       case 'noise':
       case 'race':
       case 'contested':
+      case 'past':
+      case 'needsHistory':
         // The judge counts and keeps them.
         return;
     }

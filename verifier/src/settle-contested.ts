@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
-import { decideContested } from '@tallystick/core/judge';
+import { decideContested, placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, RecordFacts } from '@tallystick/core/judge';
 import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
@@ -69,9 +69,13 @@ function report(run: Run, { signed, why }: Contested, settlement: 'fork' | 'unju
     found: statement.previous,
     message:
       settlement === 'fork'
-        ? `A ${statement.kind} statement at offset ${place.offset} of ${run.topics.seals}, validly signed by ${key.name}, contradicts what was accepted before (${why}): somebody with a valid key signed two histories. Keep the topic as evidence and find out who holds that key.`
-        : `A ${statement.kind} statement at offset ${place.offset} of ${run.topics.seals} did not continue (${why}), and its records can no longer be read: a lost race and a fork cannot be told apart.`,
-    detail: { offset: place.offset, signer: key.vkey, text: signed.text },
+        ? `A ${statement.kind} statement at ${placeText(place, run.topics.seals)}, validly signed by ${key.name}, contradicts what was accepted before (${why}): somebody with a valid key signed two histories. Keep the topic as evidence and find out who holds that key.`
+        : `A ${statement.kind} statement at ${placeText(place, run.topics.seals)} did not continue (${why}), and its records can no longer be read: a lost race and a fork cannot be told apart.`,
+    detail: {
+      ...(place.in === 'log' ? { index: place.index } : { offset: place.offset }),
+      signer: key.vkey,
+      text: signed.text,
+    },
   });
 }
 

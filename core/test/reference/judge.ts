@@ -129,8 +129,12 @@ function validKeys(before: readonly Met[], role: string): VerifierKey[] {
 
 const sealKeys = (before: readonly Met[]) => validKeys(before, 'seal');
 
-/** Section 4: "An addition counts if …; a retirement if …" */
-function keyCounts(before: readonly Met[], statement: KeyStatement, rootKey: VerifierKey): boolean {
+/** Section 4: "An addition counts if …; a retirement if …", judged "at the place that its `previous` names" (section 5). */
+function keyCounts(met: readonly Met[], statement: KeyStatement, rootKey: VerifierKey): boolean {
+  const named = met.findIndex(
+    (one) => one.outcome === 'accepted' && one.statement?.kind === 'key' && one.hash === statement.previous,
+  );
+  const before = statement.previous === null ? [] : named < 0 ? met : met.slice(0, named + 1);
   const own = publicKeyOf(statement);
   if (statement.action === 'add') {
     if (keyRefusal(statement) !== null || own === encodeBase64(rootKey.publicKey)) return false;
