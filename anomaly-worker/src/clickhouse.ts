@@ -13,6 +13,11 @@ export interface ClickHouseConfig {
   readonly requestTimeoutMs?: number;
 }
 
+/** How long one request may take, milliseconds. The server is told to give up then, too. */
+export function requestTimeoutOf(config: ClickHouseConfig): number {
+  return config.requestTimeoutMs ?? 30_000;
+}
+
 type Parameters = Readonly<Record<string, unknown>>;
 
 /** One ClickHouse over HTTP. Every request has a timeout; every error has a code of this package. */
@@ -37,7 +42,7 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
       `ClickHouse database ${JSON.stringify(config.database)}: use letters, digits and "_", no digit first.`,
     );
   }
-  const requestTimeout = config.requestTimeoutMs ?? 30_000;
+  const requestTimeout = requestTimeoutOf(config);
   const client = openClient(config, requestTimeout);
   return new HttpClickHouse(config, client, requestTimeout);
 }

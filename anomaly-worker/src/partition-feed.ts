@@ -202,11 +202,12 @@ export class PartitionFeed {
     const length = runLength(this.buffer, this.limits);
     if (length === 0) return;
     const wanted = { first: this.nextOffset, last: this.nextOffset + length - 1, round: 0 };
-    const { run, own } = await this.retry('Claiming offsets', () => store.claim(place, wanted));
+    const { run } = await this.retry('Claiming offsets', () => store.claim(place, wanted));
     let rows = this.buffer.slice(0, run.last - run.first + 1);
     if (run.last > wanted.last) rows = await this.readRows(run);
     await this.retry('Inserting rows', () => store.insertRows(place, run, rows));
-    if (!own) await this.recovery().fill(run);
+    // The insert adds nothing where somebody settled the run: then it is looked whether its rows are there.
+    await this.recovery().fill(run);
     await this.keepFindings(this.detections.step(rows.map(eventOfRow)));
     this.nextOffset = run.last + 1;
     this.rowsWritten += rows.length;

@@ -81,50 +81,59 @@ export class Recovery {
 
   /** Writes the rows of a range that are missing; does nothing where none are. */
   async fill(range: OffsetRange): Promise<void> {
-    const { place, store } = this.options;
-    if ((await this.count(range)) === size(range)) return;
-    let attempts = 0;
     for (let next = range.first; next <= range.last;) {
-      if ((await this.count({ first: next, last: next })) === 1) {
-        next += 1;
-        continue;
-      }
-      if (attempts === attemptsAtOnePlace) throw this.missingRows(next);
-      attempts += 1;
-      const { run, rows: read } = await this.nextRun(next, range.last, attempts > 1);
-      const rows = read.length === size(run) ? read : await this.readRows(run);
-      await this.retry('Inserting rows', () => store.insertRows(place, run, rows));
-      if ((await this.count(run)) < size(run)) continue;
-      next = run.last + 1;
-      attempts = 0;
+      const [hole] = await this.missing({ first: next, last: range.last });
+      if (hole === undefined) return;
+      next = await this.fillRun(hole.first, hole.last);
     }
   }
 
-  private count(range: OffsetRange): Promise<number> {
-    return this.retry('Counting rows', () => this.options.store.countRows(this.options.place, range));
+  /**
+   * Fills the run that covers an offset, as far as `last`; resolves to the next offset.
+   *
+   * That a row is not there does not say that it was removed: the insert of somebody who is alive, or was killed a moment
+   * ago, may be under way. So a round is settled first, by an insert under its own token, after which nothing can come of it
+   * any more, whoever sent it. Only what is missing after that was removed, and only then is the next round claimed. Rounds
+   * of a run keep its bounds, so that they follow each other and no two of them are open at once.
+   */
+  private async fillRun(at: number, last: number): Promise<number> {
+    const { place, store } = this.options;
+    let run = await this.runAt(at, last);
+    const range = { first: at, last: Math.min(run.last, last) };
+    // Looked at after the claim was read: rounds before it are settled, and what is there stays.
+    let missing = await this.missing(range);
+    for (let attempt = 0; missing.length > 0; attempt++) {
+      if (attempt === attemptsAtOnePlace) throw this.missingRows(missing[0]?.first ?? at);
+      if (attempt > 0) {
+        const wanted = { ...run, round: run.round + 1 };
+        run = (await this.retry('Claiming offsets', () => store.claim(place, wanted))).run;
+      }
+      const given = { run, rows: await this.readMissing(missing) };
+      await this.retry('Inserting rows', () => store.insertRows(place, given.run, given.rows));
+      missing = await this.missing(range);
+    }
+    return range.last + 1;
   }
 
-  /**
-   * The run to insert at a missing offset. One that was claimed and of which nothing is there was cut off: the same again,
-   * under the same token. If that adds nothing its token is spent, for its rows were there once: a new round.
-   */
-  private async nextRun(
-    at: number,
-    last: number,
-    spent: boolean,
-  ): Promise<{ readonly run: Run; readonly rows: readonly StoredRow[] }> {
+  /** The run that was claimed for an offset; a new one where nobody did, which does not reach into the next one. */
+  private async runAt(at: number, last: number): Promise<Run> {
     const { place, store } = this.options;
-    const before = await this.retry('Reading the claims', () => store.claimOver(place, at));
-    if (before !== null && before.first === at && !spent && (await this.count(before)) === 0)
-      return { run: before, rows: [] };
-    const rows = await this.readRows({ first: at, last: Math.min(last, at + this.limits.rows - 1) });
-    const wanted = {
-      first: at,
-      last: at + runLength(rows, this.limits) - 1,
-      round: before === null ? 0 : before.round + 1,
-    };
-    const { run } = await this.retry('Claiming offsets', () => store.claim(place, wanted));
-    return { run, rows: rows.slice(0, size(run)) };
+    const claimed = await this.retry('Reading the claims', () => store.claimFrom(place, at));
+    if (claimed !== null && claimed.first <= at) return claimed;
+    const end = Math.min(last, at + this.limits.rows - 1, (claimed?.first ?? Infinity) - 1);
+    const length = runLength(await this.readRows({ first: at, last: end }), this.limits);
+    const wanted = { first: at, last: at + length - 1, round: 0 };
+    return (await this.retry('Claiming offsets', () => store.claim(place, wanted))).run;
+  }
+
+  private async readMissing(missing: readonly OffsetRange[]): Promise<StoredRow[]> {
+    const rows: StoredRow[] = [];
+    for (const range of missing) for (const row of await this.readRows(range)) rows.push(row);
+    return rows;
+  }
+
+  private missing(range: OffsetRange): Promise<readonly OffsetRange[]> {
+    return this.retry('Looking for missing rows', () => this.options.store.missing(this.options.place, range));
   }
 
   private doubledRows(offsets: readonly number[]): WorkerError {
@@ -150,8 +159,4 @@ export class Recovery {
       `Somebody removes rows, or a row policy hides them from this user.`;
     return new WorkerError('ROWS_MISSING', message, { evidence: { ...place, offset }, fatal: true });
   }
-}
-
-function size({ first, last }: OffsetRange): number {
-  return last - first + 1;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect as tcpConnect } from 'node:net';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { rowColumns } from '@tallystick/schemas/row';
 import { ClickHouseRowStore } from '../src/adapters/clickhouse-row-store.ts';
+import type { ClickHouseRowStoreOptions } from '../src/adapters/clickhouse-row-store.ts';
 import { connectClickHouse } from '../src/clickhouse.ts';
 import type { ClickHouse } from '../src/clickhouse.ts';
 import { applyMigrations, checkSchema } from '../src/migrations.ts';
@@ -29,8 +31,8 @@ afterAll(async () => {
   await clickhouse.close();
 });
 
-function open(options?: ConstructorParameters<typeof ClickHouseRowStore>[1]): ClickHouseRowStore {
-  const store = new ClickHouseRowStore(connectClickHouse(config), options);
+function open(options?: ClickHouseRowStoreOptions, requestTimeoutMs = 30_000): ClickHouseRowStore {
+  const store = new ClickHouseRowStore(connectClickHouse({ ...config, requestTimeoutMs }), options);
   opened.push(store);
   return store;
 }
@@ -95,6 +97,46 @@ describe('rows in ClickHouse', () => {
     expect(await forgetful.coverage(of)).toEqual({ present: [{ first: 0, last: 11 }], doubled: [] });
   });
 
+  test('once a token may be forgotten its round ends with the inserts that were let begin, not before', async () => {
+    const of = { ...place, partition: 4 };
+    const forgetful = open({ rememberedInserts: 0, fenceMs: 500 }, 1_000);
+    const { run } = await forgetful.claim(of, { first: 0, last: 9, round: 0 });
+    await forgetful.insertRows(of, run, rowsOf(of, 0, 9));
+    await removeRows(clickhouse, of, 3, 5);
+    const again = () => forgetful.insertRows(of, run, rowsOf(of, 3, 5));
+    await expect(again()).rejects.toMatchObject({ code: 'CLICKHOUSE_FAILED', retriable: true });
+    await until(
+      () =>
+        again().then(
+          () => true,
+          () => false,
+        ),
+      (settled) => settled,
+    );
+    expect(await forgetful.missing(of, run)).toEqual([{ first: 3, last: 5 }]);
+    const { run: next } = await forgetful.claim(of, { ...run, round: 1 });
+    await forgetful.insertRows(of, next, rowsOf(of, 3, 5));
+    expect(await forgetful.coverage(of)).toEqual({ present: [{ first: 0, last: 9 }], doubled: [] });
+  });
+
+  test('a finding that comes too late is refused, and can be stored again', async () => {
+    const of = { ...place, partition: 5 };
+    const words = { actorId: 'a', actorType: 'user', subject: 's', title: 't', explanation: 'e', details: {} };
+    const late = {
+      id: randomUUID(),
+      rule: 'r',
+      severity: 'low',
+      occurredAtMs: 0,
+      offset: 1,
+      evidence: [1],
+      ...words,
+    } as const;
+    await expect(open({ fenceMs: -60_000 }).insertFindings(of, [late])).rejects.toMatchObject({ retriable: true });
+    expect(await count('findings', `countIf(finding_id = '${late.id}')`)).toBe(0);
+    await open().insertFindings(of, [late]);
+    expect(await count('findings', `countIf(finding_id = '${late.id}')`)).toBe(1);
+  });
+
   test('the server refuses an insert that comes too late; then it is looked whether it is still needed', async () => {
     const of = { ...place, partition: 3 };
     const connected = connectClickHouse(config);
@@ -106,7 +148,12 @@ describe('rows in ClickHouse', () => {
       insert: (sql, data, parameters, settings) => {
         fences.push(parameters['fence']);
         // As if the first one had been held up somewhere for long.
-        return connected.insert(sql, data, fences.length === 1 ? { fence: 1_000 } : parameters, settings);
+        return connected.insert(
+          sql,
+          data,
+          fences.length === 1 ? { ...parameters, fence: 1_000 } : parameters,
+          settings,
+        );
       },
       close: () => connected.close(),
     };

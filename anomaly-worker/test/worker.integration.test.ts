@@ -108,18 +108,30 @@ async function reached(worker: Worker, offsets: readonly number[]): Promise<void
   );
 }
 
-/** Every offset of a partition has one row, and the view counts each id once. */
-async function expectExact({ one }: { one: ClickHouseOne }, ends: readonly number[], ids: number): Promise<void> {
+/** Every offset of a partition has one row, and the view counts each id once. Else it says what the workers set out to do. */
+async function expectExact(
+  { one, clickhouse, config }: Awaited<ReturnType<typeof scene>>,
+  ends: readonly number[],
+  ids: number,
+): Promise<void> {
   for (const [partition, end] of ends.entries()) {
     const seen = await one(
       `SELECT count(), uniqExact(offset), min(offset), max(offset) FROM {db}.events WHERE partition = ${partition}`,
     );
-    expect(seen.map(Number), `partition ${partition}`).toEqual([end, end, 0, end - 1]);
+    const runs = async () =>
+      clickhouse.query(
+        `SELECT first, last, round, claimed_at, worker FROM ${config.database}.runs WHERE partition = ${partition} ORDER BY claimed_at`,
+      );
+    const parts = async () =>
+      clickhouse.query(
+        `SELECT _part, min(offset), max(offset), count() FROM ${config.database}.events WHERE partition = ${partition} GROUP BY _part`,
+      );
+    const exact = JSON.stringify(seen.map(Number)) === JSON.stringify([end, end, 0, end - 1]);
+    const evidence = exact ? '' : `; runs ${JSON.stringify(await runs())}; parts ${JSON.stringify(await parts())}`;
+    expect(seen.map(Number), `partition ${partition}${evidence}`).toEqual([end, end, 0, end - 1]);
   }
   expect((await one(`SELECT uniqExactMerge(ids) FROM {db}.minutes`))[0]).toBe(String(ids));
 }
-
-type ClickHouseOne = (sql: string) => Promise<unknown[]>;
 
 describe('exactly once, on the real thing', () => {
   test('kill -9 at any moment, again and again, leaves no hole and no double; findings too', async () => {
@@ -169,6 +181,47 @@ describe('exactly once, on the real thing', () => {
     await killed(other);
     await expectExact(it, [sent, sent], 2 * sent);
     expect((await it.one('SELECT count(), uniqExact(finding_id) FROM {db}.findings')).map(Number)).toEqual([12, 12]);
+    await it.drop();
+  });
+
+  test('workers that start while another one inserts', async () => {
+    const it = await scene(2);
+    const worker = it.start({ limits: { rows: 333, ageMs: 5, stateEvents: 200 } });
+    let sent = 0;
+    let failure: unknown = null;
+    const over = new AbortController();
+    // Small and often: an insert is nearly always under way.
+    const sending = (async () => {
+      while (!over.signal.aborted) {
+        for (const partition of [0, 1]) await it.send(partition, records(40));
+        sent += 40;
+      }
+    })();
+    try {
+      for (let round = 0; round < 10 && failure === null; round++) {
+        const others = [211, 500].map((rows) => it.start({ limits: { rows, ageMs: 20, stateEvents: 300 } }));
+        for (const other of others) {
+          await until(
+            () => other.status(),
+            ({ error, partitions }) => {
+              failure ??= error;
+              return (
+                failure !== null || (partitions.length === 2 && partitions.every((each) => each.state === 'following'))
+              );
+            },
+            60_000,
+          );
+        }
+        for (const other of others) await other.stop();
+      }
+    } finally {
+      over.abort();
+      await sending;
+    }
+    await reached(worker, [sent, sent]);
+    await worker.stop();
+    await expectExact(it, [sent, sent], 2 * sent);
+    expect(failure).toBeNull();
     await it.drop();
   });
 

@@ -1,6 +1,8 @@
 import { rowColumns } from '@tallystick/schemas/row';
 import type { ClickHouse } from '../clickhouse.ts';
+import { requestTimeoutOf } from '../clickhouse.ts';
 import type { Detection, DetectionEvent } from '../domain/detection.ts';
+import { holesIn } from '../domain/runs.ts';
 import { WorkerError } from '../errors.ts';
 import { deduplicationWindow } from '../migrations.ts';
 import type { Claim, Coverage, OffsetRange, Place, RowStore, Run, StoredRow, Watermark } from '../ports/row-store.ts';
@@ -24,25 +26,29 @@ const insertSettings = {
   max_insert_threads: '1',
 } as const;
 
-/** How long after its claim (or a look at the table) the server may begin to carry out an insert, milliseconds. */
-const fenceMs = 60_000;
-const fenceMessage = 'tallystick: this insert comes too late';
+const lateMessage = 'tallystick: this insert comes too late';
+const supersededMessage = 'tallystick: a later round of this run is claimed';
 const sliceRows = 20_000;
 
 export interface ClickHouseRowStoreOptions {
   /** For tests of long-lived deployments: after how many inserts a token counts as forgotten. Default: half of the window. */
   readonly rememberedInserts?: number;
+  /** How long after its claim (or a look at the tables) the server may begin to carry out an insert. Default 60,000. */
+  readonly fenceMs?: number;
 }
 
 /**
- * Rows in ClickHouse. Exactly once rests on three things: a token in each insert (the table knows the last 10,000), claims,
- * which make everybody use the same runs and so the same tokens, and a time limit that the server itself enforces, so that
- * an insert held up anywhere on its way cannot arrive after its token was forgotten.
+ * Rows in ClickHouse. Exactly once rests on four things: a token in each insert (the table knows the last 10,000, and looks
+ * the token up and adds the part under one lock, so that whoever is told "done" finds the rows there, also where another
+ * insert brought them); claims, which make everybody use the same runs and so the same tokens; a time limit that the server
+ * itself enforces, so that an insert held up anywhere on its way cannot arrive after its token was forgotten; and the
+ * server's refusal of a round once a later one is claimed.
  */
 export class ClickHouseRowStore implements RowStore {
   private readonly clickhouse: ClickHouse;
   private readonly db: string;
   private readonly remembered: number;
+  private readonly fenceMs: number;
   /** Server times (unix ms) until which the inserts of own claims may begin. */
   private readonly fences = new Map<string, number>();
 
@@ -50,6 +56,7 @@ export class ClickHouseRowStore implements RowStore {
     this.clickhouse = clickhouse;
     this.db = clickhouse.config.database;
     this.remembered = options.rememberedInserts ?? deduplicationWindow / 2;
+    this.fenceMs = options.fenceMs ?? 60_000;
   }
 
   async coverage(place: Place): Promise<Coverage> {
@@ -108,14 +115,14 @@ export class ClickHouseRowStore implements RowStore {
     }
     const own = winner[1] === parameters.worker;
     const claimed = { first: run.first, last: Number(winner[0]), round: run.round };
-    if (own) this.fences.set(runToken(place, claimed), Number(winner[2]) + fenceMs);
+    if (own) this.fences.set(runToken(place, claimed), Number(winner[2]) + this.fenceMs);
     return { run: claimed, own };
   }
 
-  async claimOver(place: Place, offset: number): Promise<Run | null> {
+  async claimFrom(place: Place, offset: number): Promise<Run | null> {
     const [row] = await this.clickhouse.query(
-      `SELECT first, last, round FROM ${this.db}.runs WHERE ${ofPlace} AND first <= {offset:UInt64} AND last >= {offset:UInt64}
-       ORDER BY round DESC, first DESC, claimed_at LIMIT 1`,
+      `SELECT first, last, round FROM ${this.db}.runs WHERE ${ofPlace} AND last >= {offset:UInt64}
+       ORDER BY greatest(first, {offset:UInt64}), round DESC, first DESC, claimed_at LIMIT 1`,
       { ...where(place), offset },
     );
     return row === undefined ? null : { first: Number(row[0]), last: Number(row[1]), round: Number(row[2]) };
@@ -138,47 +145,71 @@ export class ClickHouseRowStore implements RowStore {
       try {
         await this.clickhouse.insert(
           `INSERT INTO ${this.db}.events (${columnNames}) SELECT ${columnNames} FROM input('${inputStructure}')
-           WHERE NOT throwIf(toUnixTimestamp64Milli(now64(3)) > {fence:Int64}, '${fenceMessage}') FORMAT JSONCompactEachRow`,
+           WHERE NOT throwIf(toUnixTimestamp64Milli(now64(3)) > {fence:Int64}, '${lateMessage}')
+             AND NOT throwIf((SELECT count() FROM ${this.db}.runs
+               WHERE ${ofPlace} AND first = {first:UInt64} AND round > {round:UInt32}) > 0, '${supersededMessage}')
+           FORMAT JSONCompactEachRow`,
           data,
-          { fence },
+          { fence, ...where(place), first: run.first, round: run.round },
           { ...insertSettings, insert_deduplication_token: insertToken },
         );
         this.fences.delete(insertToken);
         return;
       } catch (error) {
-        if (!(error instanceof WorkerError) || !error.message.includes(fenceMessage)) throw error;
+        const refusal = refusalIn(error);
+        if (refusal === null) throw error;
         this.fences.delete(insertToken);
+        if (refusal === supersededMessage) return;
       }
     }
   }
 
   /**
-   * Whether a run that was claimed earlier is still to be inserted; until when its insert may begin. While the table knows
-   * the token the insert is sent in any case: it adds no row twice, and a materialized view that a crash cut off gets its part.
+   * Until when an insert of a run that was claimed earlier may begin; null where nothing can come of the run any more. While
+   * the table knows the token the insert is sent in any case: it adds no row twice, and a materialized view that a crash cut
+   * off gets its part. Once the token may be forgotten nobody sends the insert any more. Then the run is settled as soon as
+   * those that were let begin before are over, by the server's clock: what has no row by then gets it in the next round.
    */
   private async look(place: Place, run: Run): Promise<number | null> {
+    // Nobody can know how long the requests of other workers may take: twice our own.
+    const overMs = this.fenceMs + 2 * requestTimeoutOf(this.clickhouse.config);
     const [row] = await this.clickhouse.query(
       `SELECT toUnixTimestamp64Milli(now64(3)),
-         (SELECT count() FROM ${this.db}.runs WHERE claimed_at >= (SELECT min(claimed_at) FROM ${this.db}.runs
-            WHERE ${ofPlace} AND first = {first:UInt64} AND round = {round:UInt32})),
-         (SELECT uniqExact(offset) FROM ${this.db}.events WHERE ${ofPlace} AND offset >= {first:UInt64} AND offset <= {last:UInt64})`,
-      { ...where(place), ...bounds(run), round: run.round },
+         count(), countIf(claimed_at < now64(6) - toIntervalMillisecond({overMs:UInt32})),
+         (SELECT uniqExact(offset) FROM ${this.db}.events WHERE ${ofPlace} AND offset >= {first:UInt64} AND offset <= {last:UInt64})
+       FROM ${this.db}.runs WHERE claimed_at >= (SELECT min(claimed_at) FROM ${this.db}.runs
+         WHERE ${ofPlace} AND first = {first:UInt64} AND round = {round:UInt32})`,
+      { ...where(place), ...bounds(run), round: run.round, overMs },
     );
-    const [now, later, present] = (row ?? []).map(Number);
-    if (now === undefined || later === undefined || present === undefined) {
+    const [now, later, laterAndOver, present] = (row ?? []).map(Number);
+    if (now === undefined || later === undefined || laterAndOver === undefined || present === undefined) {
       throw new WorkerError('CLICKHOUSE_FAILED', `ClickHouse at ${this.clickhouse.config.url} gave an empty answer.`, {
         retriable: true,
       });
     }
-    return later > this.remembered && present > 0 ? null : now + fenceMs;
+    if (later <= this.remembered) return now + this.fenceMs;
+    if (laterAndOver > this.remembered || present === run.last - run.first + 1) return null;
+    const evidence = { ...where(place), ...bounds(run), round: run.round };
+    const message =
+      `An insert of ${place.topic}/${place.partition}, offsets ${run.first} to ${run.last}, could still be under way though its token ` +
+      `may be forgotten: it is waited for, ${overMs} ms at most.`;
+    throw new WorkerError('CLICKHOUSE_FAILED', message, { retriable: true, evidence });
   }
 
-  async countRows(place: Place, range: OffsetRange): Promise<number> {
-    const [row] = await this.clickhouse.query(
-      `SELECT uniqExact(offset) FROM ${this.db}.events WHERE ${ofPlace} AND offset >= {first:UInt64} AND offset <= {last:UInt64}`,
-      { ...where(place), ...bounds(range) },
+  async missing(place: Place, { first, last }: OffsetRange): Promise<readonly OffsetRange[]> {
+    // One statement, which is one moment: two would see an insert that comes in between as a removal.
+    const present = await this.clickhouse.query(
+      `SELECT min(offset), max(offset) FROM
+         (SELECT offset, offset - row_number() OVER (ORDER BY offset) AS island FROM
+           (SELECT DISTINCT offset FROM ${this.db}.events WHERE ${ofPlace} AND offset >= {first:UInt64} AND offset <= {last:UInt64}))
+       GROUP BY island ORDER BY island`,
+      { ...where(place), first, last },
     );
-    return Number(row?.[0]);
+    return holesIn(
+      present.map(([from, to]) => ({ first: Number(from), last: Number(to) })),
+      first,
+      last + 1,
+    );
   }
 
   async *readEvents(place: Place, from: number, to: number): AsyncGenerator<readonly DetectionEvent[]> {
@@ -200,14 +231,15 @@ export class ClickHouseRowStore implements RowStore {
     if (findings.length === 0) return;
     const ids = findings.map(({ id }) => id);
     const known = await this.clickhouse.query(
-      `SELECT finding_id FROM ${this.db}.findings WHERE finding_id IN {ids:Array(String)}`,
+      `SELECT groupUniqArray(finding_id), toUnixTimestamp64Milli(now64(3)) FROM ${this.db}.findings WHERE finding_id IN {ids:Array(String)}`,
       { ids },
     );
-    const present = new Set(known.map(([id]) => id));
+    const [stored, now] = known[0] ?? [];
+    const present = new Set(stored as string[]);
     for (const finding of findings) {
       if (present.has(finding.id)) continue;
       present.add(finding.id);
-      await insertFinding(this.clickhouse, place, finding);
+      await insertFinding(this.clickhouse, place, finding, Number(now) + this.fenceMs);
     }
   }
 
@@ -238,6 +270,12 @@ function where({ topic, generation, partition }: Place): { topic: string; genera
 
 function bounds({ first, last }: OffsetRange): OffsetRange {
   return { first, last };
+}
+
+/** Which of its conditions the server refused an insert for. The first one named counts: a whole statement may follow it. */
+function refusalIn(error: unknown): string | null {
+  const first = error instanceof WorkerError ? /tallystick: [a-z ]+/u.exec(error.message)?.[0] : undefined;
+  return first === lateMessage || first === supersededMessage ? first : null;
 }
 
 /** The name of an insert: the same for everybody who inserts the same rows. */

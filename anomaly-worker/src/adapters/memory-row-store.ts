@@ -1,5 +1,5 @@
 import type { Detection, DetectionEvent } from '../domain/detection.ts';
-import { tablePartitionOf } from '../domain/runs.ts';
+import { holesIn, tablePartitionOf } from '../domain/runs.ts';
 import { WorkerError } from '../errors.ts';
 import type { Claim, Coverage, OffsetRange, Place, RowStore, Run, StoredRow, Watermark } from '../ports/row-store.ts';
 import { eventOfRow } from '../records.ts';
@@ -71,9 +71,13 @@ export class MemoryRowStore implements RowStore {
     });
   }
 
-  async claimOver(place: Place, offset: number): Promise<Run | null> {
-    const over = this.at(place).claims.filter(({ first, last }) => first <= offset && last >= offset);
-    return over.sort((a, b) => b.round - a.round || b.first - a.first)[0] ?? null;
+  async claimFrom(place: Place, offset: number): Promise<Run | null> {
+    const { claims } = this.at(place);
+    const over = claims.filter(({ first, last }) => first <= offset && last >= offset);
+    const after = claims.filter(({ first }) => first > offset);
+    over.sort((a, b) => b.round - a.round || b.first - a.first);
+    after.sort((a, b) => a.first - b.first || b.round - a.round);
+    return over[0] ?? after[0] ?? null;
   }
 
   async claimedEnd(place: Place): Promise<number | null> {
@@ -82,24 +86,28 @@ export class MemoryRowStore implements RowStore {
   }
 
   async insertRows(place: Place, run: Run, rows: readonly StoredRow[]): Promise<void> {
-    if (rows.length !== run.last - run.first + 1 || rows.some(({ offset }, index) => offset !== run.first + index)) {
-      throw new RangeError(`rows are not exactly the offsets ${run.first} to ${run.last}`);
-    }
+    const outside = rows.some(({ offset }) => offset < run.first || offset > run.last);
+    const disordered = rows.some(({ offset }, index) => offset <= (rows[index - 1]?.offset ?? -1));
+    if (outside || disordered) throw new RangeError(`rows are not of the run ${run.first} to ${run.last}, in order`);
     if (new Set(rows.map(tablePartitionOf)).size > 1)
       throw new RangeError('rows of two table partitions in one insert');
     await this.faulty('insertRows', () => {
+      const { claims, rows: all } = this.at(place);
+      if (claims.some(({ first, round }) => first === run.first && round > run.round)) return;
       const token = JSON.stringify([place, run.first, run.last, run.round]);
-      if (!this.tokens.has(token)) this.at(place).rows.push(...rows);
+      if (!this.tokens.has(token)) all.push(...rows);
       this.tokens.add(token);
     });
   }
 
-  async countRows(place: Place, { first, last }: OffsetRange): Promise<number> {
-    return new Set(
-      this.at(place)
-        .rows.map(({ offset }) => offset)
-        .filter((offset) => offset >= first && offset <= last),
-    ).size;
+  async missing(place: Place, { first, last }: OffsetRange): Promise<readonly OffsetRange[]> {
+    const offsets = this.at(place).rows.map(({ offset }) => offset);
+    const within = offsets.filter((offset) => offset >= first && offset <= last).sort((a, b) => a - b);
+    return holesIn(
+      within.map((offset) => ({ first: offset, last: offset })),
+      first,
+      last + 1,
+    );
   }
 
   async *readEvents(place: Place, from: number, to: number): AsyncGenerator<readonly DetectionEvent[]> {

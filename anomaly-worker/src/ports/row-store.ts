@@ -14,7 +14,10 @@ export interface OffsetRange {
   readonly last: number;
 }
 
-/** A run of consecutive offsets that is one insert. `round` is 0, and one more each time rows there had to be written anew. */
+/**
+ * A run of consecutive offsets that is one insert. `round` is 0, and one more each time rows of it had to be written anew:
+ * the same run then, of which only the missing rows are inserted.
+ */
 export interface Run extends OffsetRange {
   readonly round: number;
 }
@@ -64,19 +67,25 @@ export interface RowStore {
    * for everybody; later ones get the winner's run.
    */
   claim(place: Place, run: Run): Promise<Claim>;
-  /** The claimed run of the highest round that covers the offset; null if none. */
-  claimOver(place: Place, offset: number): Promise<Run | null>;
+  /**
+   * The claimed run of the highest round that covers the offset; where none does the first one that begins after it; null
+   * if there is none either.
+   */
+  claimFrom(place: Place, offset: number): Promise<Run | null>;
   /** Exclusive end of all claims; null if there are none. */
   claimedEnd(place: Place): Promise<number | null>;
 
   /**
-   * Stores the rows of a claimed run: all of them or none, once, however often and by however many it is called.
-   * @param rows exactly the run's offsets in order, all of one table partition (`tablePartitionOf`)
-   * Where rows of it were removed by somebody it may do nothing: `countRows` tells.
+   * Stores rows of a claimed run, once for each round, however often and by however many it is called: all that one of the
+   * calls gave, or none.
+   * Once it resolved the round is settled: what it is to add is in the table, and no call for it, neither one under way nor
+   * a later one, adds anything any more. It adds nothing where a later round is claimed, and may add nothing where the round
+   * was settled before: `missing` tells.
+   * @param rows offsets of the run in order, all of one table partition (`tablePartitionOf`)
    */
   insertRows(place: Place, run: Run, rows: readonly StoredRow[]): Promise<void>;
-  /** How many offsets of the range have a row. */
-  countRows(place: Place, range: OffsetRange): Promise<number>;
+  /** Which offsets of the range have no row, all of them seen at one moment. Ascending, merged. */
+  missing(place: Place, range: OffsetRange): Promise<readonly OffsetRange[]>;
 
   /** What the detections need of the rows from `from` to below `to`, in offset order, in slices. Control records and the like too. */
   readEvents(place: Place, from: number, to: number): AsyncIterable<readonly DetectionEvent[]>;

@@ -72,9 +72,9 @@ export function rowStoreContract(name: string, subject: () => ContractSubject): 
       const place = fresh();
       expect(await store.coverage(place)).toEqual({ present: [], doubled: [] });
       expect(await store.watermark(place)).toBeNull();
-      expect(await store.claimOver(place, 0)).toBeNull();
+      expect(await store.claimFrom(place, 0)).toBeNull();
       expect(await store.claimedEnd(place)).toBeNull();
-      expect(await store.countRows(place, { first: 0, last: 1_000 })).toBe(0);
+      expect(await store.missing(place, { first: 3, last: 1_000 })).toEqual([{ first: 3, last: 1_000 }]);
       expect(await store.loadState(place, 'rules', 1_000)).toBeNull();
       for await (const _ of store.readEvents(place, 0, 1_000)) expect.unreachable();
     });
@@ -92,9 +92,10 @@ export function rowStoreContract(name: string, subject: () => ContractSubject): 
       expect(await b.claim(place, run(10, 12, 1))).toEqual({ run: run(10, 12, 1), own: true });
       expect((await b.claim({ ...place, generation: 4 }, run(10, 11))).own).toBe(true);
       expect((await b.claim({ ...place, topic: 'other' }, run(10, 11))).own).toBe(true);
-      expect(await a.claimOver(place, 11)).toEqual(run(10, 12, 1));
-      expect(await a.claimOver(place, 13)).toEqual(winner);
-      expect(await a.claimOver(place, 9)).toBeNull();
+      expect(await a.claimFrom(place, 11)).toEqual(run(10, 12, 1));
+      expect(await a.claimFrom(place, 13)).toEqual(winner);
+      expect(await a.claimFrom(place, 9)).toEqual(run(10, 12, 1));
+      expect(await a.claimFrom(place, (winner?.last ?? 0) + 1)).toBeNull();
       expect(await a.claimedEnd(place)).toBe((winner?.last ?? 0) + 1);
     });
 
@@ -106,7 +107,11 @@ export function rowStoreContract(name: string, subject: () => ContractSubject): 
       await Promise.all([a, b, b, a].map((store) => store.insertRows(place, claimed, rows)));
       await b.insertRows(place, claimed, rows);
       expect(await a.coverage(place)).toEqual({ present: [{ first: 5, last: 40 }], doubled: [] });
-      expect(await a.countRows(place, { first: 0, last: 10 })).toBe(6);
+      expect(await a.missing(place, { first: 0, last: 50 })).toEqual([
+        { first: 0, last: 4 },
+        { first: 41, last: 50 },
+      ]);
+      expect(await a.missing(place, { first: 7, last: 40 })).toEqual([]);
     });
 
     test('what is read back is what was inserted', async () => {
@@ -149,9 +154,21 @@ export function rowStoreContract(name: string, subject: () => ContractSubject): 
         { first: 6, last: 9 },
       ]);
       await store.insertRows(place, claimed, rowsOf(place, 0, 9));
-      expect(await store.countRows(place, claimed)).toBe(7);
-      await store.insertRows(place, (await store.claim(place, run(3, 5, 1))).run, rowsOf(place, 3, 5));
+      expect(await store.missing(place, claimed)).toEqual([{ first: 3, last: 5 }]);
+      await store.insertRows(place, (await store.claim(place, run(0, 9, 1))).run, rowsOf(place, 3, 5));
       expect(await store.coverage(place)).toEqual({ present: [{ first: 0, last: 9 }], doubled: [] });
+    });
+
+    test('a round that was not inserted adds nothing once a later one is claimed', async () => {
+      const [a, b] = [subject().connect(), subject().connect()];
+      const place = fresh();
+      // Held up between its claim and its insert, or looked at by another one and held up then.
+      const held = (await a.claim(place, run(0, 9))).run;
+      const later = (await b.claim(place, run(0, 9, 1))).run;
+      await b.insertRows(place, later, rowsOf(place, 0, 9));
+      await a.insertRows(place, held, rowsOf(place, 0, 9));
+      await b.insertRows(place, held, rowsOf(place, 0, 9));
+      expect(await a.coverage(place)).toEqual({ present: [{ first: 0, last: 9 }], doubled: [] });
     });
 
     test('a watermark only rises', async () => {
