@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   formatSignerKey,
@@ -16,9 +16,9 @@ import { CliError } from './errors.ts';
 
 /** Makes the folder of a fresh installation: it appears whole or not at all. */
 export async function makeInstallation(home: string, folder: string, origin: string): Promise<void> {
-  const building = join(home, `keys.making-${process.pid}`);
-  rmSync(building, { recursive: true, force: true });
-  mkdirSync(join(building, 'root'), { recursive: true, mode: 0o700 });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const building = mkdtempSync(join(home, 'keys.making-'));
+  mkdirSync(join(building, 'root'), { mode: 0o700 });
   const secret = (name: string, content: string) =>
     writeFileSync(join(building, name), `${content}\n`, { mode: 0o600 });
   const open = (name: string, content: string | Uint8Array) => writeFileSync(join(building, name), content);
