@@ -1,8 +1,6 @@
 import { fileCheckpointStore } from './adapters/file-checkpoint-store.ts';
 import { FileLogStore } from './adapters/file-log-store.ts';
-import { s3CheckpointStore } from './adapters/s3-checkpoint-store.ts';
-import { S3LogStore } from './adapters/s3-log-store.ts';
-import { openS3, type S3Config } from './adapters/s3.ts';
+import type { S3Config } from './adapters/s3.ts';
 import type { CheckpointStore } from './ports/checkpoint-store.ts';
 import type { LogStore } from './ports/log-store.ts';
 
@@ -27,13 +25,19 @@ export interface LogStoresOptions {
  * Opens both stores. Nothing is made or asked for before the first use; a folder appears with the first write.
  * @throws LedgerError CONFIG_INVALID for settings that make no sense; its message holds no secret
  */
-export function openStores(config: LogStoresConfig, options: LogStoresOptions = {}): LogStores {
-  if ('s3' in config) {
-    // A client each, so that one can be closed while the other is in use.
-    return { store: new S3LogStore(openS3(config.s3)), checkpoints: s3CheckpointStore(openS3(config.s3), options) };
+export async function openStores(config: LogStoresConfig, options: LogStoresOptions = {}): Promise<LogStores> {
+  if (!('s3' in config)) {
+    return {
+      store: new FileLogStore(config.dir),
+      checkpoints: fileCheckpointStore(config.checkpointDir, options),
+    };
   }
-  return {
-    store: new FileLogStore(config.dir),
-    checkpoints: fileCheckpointStore(config.checkpointDir, options),
-  };
+  // Only where it is asked for: the AWS SDK takes 200 ms and 25 MB to load.
+  const [{ openS3 }, { S3LogStore }, { s3CheckpointStore }] = await Promise.all([
+    import('./adapters/s3.ts'),
+    import('./adapters/s3-log-store.ts'),
+    import('./adapters/s3-checkpoint-store.ts'),
+  ]);
+  // A client each, so that one can be closed while the other is in use.
+  return { store: new S3LogStore(openS3(config.s3)), checkpoints: s3CheckpointStore(openS3(config.s3), options) };
 }
