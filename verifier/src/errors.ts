@@ -1,6 +1,6 @@
 import { TallystickError } from '@tallystick/core/errors';
 
-/** The codes of this package, each with what it means. None of them is a verdict: the command ends 2 where an option or the anchor file is at fault, 3 where the run was cancelled. */
+/** The codes of this package, each with what it means. None of them is a verdict: the command ends 2 where an option, the anchor file, or the key or state of a witness is at fault, 3 where the run was cancelled. */
 export const verifierErrors = {
   OPTIONS_INVALID: 'an option of the verifier that makes no sense: a limit, a name or a key',
   ANCHOR_CORRUPT: 'an anchor file that is damaged: it does not parse, or its own checksum does not fit',
@@ -9,6 +9,17 @@ export const verifierErrors = {
   ANCHOR_UNREADABLE: 'an anchor file that cannot be read, written or replaced',
   ANCHOR_LOCKED: 'an anchor file that another run holds and does not let go',
   VERIFY_ABORTED: 'the run was cancelled before it could give a verdict',
+  WITNESS_KEY_EXISTS: 'a file is where a new witness key was to be written',
+  WITNESS_KEY_UNREADABLE: 'the witness key file cannot be read or written',
+  WITNESS_KEY_MODE: 'others than its owner have rights to the witness key file',
+  WITNESS_KEY_INVALID: 'the witness key file does not hold a signer key',
+  WITNESS_STATE_MISSING: 'the folder holds no state of a witness',
+  WITNESS_STATE_EXISTS: 'a new state was asked for in a folder that is not empty',
+  WITNESS_STATE_FOREIGN: 'the state belongs to another witness key',
+  WITNESS_STATE_CORRUPT: 'the state of a witness is damaged or incomplete',
+  WITNESS_STATE_LOCKED: 'another process holds the state of the witness',
+  WITNESS_STATE_UNREADABLE: 'the state of a witness cannot be read or written',
+  WITNESS_LISTEN: 'the witness cannot listen on its address',
 } as const;
 
 export type VerifierErrorCode = keyof typeof verifierErrors;
