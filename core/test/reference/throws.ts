@@ -28,3 +28,14 @@ export function expectCode(run: () => unknown, code: CoreErrorCode): void {
   expect(error.code).toBe(code);
   expect(error.message.length).toBeGreaterThan(10);
 }
+
+/** The code of the CoreError that the promise rejects with, or null where it resolves. */
+export async function codeOfAsync(promise: Promise<unknown>): Promise<CoreErrorCode | null> {
+  try {
+    await promise;
+    return null;
+  } catch (error) {
+    if (error instanceof CoreError) return error.code;
+    throw error;
+  }
+}
