@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseVerifierKey, type VerifierKey } from '@tallystick/core/note';
 import type { StackInfo } from '@tallystick/infra/local/stack';
 import type { KafkaConfig } from '@tallystick/kafka/config';
+import type { LogStoresConfig } from '@tallystick/ledger-service/log-stores';
 import { defaultTopics, type TopicNames } from '@tallystick/kafka/record-log';
 import { type Config, readSecret } from './config.ts';
 import { CliError } from './errors.ts';
@@ -17,20 +18,6 @@ export interface HttpService {
   readonly username?: string;
   readonly password?: string;
 }
-
-/** Where the published log and the checkpoint store are. */
-export type LogPlace =
-  | { readonly kind: 'folder'; readonly dir: string; readonly checkpointDir: string }
-  | {
-      readonly kind: 's3';
-      readonly endpoint?: string;
-      readonly region: string;
-      readonly bucket: string;
-      /** Empty or ends with "/". The checkpoint store is below `<prefix>checkpoints/`. */
-      readonly prefix: string;
-      /** Without one the AWS SDK looks for a login itself. */
-      readonly login?: { readonly accessKeyId: string; readonly secretAccessKey: string };
-    };
 
 /**
  * Where everything is: what the configuration names, and for what it does not name the local stack. Each member is resolved when it
@@ -175,7 +162,7 @@ export class Deployment {
   }
 
   /** Where the log is published and its checkpoints are stored. */
-  get logPlace(): LogPlace {
+  get logPlace(): LogStoresConfig {
     const config = this.#config;
     const bucket = config.text('log.s3.bucket');
     if (bucket === undefined) {
@@ -183,7 +170,6 @@ export class Deployment {
         throw new CliError('CONFIG_MISSING', 'log.s3 is configured without a bucket: set log.s3.bucket');
       }
       return {
-        kind: 'folder',
         dir: config.text('log.dir') ?? join(this.home, 'log'),
         checkpointDir: config.text('log.checkpointDir') ?? join(this.home, 'checkpoints'),
       };
@@ -192,7 +178,6 @@ export class Deployment {
       if (config.has(both))
         throw new CliError('CONFIG_INVALID', `both ${both} and log.s3.bucket are set: keep one of them`);
     }
-    const endpoint = config.text('log.s3.endpoint');
     const accessKeyId = config.text('log.s3.accessKeyId');
     const secretAccessKey = config.secret('log.s3.secretAccessKey');
     if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
@@ -202,14 +187,14 @@ export class Deployment {
       );
     }
     return {
-      kind: 's3',
-      bucket,
-      region: config.text('log.s3.region') ?? 'us-east-1',
-      prefix: config.text('log.s3.prefix') ?? '',
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(accessKeyId === undefined || secretAccessKey === undefined
-        ? {}
-        : { login: { accessKeyId, secretAccessKey } }),
+      s3: {
+        bucket,
+        prefix: config.text('log.s3.prefix'),
+        region: config.text('log.s3.region'),
+        endpoint: config.text('log.s3.endpoint'),
+        accessKeyId,
+        secretAccessKey,
+      },
     };
   }
 

@@ -22,6 +22,7 @@ import { witnessCommand } from './commands/witness.ts';
 import { type Context, createContext, type GlobalOptions } from './context.ts';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { processNames, type ServiceName } from './services.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -64,10 +65,17 @@ program
   .option('--json', 'as JSON, with all that a tool needs to connect as the verifier does')
   .action(action(statusCommand));
 program.command('start').description('run the stack and the services until Ctrl-C').action(action(startCommand));
-for (const name of ['ledger', 'worker'] as const) {
+const services: Readonly<Record<ServiceName, string>> = {
+  ledger: 'run the ledger in the foreground: all its roles, or those of ledger.roles',
+  worker: 'run the anomaly worker in the foreground',
+  seal: 'run the role of the ledger that seals, and no other: it needs the seal key',
+  publish: 'run the role of the ledger that publishes the log, and no other: it needs the log key',
+  serve: 'run the role of the ledger that serves log and proofs over HTTP, and no other: it needs no key',
+};
+for (const name of processNames) {
   program
     .command(name)
-    .description(name === 'ledger' ? 'run the ledger in the foreground' : 'run the anomaly worker in the foreground')
+    .description(services[name])
     .option('--service-of <folder>', 'names the stack on the command line, for "down" to find it')
     .action(action((context) => serviceCommand(context, name)));
 }

@@ -1,31 +1,102 @@
-import { startLedger } from '@tallystick/ledger-service/service';
-import type { Logger } from '@tallystick/kafka/logger';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
+import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import type { Logger } from '@tallystick/kafka/logger';
+import { openStores, type LogStores } from '@tallystick/ledger-service/log-stores';
+import { startLedger, type LedgerOptions } from '@tallystick/ledger-service/service';
 import type { Running } from './commands/service.ts';
 import { type Context, deploymentOf } from './context.ts';
+import type { Deployment } from './deployment.ts';
 import { CliError } from './errors.ts';
 import { openKey } from './open-keys.ts';
+import type { LedgerRole } from './settings.ts';
 
-/** Starts a ledger as the configuration and the stack say. */
-export async function openLedger(context: Context, logger: Logger): Promise<Running> {
+/**
+ * Starts a ledger as the configuration and the stack say: the roles of `ledger.roles`, or only one. Each role is given the keys that it
+ * needs and no others: `serve` gets none.
+ */
+export async function openLedger(context: Context, logger: Logger, only?: LedgerRole): Promise<Running> {
   const deployment = deploymentOf(context);
-  const { stateDir, limits } = deployment.ledger;
-  const [keyStatementFile = ''] = deployment.keyStatementFiles;
-  let keyStatement: Uint8Array;
-  try {
-    keyStatement = readFileSync(keyStatementFile);
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `ledger.keyStatementFile: cannot read ${keyStatementFile}`, { cause });
-  }
-  return startLedger({
+  const roles = only === undefined ? deployment.roles : [only];
+  const { stateDir } = deployment.ledger;
+  const common = {
     kafka: deployment.kafka('ledger'),
     topics: deployment.topics,
     origin: deployment.origin,
     rootKey: deployment.rootKey,
-    keyStatement,
-    signer: await openKey(deployment.sealKey),
-    stateDir,
-    limits,
+    roles,
+    logKeys: deployment.logKeys,
+    // Roles that run apart on one machine have a folder each.
+    stateDir: only === undefined ? stateDir : join(stateDir, only),
     logger,
+  };
+  const sealing = roles.includes('seal') ? await sealOptions(deployment) : {};
+  const publishing = roles.includes('publish') ? await publishOptions(deployment) : {};
+  const stores = await openStores(deployment.logPlace, {
+    onWarning: (error) => logger.warn('The store of the log warns.', { error: String(error) }),
   });
+  try {
+    const ledger = await startLedger({ ...common, ...sealing, ...publishing, stores });
+    return { status: () => ledger.status(), stop: () => ledger.stop(), done: closing(ledger.done, stores) };
+  } catch (error) {
+    await close(stores);
+    throw error;
+  }
+}
+
+async function sealOptions(deployment: Deployment): Promise<Partial<LedgerOptions>> {
+  const { limits, partitions, takeoverMs } = deployment.ledger;
+  return {
+    keyStatements: deployment.keyStatementFiles.map((file) => readNamed(file, 'ledger.keyStatementFile')),
+    signer: await openKey(deployment.sealKey),
+    limits,
+    takeoverMs,
+    ...(partitions === null ? {} : { partitions }),
+  };
+}
+
+async function publishOptions(deployment: Deployment): Promise<Partial<LedgerOptions>> {
+  const logSigners = await Promise.all(deployment.logSigningKeys.map(openKey));
+  checkSigners(logSigners, deployment.logKeys);
+  return { logSigners, policy: readPolicy(deployment), publishMs: deployment.publishMs };
+}
+
+/** Who reads the log would refuse what is signed by a key that it does not know: the publisher itself after a restart, first of all. */
+function checkSigners(signers: readonly NoteSigner[], keys: readonly VerifierKey[]): void {
+  for (const { key } of signers) {
+    if (keys.some(({ vkey }) => vkey === key.vkey)) continue;
+    throw new CliError(
+      'CONFIG_INVALID',
+      `the publisher signs with ${key.vkey}, which is not among the keys of the log (log.keys, or log*.vkey of the installation): add it`,
+    );
+  }
+}
+
+/** The policy that is configured; null where there is none. @throws CliError CONFIG_INVALID; CoreError POLICY_MALFORMED */
+export function readPolicy(deployment: Deployment): Policy | null {
+  const { policyFile } = deployment;
+  return policyFile === null
+    ? null
+    : parsePolicy(Buffer.from(readNamed(policyFile, 'log.policyFile')).toString('utf8'));
+}
+
+function readNamed(file: string, setting: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CliError('CONFIG_INVALID', `${setting}: cannot read ${file}`, { cause });
+  }
+}
+
+async function closing(done: Promise<void>, stores: LogStores): Promise<void> {
+  try {
+    await done;
+  } finally {
+    await close(stores);
+  }
+}
+
+async function close({ store, checkpoints }: LogStores): Promise<void> {
+  await Promise.all([store.close(), checkpoints.close()]);
 }

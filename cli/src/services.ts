@@ -12,9 +12,13 @@ import {
 import { withLock } from '@tallystick/infra/local/lock';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
+import { ledgerRoles } from './settings.ts';
 
+/** What `up` starts. */
 export const serviceNames = ['ledger', 'worker'] as const;
-export type ServiceName = (typeof serviceNames)[number];
+/** What may run on this machine: the roles of a ledger apart, too. */
+export const processNames = [...serviceNames, ...ledgerRoles] as const;
+export type ServiceName = (typeof processNames)[number];
 
 /** What a running service tells: written by itself once a second, read by `tallystick status`. */
 export interface ServiceReport {

@@ -14,7 +14,6 @@ describe('where the log is', () => {
     const deployment = deploymentOf(context);
     const dir = context.stackHome;
     expect(deployment.logPlace).toEqual({
-      kind: 'folder',
       dir: join(dir, 'log'),
       checkpointDir: join(dir, 'checkpoints'),
     });
@@ -34,15 +33,16 @@ describe('where the log is', () => {
     const context = testContext(bucket);
     writeFileSync(join(context.cwd, 's'), 'secret\n');
     expect(deploymentOf(context).logPlace).toEqual({
-      kind: 's3',
-      bucket: 'b',
-      endpoint: 'http://127.0.0.1:9000',
-      region: 'us-east-1',
-      prefix: 'audit/',
-      login: { accessKeyId: 'k', secretAccessKey: 'secret' },
+      s3: {
+        bucket: 'b',
+        endpoint: 'http://127.0.0.1:9000',
+        region: undefined,
+        prefix: 'audit/',
+        accessKeyId: 'k',
+        secretAccessKey: 'secret',
+      },
     });
-    const { logPlace } = deploymentOf(testContext('log: { s3: { bucket: b } }'));
-    expect(logPlace).toEqual({ kind: 's3', bucket: 'b', region: 'us-east-1', prefix: '' });
+    expect(deploymentOf(testContext('log: { s3: { bucket: b } }')).logPlace).toEqual({ s3: { bucket: 'b' } });
   });
 
   it('signs with two log keys while one is rotated in, and with signers over HTTP', () => {

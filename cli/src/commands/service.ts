@@ -19,6 +19,9 @@ export async function serviceCommand(context: Context, name: ServiceName): Promi
   const self = recordProcess(process.pid);
   const open: Record<ServiceName, () => Running | Promise<Running>> = {
     ledger: () => openLedger(context, logger),
+    seal: () => openLedger(context, logger, 'seal'),
+    publish: () => openLedger(context, logger, 'publish'),
+    serve: () => openLedger(context, logger, 'serve'),
     worker: () => openWorker(context, logger),
   };
   const tell = (status: unknown) => {
