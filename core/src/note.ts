@@ -75,10 +75,15 @@ export function parseNote(bytes: Uint8Array): SignedNote {
  * line that claims this key must verify: one that does not fails the whole note, as C2SP advises.
  */
 export function noteSignedBy(note: SignedNote, key: VerifierKey, verify: Ed25519Verify = verifyEd25519): boolean {
-  const own = note.signatures.filter(({ name, keyId }) => name === key.name && equalBytes(keyId, key.keyId));
+  const own = note.signatures.filter((signature) => claims(signature, key));
   if (own.length === 0) return false;
   const message = encodeUtf8(note.text);
   return own.every(({ signature }) => verify(key.publicKey, message, signature));
+}
+
+/** Does the line say that this key signed? Only name and id together do. Whether it is true, the signature shows. */
+export function claims(signature: NoteSignature, key: Pick<VerifierKey, 'name' | 'keyId'>): boolean {
+  return signature.name === key.name && equalBytes(signature.keyId, key.keyId);
 }
 
 /**
@@ -111,8 +116,13 @@ export async function signNote(text: string, signer: NoteSigner): Promise<Uint8A
       `the signer of ${excerpt(signer.key.name)} gave ${signature.length} bytes, not 64`,
     );
   }
-  const line = `— ${signer.key.name} ${encodeBase64(concatBytes(signer.key.keyId, signature))}\n`;
-  return concatBytes(message, encodeUtf8(`\n${line}`));
+  const { name, keyId } = signer.key;
+  return concatBytes(message, encodeUtf8(`\n${formatSignatureLine({ name, keyId, signature })}\n`));
+}
+
+/** A signature line without its newline. */
+export function formatSignatureLine({ name, keyId, signature }: NoteSignature): string {
+  return `— ${name} ${encodeBase64(concatBytes(keyId, signature))}`;
 }
 
 function decodeNote(bytes: Uint8Array): string {
@@ -135,7 +145,11 @@ function isNoteText(text: string): boolean {
   return true;
 }
 
-function parseSignatureLine(line: string): NoteSignature {
+/**
+ * Takes a signature line without its newline apart, as the answer of a witness holds them.
+ * @throws CoreError NOTE_MALFORMED
+ */
+export function parseSignatureLine(line: string): NoteSignature {
   const prefix = '— ';
   if (!line.startsWith(prefix))
     throw malformed(`the signature line ${excerpt(line)} does not begin with an em dash and a space`);
