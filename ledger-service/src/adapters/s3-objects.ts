@@ -1,6 +1,5 @@
 import { DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { storeInvalid, storeUnavailable } from '../store-errors.ts';
-import { statusOf } from './s3-errors.ts';
 import { readBody, type S3Bucket } from './s3.ts';
 
 // The most that one DeleteObjects takes.
@@ -17,8 +16,9 @@ export async function getObject(s3: S3Bucket, name: string, maxBytes: number): P
       const body = Body as unknown as AsyncIterable<Uint8Array> & { destroy?: () => void };
       return await readBody(body, ContentLength, `${s3.where}${name}`, maxBytes, abortSignal);
     } catch (error) {
-      // A bucket that is missing is 404 too.
-      if (statusOf(error) === 404 && error instanceof Error && error.name !== 'NoSuchBucket') return null;
+      // By its code, not by status 404: a missing bucket, an unknown user or a proxy can answer that too, and none of them says that
+      // there is no such object.
+      if (error instanceof Error && error.name === 'NoSuchKey') return null;
       throw error;
     }
   });
