@@ -12,6 +12,8 @@ const mend: Readonly<Record<string, string>> = {
   AccountProblem: 'The account at the S3 service is not in order.',
   Forbidden: rights,
   InvalidAccessKeyId: 'The service does not know this access key: set the right one.',
+  // What versitygw says in its place, with status 404.
+  XAdminUserNotFound: 'The service does not know this access key: set the right one.',
   SignatureDoesNotMatch: 'The secret does not belong to this access key: set the right one.',
   NoSuchBucket: 'There is no such bucket: make it, or name another one.',
   InvalidBucketName: 'The service does not allow this name of a bucket.',
