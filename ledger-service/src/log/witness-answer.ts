@@ -1,7 +1,7 @@
 import { verifiedCosignatures, type WitnessKey } from '@tallystick/core/cosignature';
 import { concatBytes, encodeUtf8, excerpt, parseDecimal, decodeUtf8 } from '@tallystick/core/encoding';
 import type { Ed25519Verify } from '@tallystick/core/ed25519';
-import { parseNote, type NoteSignature } from '@tallystick/core/note';
+import { parseNote, type NoteSignature, type SignedNote } from '@tallystick/core/note';
 import { LedgerError } from '../errors.ts';
 
 // What a witness' answer says, without any I/O. An answer is a stranger's text: nothing in it counts before it verifies.
@@ -33,12 +33,17 @@ export function readCosignature(
   window: TimeWindow,
   verify: Ed25519Verify,
 ): Cosignature {
-  let signatures: readonly NoteSignature[];
+  let note: SignedNote;
   try {
     // The answer is the end of a note whose beginning we have: so it is read as one, by the note's own rules.
-    signatures = parseNote(concatBytes(encodeUtf8(`${text}\n`), body)).signatures;
+    note = parseNote(concatBytes(encodeUtf8(`${text}\n`), body));
   } catch (cause) {
     throw invalid(key, 'its answer is not a sequence of signature lines', { found: excerptOf(body) }, cause);
+  }
+  const { signatures } = note;
+  // An empty line in the answer would move the end of the text.
+  if (note.text !== text) {
+    throw invalid(key, 'its answer is not a sequence of signature lines', { found: excerptOf(body) });
   }
   let newest: Cosignature | null = null;
   for (const line of signatures) {
