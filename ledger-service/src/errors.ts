@@ -31,6 +31,14 @@ export const ledgerErrors = {
   LOG_STORE_UNAVAILABLE:
     'the store of the published log or of its checkpoints does not answer or has no room; it is tried again',
   LOG_STORE_INVALID: 'the store of the published log or of its checkpoints refuses, or holds what it must not hold',
+  CHECKPOINT_INVALID: 'the stored checkpoint is none of this log, or no log key held signed it',
+  CHECKPOINT_ROLLED_BACK:
+    'the newest stored checkpoint is smaller than one that was seen signed before; nothing is published, sealing goes on',
+  LOG_FORKED: 'two checkpoints with a signature of this log are not of one growing tree; nothing is published',
+  LOG_DAMAGED: 'tiles or entries of the published log are missing or wrong, and could not be made again',
+  LOG_REFUSED: 'the log holds an entry that does not count, under a signed checkpoint: it was tampered with',
+  SNAPSHOT_UNUSABLE: 'the snapshot of the log is missing or not usable; the log was read from its start',
+  WITNESS_QUORUM: 'the witnesses have not cosigned for too long: the published checkpoint falls behind; sealing goes on',
   UNEXPECTED: 'an error that this release did not expect: please report it',
 } as const;
 
