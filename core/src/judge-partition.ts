@@ -1,6 +1,6 @@
 import { evolveChain, sameBut } from './judge-chain.ts';
 import { NewestMap, SealEnds } from './judge-memory.ts';
-import type { ChainPoint, PartitionState, SignedStatement } from './judge-types.ts';
+import type { ChainPoint, PartitionState, Place, SignedStatement } from './judge-types.ts';
 import type {
   Base64Hash,
   GapStatement,
@@ -41,6 +41,8 @@ export class Chain {
   #lastSeal: Accepted<SealStatement> | null;
   #accepted = 0;
   #restored = false;
+  /** Where the topic holds what was read from the log: index there and offset here, both ascending. */
+  readonly #located: { readonly index: number; readonly offset: number }[] = [];
   readonly ends: SealEnds;
 
   private constructor({ remember, rememberEnds }: Memory, { point, geneses, last, lastSeal }: ChainStart) {
@@ -121,6 +123,24 @@ export class Chain {
   /** The state after an accepted statement, where it is remembered. */
   at(hash: Base64Hash): ChainPoint | undefined {
     return this.#points.get(hash);
+  }
+
+  /**
+   * Says where the topic holds a remembered statement of the log. Only its first place counts, and none behind a later statement of the
+   * chain: there it was produced again, and has the place of its `previous`.
+   */
+  locate(point: ChainPoint, offset: number): void {
+    const last = this.#located.at(-1);
+    if (point.place.in === 'seals' || (last !== undefined && last.index >= point.place.index)) return;
+    this.#located.push({ index: point.place.index, offset });
+  }
+
+  /** Was a remembered statement accepted before this place? What only the log holds has the place of its `previous`. */
+  isBefore(point: ChainPoint, place: Place): boolean {
+    const own = point.place;
+    if (own.in === 'seals' || place.in === 'log') return true;
+    const at = this.#located.findLast(({ index }) => index <= own.index);
+    return at === undefined || at.offset < place.offset;
   }
 
   /**

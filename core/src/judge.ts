@@ -161,18 +161,30 @@ export class Judge {
   }
 
   /**
-   * Says where `audit.seals` holds a key statement that the log holds, before the records are offered: key changes count for records
-   * behind that place, and one that the topic does not hold has the place of its `previous`. Whoever must judge old records exactly
-   * passes once over the topic with this; else a key change is taken for one that only the log holds until it is offered.
-   * @returns whether it is an accepted key statement, signed by the root key
+   * Says where `audit.seals` holds a statement that the log holds, before its records are offered. Who offers entries of the log passes
+   * once over the topic with this, in the order of its offsets: a record is judged at its place, where statements that stand behind it
+   * did not count yet. What this was not told of is taken for a statement that only the log holds: it has the place of its `previous`.
+   * @returns whether it is an accepted statement that is remembered, signed by the same key
    */
   locate(note: Uint8Array | null, offset: number): boolean {
     const read = readStatementNote(note, this.#origin);
-    if (read.is !== 'statement' || read.statement.kind !== 'key') return false;
-    const { number } = read.statement;
-    if (this.#keys.statements[number]?.hash !== statementHash(read.note.text)) return false;
-    if (this.#signerOf(read.note, [this.#rootKey]) === null) return false;
-    this.#keys = locateKey(this.#keys, number, offset);
+    if (read.is !== 'statement') return false;
+    const { statement } = read;
+    const hash = statementHash(read.note.text);
+    if (statement.kind === 'key') {
+      const held = this.#keys.statements[statement.number]?.hash === hash;
+      if (!held || this.#signerOf(read.note, [this.#rootKey]) === null) return false;
+      this.#keys = locateKey(this.#keys, statement.number, offset);
+      return true;
+    }
+    const chain = this.#chains.get(chainId(statement));
+    const point = chain?.at(hash);
+    if (chain === undefined || point === undefined) return false;
+    const signer = [this.#rootKey, ...this.#keys.entries.map(({ key }) => key)].find(
+      ({ vkey }) => vkey === point.signer,
+    );
+    if (signer === undefined || this.#signerOf(read.note, [signer]) === null) return false;
+    chain.locate(point, offset);
     return true;
   }
 
@@ -229,8 +241,9 @@ export class Judge {
     const signed = { ...unsigned, key };
     const { statement, place, hash } = signed;
     const refusal = refusalOf(this.#keys, statement, this.#rootKey);
-    const continues = continuesKeys(this.#keys, statement);
-    if (continues && refusal === null) {
+    const { effective = -1 } = this.#keys.places.at(-1) ?? {};
+    const inTime = place.in === 'log' || effective < place.offset;
+    if (continuesKeys(this.#keys, statement) && inTime && refusal === null) {
       this.#keys = evolveKeys(this.#keys, signed, this.#size);
       return this.#accepted(signed, []);
     }
@@ -261,14 +274,18 @@ export class Judge {
         `a ${statement.kind} like this is signed by a ${isOfRoot(statement) ? 'root' : 'seal'} key that is valid here`,
       );
     const signed = { ...unsigned, key };
-    const broken = breakOf(chain?.point ?? null, statement, chain?.ends ?? new SealEnds(0));
+    const isSeen = (point: ChainPoint) => chain?.isBefore(point, place) === true;
+    const early =
+      chain === undefined || isSeen(chain.point) ? null : 'the statement that it would continue stands behind it';
+    const broken = breakOf(chain?.point ?? null, statement, chain?.ends ?? new SealEnds(0)) ?? early;
     if (broken === null) return this.#acceptInPartition(chain, signed);
     if (typeof broken !== 'string') return { outcome: 'needsHistory', signed, needs: broken };
     if (accepted?.signer === key.vkey || this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
     if (accepted !== undefined || chain?.saysNothingNew(statement) === true) return this.#race(signed);
     if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
     const point = statement.previous === null ? undefined : chain?.at(statement.previous);
-    const then = point === undefined || chain === undefined ? '' : breakOf(point, statement, chain.ends);
+    const seen = point !== undefined && isSeen(point);
+    const then = !seen || chain === undefined ? '' : breakOf(point, statement, chain.ends);
     const forgotten = (point === undefined && chain?.forgot === true) || (then !== null && typeof then !== 'string');
     return this.#contest(signed, then === null ? (point ?? null) : null, forgotten, broken);
   }

@@ -11,7 +11,7 @@ import { nodeVerifyEd25519 } from '../../src/ed25519-node.ts';
 import { keyRefusal, parseStatement, statementHash } from '../../src/statement.ts';
 import type { KeyStatement, SealStatement, Statement } from '../../src/statement-types.ts';
 
-// The rules of protocol.md section 5 read word for word, for a topic whose log is empty: at every place everything before is looked
+// The rules of protocol.md section 5 read word for word, for a log and a topic: at every place everything before is looked
 // through again. Slow, and without any state but the list of what was met.
 
 interface Met {
@@ -21,19 +21,45 @@ interface Met {
   readonly hash: string;
   /** The public key that signed it. */
   readonly signer: string;
+  readonly key: VerifierKey | null;
   /** For a contested one: the accepted statement that it goes on from in everything its lines say, or null. */
   readonly continues: string | null;
+  /** Its offset in the topic; null in the log. */
+  readonly offset: number | null;
 }
 
-const nobody = { statement: null, text: '', hash: '', signer: '', continues: null };
+const nobody = { statement: null, text: '', hash: '', signer: '', key: null, continues: null };
 
-export function judgeLiterally(notes: readonly (Uint8Array | null)[], origin: string, rootKey: VerifierKey): Met[] {
+interface World {
+  readonly notes: readonly (Uint8Array | null)[];
+  readonly origin: string;
+  readonly rootKey: VerifierKey;
+}
+
+/**
+ * What each note of the topic is, at its index there as its offset.
+ * @param log notes of the log's entries, which count first
+ */
+export function judgeLiterally(
+  notes: readonly (Uint8Array | null)[],
+  origin: string,
+  rootKey: VerifierKey,
+  log: readonly Uint8Array[] = [],
+): { log: Met[]; topic: Met[] } {
+  const world = { notes, origin, rootKey };
   const met: Met[] = [];
-  for (const note of notes) met.push(judgeNext(met, note, origin, rootKey));
-  return met;
+  for (const note of log) met.push({ ...judgeNext(met, note, world, null), offset: null });
+  for (const [offset, note] of notes.entries()) met.push({ ...judgeNext(met, note, world, offset), offset });
+  return { log: met.slice(0, log.length), topic: met.slice(log.length) };
 }
 
-function judgeNext(before: readonly Met[], bytes: Uint8Array | null, origin: string, rootKey: VerifierKey): Met {
+function judgeNext(
+  before: readonly Met[],
+  bytes: Uint8Array | null,
+  world: World,
+  offset: number | null,
+): Omit<Met, 'offset'> {
+  const { origin, rootKey } = world;
   // "well-formed": a C2SP signed note of at most 65,535 bytes with exactly one Ed25519 signature line, whose text parses.
   if (bytes === null || bytes.length > 65_535) return { ...nobody, outcome: 'rubbish' };
   let note: SignedNote;
@@ -49,7 +75,8 @@ function judgeNext(before: readonly Met[], bytes: Uint8Array | null, origin: str
     const unknown = error instanceof Error && 'code' in error && error.code === 'STATEMENT_UNKNOWN';
     if (!unknown) return { ...nobody, outcome: 'rubbish' };
     // "signed by the root key or a valid seal key"
-    const key = [rootKey, ...sealKeys(before)].find((candidate) => noteSignedBy(note, candidate, nodeVerifyEd25519));
+    const candidates = [rootKey, ...sealKeys(before, world, offset)];
+    const key = candidates.find((candidate) => noteSignedBy(note, candidate, nodeVerifyEd25519));
     if (key === undefined) return { ...nobody, outcome: 'noise' };
     return {
       ...metAs(note.text, key),
@@ -64,16 +91,35 @@ function judgeNext(before: readonly Met[], bytes: Uint8Array | null, origin: str
 
   // "signed by a key of the right role that is valid at that place"
   const roots = statement.kind === 'key' || (statement.kind === 'genesis' && statement.generation > 0);
-  const key = (roots ? [rootKey] : sealKeys(before)).find((candidate) =>
+  const key = (roots ? [rootKey] : sealKeys(before, world, offset)).find((candidate) =>
     noteSignedBy(note, candidate, nodeVerifyEd25519),
   );
+  // "produced again": what the log holds is that statement wherever it stands.
+  const held = before.find((one) => one.offset === null && one.outcome === 'accepted' && one.text === note.text);
+  const heldBy = keyStatements(before)
+    .filter(({ action, role }) => action === 'add' && role === 'seal')
+    .map((added) => parseVerifierKey(added.key))
+    .find(({ publicKey }) => encodeBase64(publicKey) === held?.signer);
+  if (offset !== null && heldBy !== undefined && noteSignedBy(note, heldBy, nodeVerifyEd25519))
+    return { ...metAs(note.text, heldBy), statement, outcome: 'repeated', continues: null };
   if (key === undefined) return { ...nobody, outcome: 'noise' };
   const own = { ...metAs(note.text, key), statement };
-  const as = (outcome: string, continues: string | null = null): Met => ({ ...own, outcome, continues });
+  const as = (outcome: string, continues: string | null = null): Omit<Met, 'offset'> => ({
+    ...own,
+    outcome,
+    continues,
+  });
 
   const counts = statement.kind !== 'key' || keyCounts(before, statement, rootKey);
   const chain = chainOf(accepted(before), statement);
-  if (counts && continuesAt(chain, chain, statement)) return as('accepted');
+  // "judged at its place there, also when the log was read first": there it follows what was accepted before that place. And the log
+  // counts first: it follows all of that, too.
+  const seen = chain.filter((_, i) => offset === null || placeOf(chain, world, i) < offset);
+  if (counts && seen.length === chain.length && continuesAt(chain, chain, statement)) {
+    // Pending statements count after all of the log: what it retired signs none of them.
+    const still = roots || sealKeys(before, world, null).some(({ vkey }) => vkey === key.vkey);
+    return still ? as('accepted') : { ...nobody, outcome: 'noise' };
+  }
   if (wasMet(before, note.text, key)) return as('repeated');
   if (saysWhatWasAccepted(accepted(before), statement, own.hash)) return as('race');
   if (!counts) return as('keyRefused');
@@ -86,13 +132,13 @@ function judgeNext(before: readonly Met[], bytes: Uint8Array | null, origin: str
     return as('afterUnknown');
   if (statement.kind === 'key' || statement.previous === null) return as('contested');
   // "continues a statement seen before": the chain as it was when that one was its last.
-  const at = chain.findIndex((one) => one.hash === statement.previous);
-  const then = chain.slice(0, at + 1);
+  const at = seen.findIndex((one) => one.hash === statement.previous);
+  const then = seen.slice(0, at + 1);
   return as('contested', at >= 0 && continuesAt(then, then, statement) ? statement.previous : null);
 }
 
 function metAs(text: string, key: VerifierKey) {
-  return { text, hash: statementHash(text), signer: encodeBase64(key.publicKey) };
+  return { text, hash: statementHash(text), signer: encodeBase64(key.publicKey), key };
 }
 
 /** "A later one with the same text under the same key is ignored; rubbish and noise do not count as met." */
@@ -119,15 +165,49 @@ function keyStatements(before: readonly Met[]): KeyStatement[] {
 
 const publicKeyOf = ({ key }: KeyStatement) => encodeBase64(splitVkey(key).material);
 
-function validKeys(before: readonly Met[], role: string): VerifierKey[] {
+function validKeys(before: readonly Met[], role: string, counts: (statement: KeyStatement) => boolean): VerifierKey[] {
   const statements = keyStatements(before);
-  const retired = statements.filter(({ action }) => action === 'retire').map(publicKeyOf);
+  const retired = statements.filter((one) => one.action === 'retire' && counts(one)).map(publicKeyOf);
   return statements
-    .filter((one) => one.action === 'add' && one.role === role && !retired.includes(publicKeyOf(one)))
+    .filter((one) => one.action === 'add' && one.role === role && counts(one) && !retired.includes(publicKeyOf(one)))
     .map(({ key }) => parseVerifierKey(key));
 }
 
-const sealKeys = (before: readonly Met[]) => validKeys(before, 'seal');
+/** The seal keys that are valid at an offset of the topic; null: after all that was met. */
+function sealKeys(before: readonly Met[], world: World, offset: number | null): VerifierKey[] {
+  const chain = accepted(before).filter(({ statement }) => statement?.kind === 'key');
+  return validKeys(before, 'seal', ({ number }) => offset === null || placeOf(chain, world, number) < offset);
+}
+
+/**
+ * "A statement of audit.seals is judged at its place there, also when the log was read first; one that only the log holds, or that the
+ * topic holds only behind a later one of its chain (produced again), has the place of its previous."
+ */
+function placeOf(chain: readonly Met[], world: World, number: number): number {
+  if (number < 0) return -1;
+  const own = chain[number];
+  if (own === undefined) return Infinity;
+  if (own.offset !== null) return own.offset;
+  const first = chain.filter(({ offset }) => offset === null).map((one) => firstOffset(world, one));
+  const at = first[number] ?? Infinity;
+  const behind = first.slice(number + 1).some((later) => later < at);
+  return at === Infinity || behind ? placeOf(chain, world, number - 1) : at;
+}
+
+/** Where the topic holds a statement of the log first, signed by the same key. */
+function firstOffset({ notes }: World, { text, key }: Met): number {
+  const at = notes.findIndex((bytes) => {
+    try {
+      const note = parseNote(bytes ?? new Uint8Array(0));
+      return (
+        note.text === text && note.signatures.length === 1 && key !== null && noteSignedBy(note, key, nodeVerifyEd25519)
+      );
+    } catch {
+      return false;
+    }
+  });
+  return at < 0 ? Infinity : at;
+}
 
 /** Section 4: "An addition counts if …; a retirement if …", judged "at the place that its `previous` names" (section 5). */
 function keyCounts(met: readonly Met[], statement: KeyStatement, rootKey: VerifierKey): boolean {
@@ -140,7 +220,7 @@ function keyCounts(met: readonly Met[], statement: KeyStatement, rootKey: Verifi
     if (keyRefusal(statement) !== null || own === encodeBase64(rootKey.publicKey)) return false;
     return !keyStatements(before).some((one) => one.action === 'add' && publicKeyOf(one) === own);
   }
-  const valid = validKeys(before, statement.role);
+  const valid = validKeys(before, statement.role, () => true);
   if (!valid.some(({ publicKey }) => encodeBase64(publicKey) === own)) return false;
   return statement.role !== 'seal' || valid.length > 1;
 }
