@@ -8,7 +8,7 @@ import { SchemaRegistry } from '@tallystick/schemas/registry';
 import { type Context, deploymentOf } from './context.ts';
 import type { Deployment } from './deployment.ts';
 import { CliError } from './errors.ts';
-import { openInstallation } from './installation.ts';
+import { openInstallation, readInstallation } from './installation.ts';
 import { serviceNames, startServices } from './services.ts';
 
 const migrationsFolder = dirname(fileURLToPath(import.meta.resolve('@tallystick/infra/clickhouse/0001_events.sql')));
@@ -29,7 +29,9 @@ export async function bringUp(context: Context, options: { attached: boolean; se
       onProgress: say,
     });
   }
-  if (!context.config.has('ledger.sealKeyFile')) {
+  // Where the seal key is configured, an installation is only looked after if there is one.
+  const sealsElsewhere = context.config.has('ledger.sealKeyFile') || context.config.has('ledger.signerUrl');
+  if (!sealsElsewhere || readInstallation(context.stackHome) !== null) {
     await openInstallation(
       context.stackHome,
       context.config.text('origin') ?? `tallystick.local/${context.stackName}`,

@@ -25,6 +25,7 @@ const cannotLook = new Set([
   'TOPIC_MISSING',
   'SIGNER_UNAVAILABLE',
   'SIGNER_REFUSED',
+  'LOG_STORE_UNAVAILABLE',
 ]);
 
 /** 2 for usage and configuration, 3 where something does not answer or refuses, 1 for everything else. */

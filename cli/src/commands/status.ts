@@ -2,7 +2,8 @@ import { stackStatus } from '@tallystick/infra/local/stack';
 import { type Context, deploymentOf } from '../context.ts';
 import type { HttpService } from '../deployment.ts';
 import { readSealing, type Sealing } from '../sealing.ts';
-import { logFileOf, readReport, serviceNames } from '../services.ts';
+import { type PublishedCheckpoint, placeOfLog, readCheckpoint } from '../published-log.ts';
+import { logFileOf, processNames, readReport, serviceNames } from '../services.ts';
 import { readInstallation } from '../installation.ts';
 
 interface ServiceLine {
@@ -22,34 +23,36 @@ interface Alarm {
 /** Exit 0: all runs and no alarm; 1: something that belongs to the stack does not run, or there is an alarm; 3: nothing runs. */
 export async function statusCommand(context: Context, flags: { json?: boolean }): Promise<number> {
   const stack = await stackStatus(context.stackHome);
-  const services = serviceNames.map((name): ServiceLine => {
-    const report = readReport(context, name);
-    const running = report?.alive === true;
-    return {
-      name,
-      running,
-      pid: running ? report.pid : null,
-      logFile: logFileOf(context, name),
-      status: report?.status ?? null,
-    };
-  });
+  const services = processNames
+    .map((name): ServiceLine => {
+      const report = readReport(context, name);
+      const running = report?.alive === true;
+      return {
+        name,
+        running,
+        pid: running ? report.pid : null,
+        logFile: logFileOf(context, name),
+        status: report?.status ?? null,
+      };
+    })
+    // Roles that run apart are shown where they were started.
+    .filter(({ name, status }) => status !== null || serviceNames.some((one) => one === name));
   const external = context.config.has('kafka.brokers');
   const running = external || stack.parts.some((part) => part.name === 'kafka' && part.running);
   const alarms: Alarm[] = services.flatMap(({ name, status }) => alarmsOf(name, status));
   alarms.push(...ended(stack.parts, services));
-  let sealing: Sealing | null = null;
-  if (running) {
+  const look = async <T>(what: string, work: () => Promise<T>): Promise<T | null> => {
     try {
-      sealing = await readSealing(context);
+      return await work();
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNEXPECTED';
-      alarms.push({
-        from: 'status',
-        code,
-        message: `how far sealing is cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      });
+      const why = error instanceof Error ? error.message : String(error);
+      alarms.push({ from: 'status', code, message: `${what}: ${why}` });
+      return null;
     }
-  }
+  };
+  const sealing = running ? await look('how far sealing is cannot be read', () => readSealing(context)) : null;
+  const checkpoint = await look('the published checkpoint is not good', () => readCheckpoint(deploymentOf(context)));
   if (flags.json === true) {
     context.out(
       JSON.stringify({
@@ -59,11 +62,12 @@ export async function statusCommand(context: Context, flags: { json?: boolean })
         services,
         sealing,
         alarms,
-        ...connection(context, running),
+        ...connection(context, running, checkpoint),
       }),
     );
   } else {
-    for (const line of inWords(context, stack.parts, services, sealing, alarms)) context.out(line);
+    for (const line of inWords(context, { parts: stack.parts, services, sealing, checkpoint, alarms }))
+      context.out(line);
   }
   if (!running) return 3;
   const down = stack.parts.some((part) => !part.healthy) && !external;
@@ -94,7 +98,7 @@ function ended(
 }
 
 /** All that a tool needs to connect as the verifier does. */
-function connection(context: Context, running: boolean) {
+function connection(context: Context, running: boolean, checkpoint: PublishedCheckpoint | null) {
   const deployment = deploymentOf(context);
   const known = <T>(look: () => T): T | null => {
     try {
@@ -126,6 +130,7 @@ function connection(context: Context, running: boolean) {
         },
     ),
     keys: readInstallation(context.stackHome),
+    log: known(() => ({ ...placeOfLog(deployment), checkpoint })),
   };
 }
 
@@ -166,11 +171,15 @@ function troubleOf(from: string, status: object): Alarm[] {
 
 function inWords(
   context: Context,
-  parts: readonly { name: string; pid: number | null; address: string; running: boolean; healthy: boolean }[],
-  services: readonly ServiceLine[],
-  sealing: Sealing | null,
-  alarms: readonly Alarm[],
+  seen: {
+    parts: readonly { name: string; pid: number | null; address: string; running: boolean; healthy: boolean }[];
+    services: readonly ServiceLine[];
+    sealing: Sealing | null;
+    checkpoint: PublishedCheckpoint | null;
+    alarms: readonly Alarm[];
+  },
 ): string[] {
+  const { parts, services, sealing, checkpoint, alarms } = seen;
   const lines = [`stack ${context.stackName} in ${context.stackHome}`];
   for (const part of parts) {
     const state = part.healthy ? 'runs' : part.running ? 'does not answer' : 'not running';
@@ -192,10 +201,23 @@ function inWords(
       lines.push(`  partition ${String(partition).padEnd(4)}${String(highWatermark).padStart(12)} records  ${state}`);
     }
   }
+  lines.push(...logInWords(context, checkpoint));
   const rows = rowsBehind(services.find(({ name }) => name === 'worker')?.status);
   if (rows !== null) lines.push(`query copy  ${rows === 0 ? 'has every record' : `${rows} records behind`}`);
   lines.push(alarms.length === 0 ? 'no alarms' : 'ALARMS');
   for (const { from, code, message } of alarms) lines.push(`  ${from}: ${message} [${code}]`);
+  return lines;
+}
+
+function logInWords(context: Context, checkpoint: PublishedCheckpoint | null): string[] {
+  if (checkpoint === null) return [];
+  const { place, url } = placeOfLog(deploymentOf(context));
+  const lines = [`log         ${checkpoint.size} statements in ${place}${url === null ? '' : `, ${url}`}`];
+  for (const { name, time } of checkpoint.witnesses) {
+    const when = time === null ? 'has not cosigned it' : `cosigned it ${new Date(time * 1000).toISOString()}`;
+    lines.push(`  witness ${name}: ${when}`);
+  }
+  if (checkpoint.quorum === false) lines.push('  the quorum of witnesses is not reached');
   return lines;
 }
 
