@@ -7,7 +7,7 @@ import { forEachBounded } from './bounded.ts';
 import { fileError, hasErrno } from './file-errors.ts';
 import { PublicFolder } from './public-folder.ts';
 
-/** The checkpoint store in a folder that all publishers share: on one machine, or on a network file system whose link(2) is atomic (NFS is). */
+/** The checkpoint store in a folder that all publishers of one machine share. It needs a file system with hard links. */
 export function fileCheckpointStore(
   dir: string,
   options: { readonly onWarning?: ((error: unknown) => void) | undefined } = {},
