@@ -3,7 +3,8 @@ import { TallystickError } from '@tallystick/core/errors';
 /** The codes of this package, each with what it means. Those of alarms are also codes of the kafka package. */
 export const ledgerErrors = {
   CONFIG_INVALID: 'a setting of the ledger makes no sense; nothing was read or written',
-  KEY_STATEMENT_INVALID: 'the file given as key statement 0 is not a note of it that the root key signed for this log',
+  KEY_STATEMENT_INVALID:
+    'what is given as a key statement is no note of one that the root key signed for this log, or is out of order',
   KEY_FILE_MISSING: 'a key file cannot be read',
   KEY_FILE_MODE: 'others than its owner may read a key file',
   KEY_FILE_INVALID: 'a key file does not hold a signer key, or holds it in another form than is said',
@@ -12,17 +13,17 @@ export const ledgerErrors = {
   SIGNER_UNAVAILABLE: 'a signer over HTTP does not answer or cannot sign now; signing is tried again',
   SIGNER_REFUSED: 'a signer over HTTP refuses to sign',
   SIGNER_INVALID: 'a signer over HTTP holds another key, or gives what is no signature of it',
-  KEY_NOT_VALID: 'no accepted key statement adds the seal key of this ledger, or it was retired',
+  KEY_NOT_VALID: 'no accepted key statement adds the seal key of this ledger, or it was retired; nothing is sealed with it',
   ROOT_KEY_WRONG: 'the seals topic holds statements, but none under the root key given',
-  STATE_FILE_INVALID: "the file of each partition's last statement cannot be read or was changed",
-  STATE_FILE_OTHER_LOG: "the file of each partition's last statement belongs to another log or root key",
   STATE_NOT_WRITTEN: 'a file in the state folder cannot be written; sealing goes on',
   TOPIC_SETTINGS: 'a topic has settings under which records can vanish or change; it is not sealed',
-  TOPIC_PARTITIONS: 'the seals topic has more than one partition, or the leaves topic has fewer than the events topic',
-  SEALS_LOST: 'the seals topic lacks statements that were accepted: it was emptied, created anew or rolled back',
+  TOPIC_PARTITIONS:
+    'the seals topic has more than one partition, or the leaves topic has fewer than the events topic: those without are not sealed',
+  SEALS_LOST:
+    'the seals topic lacks statements that were accepted: it was emptied, created anew or rolled back. What the log holds is produced again',
   UNKNOWN_STATEMENT: 'the seals topic holds a valid statement of a later version: this release must not go on',
   FORK: 'another valid statement won, and the records do not give what it says',
-  RECORDS_DISAGREE: 'the records of the last sealed batch are not what was sealed',
+  RECORDS_DISAGREE: 'the records of a sealed batch are not what was sealed',
   UNSEALABLE: 'the partition holds a batch that is never sealed',
   STATEMENT_REFUSED: 'a statement of this ledger was not accepted although nothing else won',
   WITNESS_UNAVAILABLE: 'a witness does not answer, or not in time, or has a fault that passes',
@@ -38,7 +39,8 @@ export const ledgerErrors = {
   LOG_DAMAGED: 'tiles or entries of the published log are missing or wrong, and could not be made again',
   LOG_REFUSED: 'the log holds an entry that does not count, under a signed checkpoint: it was tampered with',
   SNAPSHOT_UNUSABLE: 'the snapshot of the log is missing or not usable; the log was read from its start',
-  WITNESS_QUORUM: 'the witnesses have not cosigned for too long: the published checkpoint falls behind; sealing goes on',
+  WITNESS_QUORUM:
+    'the witnesses have not cosigned for too long: the published checkpoint falls behind; sealing goes on',
   UNEXPECTED: 'an error that this release did not expect: please report it',
 } as const;
 

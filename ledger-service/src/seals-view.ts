@@ -1,6 +1,6 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
-import type { Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
+import type { Judge, NeededEnd, Outcome, SignedStatement } from '@tallystick/core/judge';
 import type { Base64Hash, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
 import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
@@ -8,6 +8,7 @@ import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition, type ReadBatch } from '@tallystick/kafka/strict-reader';
 import { canPass } from './alarms.ts';
 import { LedgerError } from './errors.ts';
+import type { Clock } from './ports/clock.ts';
 import { retryPause } from './retry.ts';
 
 /** How many accepted statements of a partition are kept for those who adopt them. */
@@ -26,15 +27,20 @@ export interface SealsViewOptions {
   readonly log: RecordLog;
   readonly topic: string;
   readonly topicId: string;
+  /** The first offset that is not judged yet. */
+  readonly from: number;
   readonly judge: Judge;
   readonly codecs: Codecs;
   readonly maxWaitMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
+  /** Looks a seal up in the log that is older than what the judge remembers. */
+  readonly lookUp: (needs: NeededEnd) => Promise<boolean>;
   /** Called for every note, in the order of the topic. */
   readonly onOutcome: (outcome: Outcome) => void;
   /** A disturbance that passes (null: it passed). */
   readonly onTrouble: (error: unknown) => void;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -43,12 +49,14 @@ export class SealsView {
   readonly #options: SealsViewOptions;
   readonly #recent = new Map<string, SignedStatement<PartitionStatement>[]>();
   readonly #waiters = new Set<{ to: number; resolve: () => void; reject: (error: unknown) => void }>();
-  #nextOffset = 0;
+  #nextOffset: number;
+  #judged = -1;
   #lastEpoch = -1;
   #ended: { error: unknown } | null = null;
 
   constructor(options: SealsViewOptions) {
     this.#options = options;
+    this.#nextOffset = options.from;
   }
 
   get judge(): Judge {
@@ -60,9 +68,14 @@ export class SealsView {
     return this.#nextOffset;
   }
 
+  /** Whether reading has ended: nothing is known of later statements. */
+  get ended(): boolean {
+    return this.#ended !== null;
+  }
+
   /** Reads until the signal ends it. Rejects where it cannot go on: then nothing is known of later statements. */
   async run(): Promise<void> {
-    const { signal, logger, onTrouble } = this.#options;
+    const { signal, logger, onTrouble, clock } = this.#options;
     let attempt = 0;
     const onGood = () => {
       if (attempt > 0) onTrouble(null);
@@ -76,7 +89,7 @@ export class SealsView {
           if (signal.aborted || !canPass(error)) throw error;
           logger.warn('Reading the seals topic failed and is tried again.', { error: String(error) });
           onTrouble(error);
-          await retryPause(attempt, signal);
+          await retryPause(attempt, signal, clock);
           attempt += 1;
         }
       }
@@ -125,7 +138,11 @@ export class SealsView {
   #asLoss(error: unknown): unknown {
     if (!(error instanceof KafkaError) || !losses.has(error.code)) return error;
     const message = `The seals topic ${this.#options.topic} lost statements that were read before: ${error.message}`;
-    return new LedgerError('SEALS_LOST', message, { cause: error, evidence: error.evidence, fatal: true });
+    return new LedgerError('SEALS_LOST', message, {
+      cause: error,
+      evidence: { ...error.evidence, topic: this.#options.topic },
+      fatal: true,
+    });
   }
 
   async #follow(onGood: () => void): Promise<void> {
@@ -146,8 +163,9 @@ export class SealsView {
       signal,
     };
     for await (const chunk of readPartition(options)) {
-      for (const batch of chunk.batches) this.#take(batch);
+      for (const batch of chunk.batches) await this.#take(batch);
       this.#nextOffset = chunk.nextOffset;
+      this.#lastEpoch = chunk.batches.at(-1)?.header.leaderEpoch ?? this.#lastEpoch;
       for (const waiter of this.#waiters) {
         if (waiter.to > this.#nextOffset) continue;
         this.#waiters.delete(waiter);
@@ -157,20 +175,26 @@ export class SealsView {
     }
   }
 
-  #take({ bytes, header }: ReadBatch): void {
-    this.#lastEpoch = header.leaderEpoch;
+  async #take({ bytes, header }: ReadBatch): Promise<void> {
     // Records of control batches are no statements.
     if (header.control) return;
     const parsed = parseBatch(bytes, header, this.#options.codecs);
     if (!parsed.parsed) {
-      this.#offer(null, Math.max(header.baseOffset, this.#nextOffset));
+      await this.#offer(null, Math.max(header.baseOffset, this.#nextOffset));
       return;
     }
-    for (const { offset, value } of recordsOf(parsed)) if (offset >= this.#nextOffset) this.#offer(value, offset);
+    for (const { offset, value } of recordsOf(parsed)) if (offset >= this.#nextOffset) await this.#offer(value, offset);
   }
 
-  #offer(value: Uint8Array | null, offset: number): void {
-    const outcome = this.judge.offer(value, { in: 'seals', offset });
+  async #offer(value: Uint8Array | null, offset: number): Promise<void> {
+    // What was judged before a disturbance is not judged again.
+    if (offset <= this.#judged) return;
+    let outcome = this.judge.offer(value, { in: 'seals', offset });
+    if (outcome.outcome === 'needsHistory') {
+      this.judge.answer(outcome.needs, await this.#options.lookUp(outcome.needs));
+      outcome = this.judge.offer(value, { in: 'seals', offset });
+    }
+    this.#judged = offset;
     if (outcome.outcome === 'accepted') this.#remember(outcome.signed);
     this.#options.onOutcome(outcome);
   }

@@ -1,122 +1,121 @@
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
-import { Judge } from '@tallystick/core/judge';
-import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
 import { nodeSha256 } from '@tallystick/core/sha256-node';
-import type { SealStatement } from '@tallystick/core/statement-types';
 import { describeTopicConfig } from '@tallystick/kafka/admin';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import { silentLogger, type Logger } from '@tallystick/kafka/logger';
-import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import { silentLogger } from '@tallystick/kafka/logger';
+import type { RecordLog } from '@tallystick/kafka/record-log';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LastStatementsFile } from './adapters/last-statements-file.ts';
-import { checkKeyStatement } from './domain/key-statement.ts';
-import { checkLimits, type BatchLimits } from './domain/limits.ts';
+import { AlarmBoard } from './alarm-board.ts';
+import { checkKeyStatements } from './domain/key-statement.ts';
+import { checkLimits } from './domain/limits.ts';
+import { checkLogKeys, checkRoles, checkSealKey, checkWhole, needed } from './domain/ledger-rules.ts';
 import { LedgerError } from './errors.ts';
-import { Ledger } from './ledger.ts';
-import type { TopicSettings } from './ports/topic-settings.ts';
+import type { LedgerOptions } from './ledger-options.ts';
+import { Ledger, type LedgerRoles } from './ledger.ts';
+import { holdsSealEnd, openLogState } from './log/log-state.ts';
+import { newestHead } from './log/stored-log.ts';
+import { systemClock } from './ports/clock.ts';
+import type { LogReader } from './ports/published-log.ts';
+import { Sealing, type SealingParts } from './seal/sealing.ts';
 import type { LedgerStatus } from './status.ts';
+import { SupervisedRole } from './supervised-role.ts';
 
 export type { BatchLimits } from './domain/limits.ts';
+export type { LedgerOptions } from './ledger-options.ts';
+export type { RoleName } from './ports/role.ts';
 export type { TopicSettings } from './ports/topic-settings.ts';
-export type { Alarm, LedgerStatus, PartitionActivity, PartitionStatus } from './status.ts';
-
-export interface LedgerOptions {
-  /** Where Kafka is, or an open log, which stays the caller's to close. */
-  readonly kafka: KafkaConfig | RecordLog;
-  readonly topics: TopicNames;
-  /** The log's name. */
-  readonly origin: string;
-  readonly rootKey: VerifierKey;
-  /** The note of key statement 0, signed by the root key, which the ledger itself never holds. */
-  readonly keyStatement: Uint8Array;
-  /** The seal key, named `<origin>/seal`. */
-  readonly signer: NoteSigner;
-  /** Folder of this ledger alone: `last-statements.json` and `status.json`. Made if it is missing. */
-  readonly stateDir: string;
-  readonly limits?: Partial<BatchLimits>;
-  readonly logger?: Logger;
-  /** Called with each seal of this ledger, once it is accepted. Must not throw. */
-  readonly onSeal?: (seal: SealStatement) => void;
-  /** Where topic settings are read; default: Kafka, or nowhere where `kafka` is an open log. */
-  readonly topicSettings?: TopicSettings;
-  /** How long a disturbance may last before it is an alarm; what can pass is tried again all the same. Default 30,000 ms. */
-  readonly deadlineMs?: number;
-  /** How often the events topic is asked for new partitions. Default 10,000 ms. */
-  readonly topicCheckMs?: number;
-}
+export type { Alarm, LedgerStatus, PartitionActivity, PartitionStatus, RoleState } from './status.ts';
 
 /** A ledger that runs. */
 export interface RunningLedger {
   status(): LedgerStatus;
   /** Stops after the seals that are under way, at most a few seconds. What is not sealed yet stays for the next start. */
   stop(): Promise<void>;
-  /** Resolves after `stop()`. Rejects where the whole ledger had to stop (SEALS_LOST, UNKNOWN_STATEMENT, KEY_NOT_VALID, …). */
+  /** Resolves after `stop()`. Rejects where none of its roles can go on in this process (UNKNOWN_STATEMENT). */
   readonly done: Promise<void>;
 }
 
 /**
- * Starts a ledger: checks keys, state folder and topics, reads all statements, writes key statement 0 if there is none, and seals every
- * partition from then on. Any number of ledgers may run at once. A partition whose state is unknown stops alone, with an alarm in the status.
+ * Starts a ledger: checks keys, settings and state folder, and begins its roles. Each of them starts, fails, is tried again and reports by
+ * itself. The role that seals goes on from the published log and the seals topic, writes the key statements that are missing, and seals
+ * every partition from then on; any number of ledgers may run at once. A partition whose state is unknown stops alone, with an alarm in the
+ * status.
  *
- * @throws LedgerError CONFIG_INVALID, KEY_STATEMENT_INVALID, KEY_NOT_VALID, ROOT_KEY_WRONG, STATE_FILE_INVALID, STATE_FILE_OTHER_LOG,
- *   TOPIC_SETTINGS, TOPIC_PARTITIONS, SEALS_LOST, UNKNOWN_STATEMENT; KafkaError where Kafka cannot be used
+ * It resolves when its first role (of seal, publish, serve) has begun.
+ *
+ * @throws LedgerError CONFIG_INVALID, KEY_STATEMENT_INVALID; and what keeps the first role from beginning: for the one that seals
+ *   KEY_NOT_VALID (where the log would begin with this key), ROOT_KEY_WRONG, TOPIC_SETTINGS, TOPIC_PARTITIONS, UNKNOWN_STATEMENT,
+ *   LOG_STORE_UNAVAILABLE, LOG_STORE_INVALID; KafkaError where Kafka cannot be used
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
-  const { kafka, topics, origin, rootKey, keyStatement, signer, stateDir, logger = silentLogger } = options;
-  const limits = checkLimits(options.limits);
-  checkSigner(signer, origin, rootKey);
-  const statement = checkKeyStatement(keyStatement, origin, rootKey, nodeVerifyEd25519);
-  const stateFile = new LastStatementsFile(join(stateDir, 'last-statements.json'), origin, rootKey);
-  await makeFolder(stateDir);
-  const expected = await stateFile.read();
+  const { kafka, origin, rootKey, stateDir, roles = ['seal'], clock = systemClock } = options;
+  const { logger = silentLogger, mendMs = 30_000 } = options;
+  checkRoles(roles);
+  checkLogKeys(options.logKeys, origin, rootKey);
+  const alarms = new AlarmBoard(clock);
   const given = isRecordLog(kafka);
+  const seal = roles.includes('seal') ? checkSealing(options) : null;
+  await makeFolder(stateDir);
   const log = given ? kafka : connectRecordLog(kafka);
-  return await Ledger.start({
-    log,
-    topics,
-    origin,
-    limits,
-    signer,
-    logger,
-    keyStatement: { note: keyStatement, statement },
-    // The ledger decides nothing on old statements, so it need not remember all of them.
-    judge: new Judge({ origin, rootKey, verify: nodeVerifyEd25519, evidence: 256, remember: 4096 }),
-    codecs: nodeCodecs,
-    sha256: nodeSha256,
-    settings: options.topicSettings ?? (given ? null : { describe: (topic) => describeTopicConfig(kafka, topic) }),
-    stateFile,
-    expected,
-    statusFile: join(stateDir, 'status.json'),
-    onSeal: options.onSeal ?? (() => undefined),
-    onClose: () => (given ? Promise.resolve() : log.close()),
-    deadlineMs: options.deadlineMs ?? 30_000,
-    topicCheckMs: options.topicCheckMs ?? 10_000,
-  });
+  const shared = { clock, logger, mendMs, alarms };
+  const made: LedgerRoles = {
+    ...(seal && {
+      seal: new SupervisedRole({
+        ...shared,
+        name: 'seal',
+        start: (signal) => Sealing.start({ ...seal, log, alarms }, signal),
+      }),
+    }),
+  };
+  const key = seal?.signer.key.vkey ?? null;
+  const statusFile = join(stateDir, 'status.json');
+  const ledger = new Ledger({ ...shared, origin, key, roles: made, log: given ? null : log, statusFile });
+  await ledger.started();
+  return ledger;
 }
 
-function checkSigner(signer: NoteSigner, origin: string, rootKey: VerifierKey): void {
-  const { name, vkey } = signer.key;
-  if (name !== `${origin}/seal`) {
-    throw new LedgerError(
-      'CONFIG_INVALID',
-      `The seal key is named ${name}; that of the log ${origin} is named ${origin}/seal. Give the key of this log.`,
-      {
-        evidence: { setting: 'signer', expected: `${origin}/seal`, found: name },
-      },
-    );
-  }
-  if (Buffer.from(signer.key.publicKey).equals(rootKey.publicKey)) {
-    throw new LedgerError(
-      'CONFIG_INVALID',
-      `The seal key ${vkey} is the root key. The root key stays offline; make a seal key of its own.`,
-      {
-        evidence: { setting: 'signer', found: vkey },
-      },
-    );
-  }
+/** What the role that seals works with. @throws LedgerError CONFIG_INVALID, KEY_STATEMENT_INVALID */
+function checkSealing(options: LedgerOptions): Omit<SealingParts, 'log' | 'alarms'> {
+  const { kafka, topics, origin, rootKey, clock = systemClock, logger = silentLogger } = options;
+  const signer = needed('seal', 'signer', options.signer);
+  const keyStatements = needed('seal', 'keyStatements', options.keyStatements);
+  checkSealKey(signer, origin, rootKey);
+  for (const partition of options.partitions ?? []) checkWhole('partitions', partition, 0);
+  return {
+    topics,
+    origin,
+    limits: checkLimits(options.limits),
+    signer,
+    keyStatements: checkKeyStatements(keyStatements, origin, rootKey, nodeVerifyEd25519),
+    published: logReader(options),
+    codecs: nodeCodecs,
+    sha256: nodeSha256,
+    settings:
+      options.topicSettings ?? (isRecordLog(kafka) ? null : { describe: (topic) => describeTopicConfig(kafka, topic) }),
+    logger,
+    onSeal: options.onSeal ?? (() => undefined),
+    deadlineMs: options.deadlineMs ?? 30_000,
+    topicCheckMs: options.topicCheckMs ?? 10_000,
+    mendMs: options.mendMs ?? 30_000,
+    partitions: options.partitions === undefined ? null : new Set(options.partitions),
+    takeoverMs: checkWhole('takeoverMs', options.takeoverMs ?? 60_000, 1),
+    partitionAlarms: new Map(),
+    clock,
+  };
+}
+
+function logReader({ origin, rootKey, stores, logKeys, logger = silentLogger }: LedgerOptions): LogReader {
+  const place = { ...stores, origin, logKeys, verify: nodeVerifyEd25519 };
+  // The ledger decides nothing on old statements, so its judge need not remember all of them.
+  const memory = { evidence: 256, remember: 4_096, rememberEnds: 65_536 };
+  const onSnapshotUnusable = ({ message }: LedgerError) => logger.warn(message);
+  return {
+    open: () => openLogState({ ...place, ...memory, rootKey, onSnapshotUnusable }),
+    holdsSealEnd: async (needs) => await holdsSealEnd(stores.store, needs, (await newestHead(place))?.size ?? 0),
+  };
 }
 
 async function makeFolder(stateDir: string): Promise<void> {

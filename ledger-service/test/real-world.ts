@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StackInfo } from '../../infra/local/stack.ts';
 import { recompute } from '../src/recompute.ts';
+import { openStores } from '../src/log-stores.ts';
 import type { LedgerOptions } from '../src/service.ts';
 import type { ChildInput } from './ledger-child.ts';
 import { keyStatement } from './world.ts';
@@ -36,6 +37,8 @@ export class RealWorld {
   readonly rootSigner = signerFromSeed(`${this.origin}/root`, randomBytes(32));
   readonly sealKeyFile = join(this.folder, 'seal.key');
   readonly sealSigner;
+  readonly #logSeed = randomBytes(32);
+  readonly logSigner = signerFromSeed(this.origin, this.#logSeed);
   readonly children: ChildProcess[] = [];
   readonly #partitions: number;
   readonly #principal: string;
@@ -112,7 +115,10 @@ export class RealWorld {
       topics,
       origin,
       rootKey: this.rootSigner.key,
-      keyStatement: await this.keyStatement(),
+      keyStatements: [await this.keyStatement()],
+      stores: await openStores({ dir: join(this.folder, 'log'), checkpointDir: join(this.folder, 'checkpoints') }),
+      logKeys: [this.logSigner.key],
+      logSigners: [this.logSigner],
       signer: this.sealSigner,
       stateDir: join(this.folder, 'state'),
       limits: { events: 500, ageMs: 100 },
@@ -134,6 +140,9 @@ export class RealWorld {
       origin: this.origin,
       rootVkey: this.rootSigner.key.vkey,
       keyStatement: Buffer.from(await this.keyStatement()).toString('base64'),
+      logDir: join(this.folder, 'log'),
+      checkpointDir: join(this.folder, 'checkpoints'),
+      logSignerKey: formatSignerKey(this.origin, this.#logSeed),
       sealKeyFile: this.sealKeyFile,
       stateDir: join(this.folder, stateDir),
       limits,

@@ -15,12 +15,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { MemoryCheckpointStore } from '../src/adapters/memory-checkpoint-store.ts';
+import { MemoryLogStore } from '../src/adapters/memory-log-store.ts';
 import { startLedger, type LedgerOptions, type RunningLedger } from '../src/service.ts';
 
 export const origin = 'test.example/log';
 export const seed = (n: number) => new Uint8Array(32).fill(n);
 export const rootSigner = signerFromSeed(`${origin}/root`, seed(1));
 export const sealSigner = signerFromSeed(`${origin}/seal`, seed(2));
+export const logSigner = signerFromSeed(origin, seed(4));
 export const topics: TopicNames = { events: 'events', seals: 'seals', leaves: 'leaves' };
 
 export const keyStatement = (key: string, over: Partial<KeyStatement> = {}): KeyStatement => ({
@@ -42,6 +45,7 @@ export class World {
   readonly cluster = new MemoryCluster();
   readonly folder = mkdtempSync(join(tmpdir(), 'tallystick-ledger-'));
   readonly log: RecordLog;
+  readonly stores = { store: new MemoryLogStore(), checkpoints: new MemoryCheckpointStore() };
   readonly ledgers: RunningLedger[] = [];
   readonly seals: SealStatement[] = [];
 
@@ -59,12 +63,18 @@ export class World {
       topics,
       origin,
       rootKey: rootSigner.key,
-      keyStatement: await noteOf(keyStatement(sealSigner.key.vkey), rootSigner),
+      roles: ['seal'],
+      stores: this.stores,
+      logKeys: [logSigner.key],
+      logSigners: [logSigner],
+      publishMs: 20,
+      keyStatements: [await noteOf(keyStatement(sealSigner.key.vkey), rootSigner)],
       signer: sealSigner,
       stateDir: join(this.folder, 'state'),
       limits: { events: 10, ageMs: 40 },
       deadlineMs: 400,
       topicCheckMs: 20,
+      mendMs: 50,
       onSeal: (seal) => this.seals.push(seal),
       ...over,
     });

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
-import { parseVerifierKey } from '@tallystick/core/note';
+import { parseVerifierKey, signerFromSeed } from '@tallystick/core/note';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import { silentLogger } from '@tallystick/kafka/logger';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import type { TopicNames } from '@tallystick/kafka/record-log';
 import { openFileSigner } from '@tallystick/ledger-service/file-signer';
+import { openStores } from '@tallystick/ledger-service/log-stores';
 import { startLedger } from '@tallystick/ledger-service/service';
 import { createProducer } from '@tallystick/producers/producer';
 import { verify } from '@tallystick/verifier/verify';
@@ -124,7 +125,11 @@ const seal: Case = async (input, begin) => {
     topics: input.topics,
     origin: input.origin,
     rootKey: parseVerifierKey(input.rootVkey),
-    keyStatement: Buffer.from(input.keyStatement, 'base64'),
+    // Sealing alone is measured: the log stays empty.
+    roles: ['seal'],
+    keyStatements: [Buffer.from(input.keyStatement, 'base64')],
+    stores: await openStores({ dir: join(stateDir, 'log'), checkpointDir: join(stateDir, 'checkpoints') }),
+    logKeys: [signerFromSeed(input.origin, randomBytes(32)).key],
     signer: openFileSigner(input.sealKeyFile),
     stateDir,
     logger: silentLogger,

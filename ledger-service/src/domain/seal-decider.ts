@@ -1,6 +1,6 @@
 import { encodeBase64 } from '@tallystick/core/encoding';
 import { formatStatement, statementHash } from '@tallystick/core/statement';
-import type { Base64Hash, GenesisStatement, SealStatement } from '@tallystick/core/statement-types';
+import type { Base64Hash, GapStatement, GenesisStatement, SealStatement } from '@tallystick/core/statement-types';
 
 // The decider of one partition: state and batch in, statement out. No clock, no I/O.
 
@@ -80,6 +80,23 @@ export function decideGenesis(
   time: number,
 ): GenesisStatement {
   return { kind: 'genesis', origin, ...place, generation: 0, reason: 'new', previous: null, time };
+}
+
+/**
+ * The gap of a partition whose log starts above its next offset: what lies between was deleted before it was sealed. It says nothing of
+ * any other offset.
+ * @param logStart above the state's next offset
+ */
+export function decideGap(
+  state: Pick<SealerState, 'origin' | 'topic' | 'partition' | 'generation' | 'previous' | 'nextOffset'>,
+  logStart: number,
+  time: number,
+): GapStatement {
+  const { origin, topic, partition, generation, previous, nextOffset } = state;
+  if (logStart <= nextOffset)
+    throw new RangeError(`a log that starts at ${logStart} lacks nothing from offset ${nextOffset} on`);
+  const offsets = { first: nextOffset, last: logStart - 1 };
+  return { kind: 'gap', origin, topic, partition, generation, offsets, reason: 'deleted', previous, time };
 }
 
 /** A leader epoch as a seal says it. */

@@ -1,5 +1,10 @@
-import type { ChainPoint, PartitionState } from '@tallystick/core/judge';
-import type { GapStatement, SealStatement } from '@tallystick/core/statement-types';
+import type { ChainPoint, PartitionState, SignedStatement } from '@tallystick/core/judge';
+import type {
+  GapStatement,
+  GenesisStatement,
+  PartitionStatement,
+  SealStatement,
+} from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { canPass } from '../alarms.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
@@ -10,9 +15,28 @@ import { recompute, type Recomputed, type RecomputeOptions } from '../recompute.
 // How a ledger comes to stand behind statements that it did not just make itself: it hashes their records again.
 
 /**
+ * The records do not give what an accepted statement says of them. The statement stays in doubt until they do, whatever is accepted
+ * behind it: else one more seal behind a forged one would make it good.
+ */
+export class StatementDisputed extends LedgerError {
+  readonly statement: SealStatement | GapStatement;
+
+  constructor(
+    code: LedgerErrorCode & ('FORK' | 'RECORDS_DISAGREE'),
+    statement: SealStatement | GapStatement,
+    message: string,
+    evidence: Readonly<Record<string, unknown>>,
+  ) {
+    const { topic, partition, generation, offsets } = statement;
+    super(code, message, { evidence: { topic, partition, generation, offsets, ...evidence }, fatal: true });
+    this.statement = statement;
+  }
+}
+
+/**
  * At a start: reads the last sealed batch again and compares its root, so that a topic that was rewritten shows before anything is added
  * to its chain. Below the log's start it goes on from the statement and says so.
- * @throws LedgerError RECORDS_DISAGREE; KafkaError of the strict reader
+ * @throws StatementDisputed RECORDS_DISAGREE; KafkaError of the strict reader
  */
 export async function checkLastBatch(
   context: SealerContext,
@@ -27,10 +51,23 @@ export async function checkLastBatch(
   return state;
 }
 
+/** Looks again at a statement in doubt. @throws StatementDisputed where the records still do not give it */
+export async function checkDisputed(
+  context: SealerContext,
+  state: PartitionState,
+  statement: SealStatement | GapStatement,
+  signal: AbortSignal,
+): Promise<void> {
+  if (statement.kind === 'seal')
+    await compare(context, statement, optionsOf(context, state, signal), 'RECORDS_DISAGREE');
+  else checkGap(statement, (await context.log.bounds(statement.topic, statement.partition)).logStart);
+}
+
 /**
- * Takes over what others had accepted since `point`, once the records of each of their seals give the same.
+ * Takes over what others had accepted since `point`, once the records of each of their seals give the same. What lies before the last
+ * genesis among them belongs to a generation that the root key closed: it is not asked for.
  * @returns the state after the last of them
- * @throws LedgerError FORK where they do not; KafkaError of the strict reader
+ * @throws StatementDisputed FORK where they do not; KafkaError of the strict reader
  */
 export async function adopt(context: SealerContext, point: ChainPoint, signal: AbortSignal): Promise<ChainPoint> {
   const { view, log, logger } = context;
@@ -43,16 +80,15 @@ export async function adopt(context: SealerContext, point: ChainPoint, signal: A
     if (lastSeal !== null) await compare(context, lastSeal.statement, optionsOf(context, state, signal), 'FORK');
     return state;
   }
-  let { topicId } = point;
-  for (const { statement } of others) {
-    if (statement.kind === 'genesis') ({ topicId } = statement);
+  const last = others.at(-1);
+  if (last === undefined) return point;
+  const { topicId } = others.findLast(isGenesis)?.statement ?? point;
+  for (const { statement } of others.slice(others.findLastIndex(isGenesis) + 1)) {
     if (statement.kind === 'seal')
       await compare(context, statement, { ...optionsOf(context, state, signal), topicId }, 'FORK');
     if (statement.kind === 'gap') checkGap(statement, (await log.bounds(topic, partition)).logStart);
   }
-  const last = others.at(-1);
-  if (last === undefined) return point;
-  logger.info('Went on behind what another ledger sealed.', {
+  logger.info('Went on behind what another ledger, or an operator, wrote.', {
     place: `${topic}/${partition}`,
     statements: others.length,
   });
@@ -65,7 +101,7 @@ async function compare(
   options: RecomputeOptions,
   code: LedgerErrorCode & ('FORK' | 'RECORDS_DISAGREE'),
 ): Promise<Recomputed | null> {
-  const { topic, partition, generation, seal: number, offsets } = seal;
+  const { topic, partition, seal: number, offsets } = seal;
   const place = `${topic}/${partition}`;
   let recomputed: Recomputed;
   try {
@@ -84,26 +120,25 @@ async function compare(
   const message =
     `The records of ${place}, offsets ${offsets.first} to ${offsets.last}, do not give ${differs.join(', ')} of seal ${number}` +
     (code === 'FORK' ? ', which another ledger wrote.' : '.');
-  throw new LedgerError(code, message, {
-    evidence: {
-      topic,
-      partition,
-      generation,
-      seal: number,
-      offsets,
-      expected,
-      found: Object.fromEntries(differs.map((line) => [line, found[line]])),
-    },
-    fatal: true,
+  throw new StatementDisputed(code, seal, message, {
+    seal: number,
+    expected,
+    found: Object.fromEntries(differs.map((line) => [line, found[line]])),
   });
 }
 
-function checkGap({ topic, partition, offsets }: GapStatement, logStart: number): void {
+function isGenesis(signed: SignedStatement<PartitionStatement>): signed is SignedStatement<GenesisStatement> {
+  return signed.statement.kind === 'genesis';
+}
+
+function checkGap(gap: GapStatement, logStart: number): void {
+  const { topic, partition, offsets } = gap;
   if (logStart > offsets.last) return;
-  throw new LedgerError(
+  throw new StatementDisputed(
     'FORK',
+    gap,
     `A gap says that offsets ${offsets.first} to ${offsets.last} of ${topic}/${partition} were deleted, but the log starts at ${logStart}.`,
-    { evidence: { topic, partition, expected: `> ${offsets.last}`, found: logStart }, fatal: true },
+    { expected: `> ${offsets.last}`, found: logStart },
   );
 }
 

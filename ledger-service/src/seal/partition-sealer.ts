@@ -1,20 +1,26 @@
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
-import type { ChainPoint, PartitionState } from '@tallystick/core/judge';
-import type { SealStatement } from '@tallystick/core/statement-types';
+import type { ChainPoint, PartitionState, SignedStatement } from '@tallystick/core/judge';
+import { formatStatement, statementHash } from '@tallystick/core/statement';
+import type { GapStatement, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
-import { adopt, checkLastBatch } from './adoption.ts';
-import { alarmOf, canPass } from '../alarms.ts';
+import type { ReadChunk } from '@tallystick/kafka/strict-reader';
+import type { AlarmBoard } from '../alarm-board.ts';
+import { canPass } from '../alarms.ts';
+import { LagWatch } from '../domain/lag-watch.ts';
 import type { BatchLimits } from '../domain/limits.ts';
-import { decideGenesis } from '../domain/seal-decider.ts';
+import { decideGap, decideGenesis } from '../domain/seal-decider.ts';
 import { LedgerError } from '../errors.ts';
-import type { StatementWriter } from './statement-writer.ts';
+import type { Clock } from '../ports/clock.ts';
 import { retryPause } from '../retry.ts';
-import { SealRun } from './seal-run.ts';
 import type { SealsView } from '../seals-view.ts';
-import type { Alarm, PartitionActivity, PartitionStatus } from '../status.ts';
+import type { PartitionActivity, PartitionStatus } from '../status.ts';
+import { adopt, checkDisputed, checkLastBatch, StatementDisputed } from './adoption.ts';
+import { deletedLater, recordsDeleted } from './deletions.ts';
+import { SealRun } from './seal-run.ts';
+import type { StatementWriter } from './statement-writer.ts';
 
 /** What all sealers of a ledger share. */
 export interface SealerContext {
@@ -26,60 +32,86 @@ export interface SealerContext {
   readonly writer: StatementWriter;
   readonly codecs: Codecs;
   readonly sha256: Sha256;
-  /** Milliseconds that only go forward. */
-  readonly clock: () => number;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly deadlineMs: number;
   readonly pollMs: number;
+  /** How often what somebody has to mend is tried again. */
+  readonly mendMs: number;
+  /** For how long another ledger's partition may lag before it is taken over. */
+  readonly takeoverMs: number;
+  /** How many partitions the leaves topic has now. */
+  readonly leavesPartitions: () => number;
   readonly logger: Logger;
   /** Called with each seal of this ledger that was accepted. */
   readonly onSeal: (seal: SealStatement) => void;
 }
 
+interface Stuck {
+  readonly generation: number | null;
+  /** Last accepted statement. */
+  readonly hash: string | null;
+  /** Where reading stopped; -1 where it was not reading, or where that can pass. */
+  readonly offset: number;
+  /** Was it a leaf, a signature or a statement that could not be written? */
+  readonly writing: boolean;
+}
+
 /**
- * Seals one partition for as long as its state is known. What can pass is tried again from the statements; anything else stops this
- * partition with an alarm and leaves the others alone.
+ * Seals one partition for as long as its state is known. What can pass is tried again from the statements within seconds; anything else
+ * stops this partition with an alarm, leaves the others alone, and is tried again when its chain goes on or after a while: so a partition
+ * goes on by itself once its topic is restored or the root key has begun its next generation.
  */
 export class PartitionSealer {
   readonly partition: number;
   readonly #context: SealerContext;
+  readonly #assigned: boolean;
   readonly #where: string;
+  readonly #alarms: AlarmBoard;
   #activity: PartitionActivity = 'starting';
-  #alarm: Alarm | null = null;
   #highWatermark: number | null = null;
   #repairLeaves = true;
   #attempt = 0;
+  /** What it failed at, so that coming as far as that again is no recovery. */
+  #stuck: Stuck | null = null;
+  #writeFailed = false;
+  #disputed: StatementDisputed['statement'] | null = null;
+  #wake = Promise.withResolvers<void>();
 
-  constructor(context: SealerContext, partition: number) {
+  /**
+   * @param assigned whether it is this ledger's; another one's is sealed only while its seals lag
+   * @param alarms of this partition: outlives this object
+   */
+  constructor(context: SealerContext, partition: number, assigned: boolean, alarms: AlarmBoard) {
     this.#context = context;
     this.partition = partition;
+    this.#assigned = assigned;
+    this.#alarms = alarms;
     this.#where = `${context.topics.events}/${partition}`;
   }
 
-  /** Resolves when it has stopped: by the signal, or with an alarm. Never rejects. */
+  /** Resolves when the signal has ended it. Never rejects. May be called again then. */
   async run(signal: AbortSignal): Promise<void> {
-    const { logger, now } = this.#context;
+    this.#alarms.clear('sealing');
+    this.#stuck = null;
     while (!signal.aborted) {
       try {
-        this.#activity = 'starting';
-        await this.#session(signal);
+        if (this.#stuck === null) this.#activity = this.#assigned ? 'starting' : 'watching';
+        this.#writeFailed = false;
+        if (!this.#assigned) await this.#watch(signal);
+        await this.#seal(signal);
       } catch (error) {
-        if (signal.aborted) break;
-        this.#alarm = alarmOf(error, this.#where, now());
-        const fields = { place: this.#where, code: this.#alarm.code, error: this.#alarm.message };
-        if (!canPass(error)) {
-          this.#activity = 'stopped';
-          logger.error('The partition is not sealed any more.', fields);
-          return;
-        }
-        this.#activity = 'retrying';
-        logger.warn('Sealing was interrupted and is tried again.', fields);
-        await retryPause(this.#attempt, signal).catch(() => undefined);
-        this.#attempt += 1;
+        if (signal.aborted || this.#context.view.ended) break;
+        await this.#failed(error, signal).catch(() => undefined);
       }
     }
     this.#activity = 'stopped';
+  }
+
+  /** A statement of this partition was accepted, or something else changed that it may wait for. */
+  poke(accepted?: SignedStatement<PartitionStatement>): void {
+    if (accepted?.statement.kind === 'gap') this.#alarms.raise('gap', recordsDeleted(accepted.statement), this.#where);
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
   }
 
   /** Looks how far behind a partition is that is not read any more. */
@@ -96,12 +128,13 @@ export class PartitionSealer {
       topic: this.#context.topics.events,
       partition: this.partition,
       state: this.#activity,
+      assigned: this.#assigned,
       generation: state?.generation ?? null,
       lastSeal: state?.lastSeal?.statement.seal ?? null,
       sealedOffset: state?.lastSeal?.statement.offsets.last ?? null,
       highWatermark,
       lag: state === null || highWatermark === null ? null : Math.max(0, highWatermark - state.nextOffset),
-      alarms: this.#alarm === null ? [] : [this.#alarm],
+      alarms: this.#alarms.list(),
     };
   }
 
@@ -109,36 +142,116 @@ export class PartitionSealer {
     return this.#context.view.judge.partition(this.#context.topics.events, this.partition);
   }
 
-  async #session(signal: AbortSignal): Promise<void> {
-    const { log, topics, view } = this.#context;
+  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+    const { logger, clock, mendMs } = this.#context;
+    if (error instanceof StatementDisputed) this.#disputed = error.statement;
+    const passing = canPass(error);
+    const state = this.#state();
+    const offset = error instanceof KafkaError ? error.evidence['offset'] : null;
+    this.#stuck = {
+      generation: state?.generation ?? null,
+      hash: state?.hash ?? null,
+      offset: typeof offset === 'number' && !passing ? offset : -1,
+      writing: this.#writeFailed,
+    };
+    const news = this.#alarms.raise('sealing', error, this.#where);
+    const alarm = this.#alarms.get('sealing');
+    const fields = { place: this.#where, code: alarm?.code, error: alarm?.message };
+    if (passing) {
+      this.#activity = 'retrying';
+      logger.warn('Sealing was interrupted and is tried again.', fields);
+      const attempt = this.#attempt;
+      this.#attempt += 1;
+      await retryPause(attempt, signal, clock);
+      return;
+    }
+    this.#activity = 'stopped';
+    if (news) logger.error('The partition is not sealed any more until somebody mends it.', fields);
+    // Whichever comes first: its chain goes on (the root key begins its next generation), or somebody may have mended it.
+    const pause = new AbortController();
+    const over = AbortSignal.any([signal, pause.signal]);
+    try {
+      await Promise.race([clock.sleep(mendMs, over), this.#wake.promise]);
+    } finally {
+      pause.abort();
+    }
+  }
+
+  /** Returns when the partition's seals lag. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { log, topics, clock, takeoverMs, logger } = this.#context;
+    const lag = new LagWatch(takeoverMs);
+    const everyMs = Math.max(20, Math.min(5_000, takeoverMs / 4));
+    for (;;) {
+      const { highWatermark } = await log.bounds(topics.events, this.partition);
+      this.#highWatermark = highWatermark;
+      if (lag.look(this.#state()?.nextOffset ?? null, highWatermark, clock.monotonic())) {
+        logger.warn('Takes over a partition whose seals lag.', { place: this.#where, highWatermark });
+        return;
+      }
+      // It is not this ledger's and does well: what kept this ledger from sealing it is over.
+      if (this.#stuck === null) this.#alarms.clear('sealing');
+      this.#attempt = 0;
+      await clock.sleep(everyMs, signal);
+    }
+  }
+
+  /** Seals for as long as nothing disturbs; another ledger's partition until that seals again. */
+  async #seal(signal: AbortSignal): Promise<void> {
+    const { log, topics, view, logger } = this.#context;
     await view.catchUp();
+    this.#checkLeaves();
     const { topicId } = await log.describeTopic(topics.events);
     const state = this.#state() ?? (await this.#writeGenesis(topicId));
     this.#checkTopic(state, topicId);
+    await this.#checkDisputed(state, signal);
     let point: ChainPoint = await checkLastBatch(this.#context, state, this.#repairLeaves, signal);
     this.#repairLeaves = false;
     for (;;) {
       const run = new SealRun(this.#context, point, this.#lastEpoch(point), signal);
-      point = await run.seal(({ highWatermark }) => this.#good(highWatermark));
-      point = await adopt(this.#context, point, signal);
+      let logStart: number | null = null;
+      try {
+        await run.seal((chunk) => this.#good(run, chunk));
+      } catch (error) {
+        this.#writeFailed = run.writeFailed;
+        logStart = deletedBelow(error);
+        if (logStart === null) throw error;
+      }
+      point = await adopt(this.#context, run.confirmed, signal);
+      if (logStart !== null) point = await this.#writeGap(point);
+      if (!this.#assigned && point.hash !== run.confirmed.hash && logStart === null) {
+        logger.info('Gives a partition back to the ledger that seals it again.', { place: this.#where });
+        return;
+      }
       if (point.topicId !== topicId) this.#checkTopic(point, (await log.describeTopic(topics.events)).topicId);
     }
   }
 
-  /** Reading works: what was wrong has passed. */
-  #good(highWatermark: number): void {
-    this.#highWatermark = highWatermark;
+  /** A fetch came back. Where it shows that what was wrong has passed, the alarm goes. */
+  #good(run: SealRun, chunk: ReadChunk): void {
+    this.#highWatermark = chunk.highWatermark;
+    const deleted = deletedLater(run.confirmed, chunk.logStart);
+    if (deleted !== null) this.#alarms.raise('deleted', deleted, this.#where);
+    if (this.#stuck !== null && !this.#recovered(this.#stuck, run.confirmed, chunk)) return;
+    this.#stuck = null;
     this.#activity = 'sealing';
-    this.#alarm = null;
+    this.#alarms.clear('sealing');
     this.#attempt = 0;
   }
 
+  /** A reader gives what is good before it fails at the same place again, and reading well says nothing of writing. */
+  #recovered(stuck: Stuck, confirmed: ChainPoint, { highWatermark, nextOffset }: ReadChunk): boolean {
+    if (confirmed.generation !== stuck.generation) return true;
+    if (stuck.writing) return confirmed.hash !== stuck.hash || confirmed.nextOffset >= highWatermark;
+    return nextOffset >= highWatermark || nextOffset > stuck.offset;
+  }
+
   async #writeGenesis(topicId: string): Promise<PartitionState> {
-    const { log, topics, origin, writer, logger, now } = this.#context;
+    const { log, topics, origin, writer, logger, clock } = this.#context;
     const { partition } = this;
     const { logStart } = await log.bounds(topics.events, partition);
     const place = { topic: topics.events, topicId, partition, firstOffset: logStart };
-    const result = await writer.write(decideGenesis(origin, place, now()), null);
+    const result = await writer.write(decideGenesis(origin, place, clock.now()), null);
     const state = this.#state();
     if (state === null)
       throw new LedgerError('STATEMENT_REFUSED', `The genesis of ${this.#where} was not accepted.`, { fatal: true });
@@ -147,6 +260,34 @@ export class PartitionSealer {
       firstOffset: state.firstOffset,
     });
     return state;
+  }
+
+  /** Writes down which offsets were deleted before they were sealed. @returns where sealing goes on */
+  async #writeGap(point: ChainPoint): Promise<ChainPoint> {
+    const { log, origin, writer, view, logger, clock } = this.#context;
+    const { topic, partition, hash: previous, nextOffset } = point;
+    // Asked again, because it is signed: and another ledger's gap may have been adopted meanwhile.
+    const { logStart } = await log.bounds(topic, partition);
+    if (logStart <= nextOffset) return point;
+    const gap: GapStatement = decideGap({ ...point, origin, previous }, logStart, clock.now());
+    const result = await writer.write(gap, null);
+    logger.error('Records were deleted before they were sealed.', { place: this.#where, offsets: gap.offsets, result });
+    const hash = statementHash(formatStatement(gap));
+    return (result === 'accepted' ? view.judge.point(topic, partition, hash) : null) ?? point;
+  }
+
+  async #checkDisputed(state: PartitionState, signal: AbortSignal): Promise<void> {
+    const disputed = this.#disputed;
+    if (disputed?.generation === state.generation) await checkDisputed(this.#context, state, disputed, signal);
+    this.#disputed = null;
+  }
+
+  #checkLeaves(): void {
+    const { topics, leavesPartitions } = this.#context;
+    const found = leavesPartitions();
+    if (this.partition < found) return;
+    const message = `${topics.leaves} has ${found} partitions, and none for the leaves of ${this.#where}: nothing of it can be sealed. Give it as many partitions as ${topics.events} has.`;
+    throw new LedgerError('TOPIC_PARTITIONS', message, { evidence: { topics, expected: this.partition + 1, found } });
   }
 
   #checkTopic(point: ChainPoint, topicId: string): void {
@@ -161,4 +302,11 @@ export class PartitionSealer {
     const seal = this.#state()?.lastSeal?.statement;
     return seal?.offsets.last === point.nextOffset - 1 ? (seal.epoch ?? -1) : -1;
   }
+}
+
+/** The log start that an error of the reader tells of, where records were deleted before they were read; else null. */
+function deletedBelow(error: unknown): number | null {
+  if (!(error instanceof KafkaError) || error.code !== 'RECORDS_DELETED') return null;
+  const { logStart } = error.evidence;
+  return typeof logStart === 'number' ? logStart : null;
 }

@@ -8,8 +8,14 @@ import { decide, evolve, type SealerState } from '../domain/seal-decider.ts';
 import type { SealerContext } from './partition-sealer.ts';
 import type { WriteResult } from './statement-writer.ts';
 
-/** After these the records before the bad one are good, and are sealed before the partition stops. */
-const goodUpToHere: ReadonlySet<KafkaErrorCode> = new Set(['BATCH_CRC', 'BATCH_MAGIC', 'BATCH_INVALID', 'OFFSET_GAP']);
+/** After these the records read before are good, and are sealed before anything else. */
+const goodUpToHere: ReadonlySet<KafkaErrorCode> = new Set([
+  'BATCH_CRC',
+  'BATCH_MAGIC',
+  'BATCH_INVALID',
+  'OFFSET_GAP',
+  'RECORDS_DELETED',
+]);
 
 /** A seal that is not confirmed yet. */
 interface UnderWay {
@@ -44,6 +50,16 @@ export class SealRun {
     this.#batch = new OpenBatch({ partition, limits, head, nextOffset, codecs, sha256 });
   }
 
+  /** The last accepted state that is known to be the records'. */
+  get confirmed(): ChainPoint {
+    return this.#confirmed;
+  }
+
+  /** Whether a statement or its leaves could not be written. */
+  get writeFailed(): boolean {
+    return this.#underWay?.settled === 'failed';
+  }
+
   /**
    * Seals until another ledger's statement is accepted.
    * @param onRead called after each fetch
@@ -68,7 +84,7 @@ export class SealRun {
       for await (const chunk of readPartition(options)) {
         if (!(await this.#take(chunk))) break;
         onRead(chunk);
-        if (this.#batch.due(clock()) && !(await this.#close())) break;
+        if (this.#batch.due(clock.monotonic()) && !(await this.#close())) break;
         if (this.#overtaken()) break;
       }
     } catch (error) {
@@ -84,7 +100,7 @@ export class SealRun {
   async #take(chunk: ReadChunk): Promise<boolean> {
     for (const { bytes, header } of chunk.batches) {
       for (let more = true; more;) {
-        more = this.#batch.add(bytes, header, this.#context.clock());
+        more = this.#batch.add(bytes, header, this.#context.clock.monotonic());
         if (this.#batch.full && !(await this.#close())) return false;
       }
     }
@@ -97,11 +113,11 @@ export class SealRun {
     const seal = decide(this.#state, closed);
     this.#state = evolve(this.#state, seal);
     if (!(await this.#settle()) || this.#overtaken()) return false;
-    this.#publish(seal, this.#state.previous, closed.leaves);
+    this.#write(seal, this.#state.previous, closed.leaves);
     return true;
   }
 
-  #publish(seal: SealStatement, hash: string, leaves: Uint8Array): void {
+  #write(seal: SealStatement, hash: string, leaves: Uint8Array): void {
     const result = this.#context.writer.write(seal, leaves);
     const underWay: UnderWay = { hash, result, settled: null };
     this.#underWay = underWay;
@@ -125,7 +141,7 @@ export class SealRun {
   /**
    * Waits for the seal under way.
    * @returns whether it was accepted, or there is none
-   * @throws what publishing it threw
+   * @throws what writing it threw
    */
   async #settle(): Promise<boolean> {
     if (this.#underWay === null) return true;

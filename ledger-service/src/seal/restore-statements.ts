@@ -1,0 +1,130 @@
+import type { Judge } from '@tallystick/core/judge';
+import type { Codecs } from '@tallystick/core/codecs';
+import type { Logger } from '@tallystick/kafka/logger';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { SafeWriter } from '@tallystick/kafka/safe-writer';
+import { firstMissingEntry } from '../domain/missing-entry.ts';
+import { LedgerError } from '../errors.ts';
+import type { LogReader, PublishedLog } from '../ports/published-log.ts';
+import type { Clock } from '../ports/clock.ts';
+import { topicStatements } from './topic-statements.ts';
+
+/** How far before the log's position its last entry is looked for, before the whole topic is compared. */
+const lookBack = 4_096;
+/** Entries that are produced at once. */
+const atOnce = 256;
+/** How often in a row the topic may lose what was produced again, before the session is given up. */
+const rounds = 3;
+
+export interface RestoreOptions {
+  readonly published: LogReader;
+  readonly log: RecordLog;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly codecs: Codecs;
+  readonly seals: SafeWriter;
+  /** Also for how long a topic that seems to end too early is waited for. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Told of a loss before anything is produced. */
+  readonly onLost: (error: LedgerError) => void;
+}
+
+/** What sealing begins from. */
+export interface Whole {
+  /** Was offered every entry of the log, and no record of the seals topic from `from` on. */
+  readonly judge: Judge;
+  readonly from: number;
+}
+
+/**
+ * What a checkpoint holds beats the seals topic: where the topic lacks statements that the log holds, the first lost one and every later
+ * one, in log order, are produced again byte for byte (protocol, section 5). Then the log is again a part of the topic, in order. Any
+ * number of ledgers may do it at once: what is there twice is ignored by every reader. A crash in between leaves a loss, which the next
+ * one mends.
+ *
+ * Whether something is missing is seen from the log's last entry, near the position of its snapshot: a start costs what is new. Only where
+ * it is not there are log and topic compared from the beginning, side by side.
+ *
+ * @throws KafkaError of reader and writer; LedgerError of the log; SEALS_LOST where what is produced is lost again and again
+ */
+export async function restoreStatements(options: RestoreOptions): Promise<Whole> {
+  const { published, log, topic, topicId, clock, deadlineMs, logger, signal } = options;
+  const startedAt = clock.monotonic();
+  for (let round = 0; ;) {
+    const state = await published.open();
+    const bounds = await log.bounds(topic, 0);
+    const from = placeOf(state, topicId, bounds);
+    if (from !== null && (state.size === 0 || (await endsThere(state, from, bounds, options))))
+      return { judge: state.judge, from };
+    const missing = await firstMissingEntry(
+      state.entries(0, state.size),
+      records(options, bounds.logStart, bounds.highWatermark),
+      0,
+    );
+    if (missing === null) return { judge: state.judge, from: from ?? bounds.logStart };
+    // After a failover a new leader may show an older end for a moment, with nothing lost (KIP-207).
+    const mayBeLate = state.position?.topicId === topicId && state.position.offset >= bounds.logStart;
+    if (mayBeLate && clock.monotonic() - startedAt < deadlineMs) {
+      await clock.sleep(Math.min(1_000, deadlineMs / 4), signal);
+      continue;
+    }
+    const lost = sealsLost(topic, missing, state);
+    options.onLost(lost);
+    if (round === rounds) throw lost;
+    logger.error('The seals topic lacks statements that the log holds: they are produced again.', {
+      topic,
+      from: missing,
+      to: state.size,
+    });
+    await produce(state.entries(missing, state.size), options.seals);
+    round += 1;
+  }
+}
+
+/** Where the topic is to be read on; null where the log's position is not one of this topic. */
+function placeOf(
+  { position }: PublishedLog,
+  topicId: string,
+  { logStart, highWatermark }: { readonly logStart: number; readonly highWatermark: number },
+): number | null {
+  if (position === null || position.topicId !== topicId) return null;
+  return position.offset >= logStart && position.offset <= highWatermark ? position.offset : null;
+}
+
+/** Does the topic hold the log's last entry, not long before its position? Then it holds all of them: it was whole up to there before. */
+async function endsThere(
+  state: PublishedLog,
+  position: number,
+  { logStart, highWatermark }: { readonly logStart: number; readonly highWatermark: number },
+  options: RestoreOptions,
+): Promise<boolean> {
+  const near = records(options, Math.max(logStart, position - lookBack), highWatermark);
+  return (await firstMissingEntry(state.entries(state.size - 1, state.size), near, state.size - 1)) === null;
+}
+
+function records(options: RestoreOptions, from: number, to: number): AsyncGenerator<Uint8Array, void, void> {
+  const { log, topic, topicId, codecs, deadlineMs, signal } = options;
+  return topicStatements({ log, topic, topicId, codecs, deadlineMs, signal, from, to });
+}
+
+async function produce(entries: AsyncIterable<Uint8Array>, writer: SafeWriter): Promise<void> {
+  let values: { key: null; value: Uint8Array }[] = [];
+  for await (const value of entries) {
+    values.push({ key: null, value });
+    if (values.length < atOnce) continue;
+    await writer.append(0, values);
+    values = [];
+  }
+  if (values.length > 0) await writer.append(0, values);
+}
+
+function sealsLost(topic: string, missing: number, { size }: PublishedLog): LedgerError {
+  const message = `The seals topic ${topic} lacks statements that the log holds (entry ${missing} of ${size} and later ones, or their order): it was emptied, created anew or rolled back. They are produced again, byte for byte.`;
+  return new LedgerError('SEALS_LOST', message, {
+    evidence: { topic, expected: `entries up to ${size - 1}`, found: missing === 0 ? 'none' : `up to ${missing - 1}` },
+    fatal: true,
+  });
+}

@@ -1,0 +1,338 @@
+import type { Codecs } from '@tallystick/core/codecs';
+import type { Sha256 } from '@tallystick/core/hash';
+import type { Outcome, Place } from '@tallystick/core/judge';
+import type { NoteSigner } from '@tallystick/core/note';
+import type { SealStatement } from '@tallystick/core/statement-types';
+import type { Logger } from '@tallystick/kafka/logger';
+import type { RecordLog, TopicDescription, TopicNames } from '@tallystick/kafka/record-log';
+import { SafeWriter } from '@tallystick/kafka/safe-writer';
+import { AlarmBoard } from '../alarm-board.ts';
+import type { GivenKeyStatement } from '../domain/key-statement.ts';
+import type { BatchLimits } from '../domain/limits.ts';
+import { LedgerError } from '../errors.ts';
+import type { LogReader } from '../ports/published-log.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { RunningRole } from '../ports/role.ts';
+import type { TopicSettings } from '../ports/topic-settings.ts';
+import { SealsView } from '../seals-view.ts';
+import type { SealStatus } from '../status.ts';
+import { sealsNow, writeKeyStatements } from './key-chain.ts';
+import { PartitionSealer, type SealerContext } from './partition-sealer.ts';
+import { restoreStatements, type Whole } from './restore-statements.ts';
+import { keyNotValid, StatementWriter } from './statement-writer.ts';
+import { describeTopics, partitionsError, settingsError, type LedgerTopics } from './topics.ts';
+
+const stopWithinMs = 5_000;
+
+/** What the role that seals works with; stays the same when it is begun anew. */
+export interface SealingParts {
+  readonly log: RecordLog;
+  readonly topics: TopicNames;
+  readonly origin: string;
+  readonly limits: BatchLimits;
+  readonly signer: NoteSigner;
+  readonly keyStatements: readonly GivenKeyStatement[];
+  readonly published: LogReader;
+  readonly codecs: Codecs;
+  readonly sha256: Sha256;
+  readonly settings: TopicSettings | null;
+  readonly logger: Logger;
+  readonly onSeal: (seal: SealStatement) => void;
+  readonly deadlineMs: number;
+  readonly topicCheckMs: number;
+  readonly mendMs: number;
+  /** The partitions that are this ledger's; null: all. */
+  readonly partitions: ReadonlySet<number> | null;
+  readonly takeoverMs: number;
+  readonly clock: Clock;
+  /** Of the role, and of each partition: they outlive one run, for a loss does not pass because sealing was begun anew. */
+  readonly alarms: AlarmBoard;
+  readonly partitionAlarms: Map<number, AlarmBoard>;
+}
+
+/**
+ * One run of the role that seals: from the published log and the seals topic to a sealer for every partition. It ends where nothing is
+ * known any more that sealing could go on from; then it is begun anew from the log.
+ */
+export class Sealing implements RunningRole<SealStatus> {
+  readonly #parts: SealingParts;
+  readonly #view: SealsView;
+  readonly #context: SealerContext;
+  readonly #writers: readonly SafeWriter[];
+  readonly #seals: SafeWriter;
+  /** Ends everything but reading the seals topic, which goes on for a moment, so that seals under way are confirmed. */
+  readonly #working = new AbortController();
+  readonly #reading = new AbortController();
+  readonly #sealers = new Map<number, PartitionSealer>();
+  /** What seals while the key is valid. */
+  #sealing: { readonly control: AbortController; readonly runs: Promise<void>[] } | null = null;
+  /** The last runs that were ended, because the key was retired. */
+  #ended: Promise<unknown> = Promise.resolve();
+  readonly #end = Promise.withResolvers<void>();
+  #caughtUp = false;
+  #topics: LedgerTopics;
+  #failure: { readonly error: unknown } | null = null;
+  #ending: Promise<void> | null = null;
+  readonly done = this.#end.promise;
+
+  private constructor(parts: SealingParts, topics: LedgerTopics, writers: Writers, { judge, from }: Whole) {
+    const { log, signer, limits, clock } = parts;
+    this.#parts = parts;
+    this.#topics = topics;
+    this.#seals = writers.seals;
+    this.#writers = [writers.seals, writers.leaves];
+    this.#view = new SealsView({
+      log,
+      topic: topics.seals.name,
+      topicId: topics.seals.topicId,
+      from,
+      judge,
+      codecs: parts.codecs,
+      maxWaitMs: 500,
+      deadlineMs: parts.deadlineMs,
+      logger: parts.logger,
+      lookUp: (needs) => parts.published.holdsSealEnd(needs),
+      onOutcome: (outcome) => this.#onOutcome(outcome),
+      onTrouble: (error) => this.#raise('seals', error),
+      clock,
+      signal: this.#reading.signal,
+    });
+    const writer = new StatementWriter({ signer, ...writers, view: this.#view });
+    // Often enough that a batch is closed soon after its age, seldom enough that an idle partition costs nothing.
+    const pollMs = Math.max(20, Math.min(250, limits.ageMs / 4));
+    const leavesPartitions = () => this.#topics.leaves.partitions.length;
+    this.#context = { ...parts, view: this.#view, writer, pollMs, leavesPartitions };
+    this.done.catch(() => undefined);
+  }
+
+  /**
+   * Checks the topics, makes the seals topic whole, reads on from the log, makes sure of the key, and begins to seal.
+   * @throws LedgerError TOPIC_PARTITIONS, TOPIC_SETTINGS, ROOT_KEY_WRONG, KEY_NOT_VALID (where the log would begin with this key),
+   *   UNKNOWN_STATEMENT, SEALS_LOST, and those of the log; KafkaError where Kafka cannot be used
+   */
+  static async start(parts: SealingParts, signal: AbortSignal): Promise<Sealing> {
+    const { log, topics, settings, deadlineMs, clock, logger } = parts;
+    const described = await describeTopics(log, topics);
+    const wrong = partitionsError(described) ?? (await settingsError(topics, settings));
+    if (wrong !== null) throw wrong;
+    const writers = {
+      seals: new SafeWriter({ log, topic: topics.seals, deadlineMs, logger }),
+      leaves: new SafeWriter({ log, topic: topics.leaves, deadlineMs, logger }),
+    };
+    let sealing: Sealing;
+    try {
+      const whole = await restoreStatements({
+        ...parts,
+        topic: topics.seals,
+        topicId: described.seals.topicId,
+        seals: writers.seals,
+        clock,
+        signal,
+        onLost: (error) => parts.alarms.raise('seals-lost', error, topics.seals),
+      });
+      sealing = new Sealing(parts, described, writers, whole);
+    } catch (error) {
+      for (const writer of Object.values(writers)) writer.drop();
+      throw error;
+    }
+    const abort = () => void sealing.stop();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await sealing.#begin();
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+    return sealing;
+  }
+
+  status(): SealStatus {
+    return {
+      topic: this.#parts.topics.seals,
+      readTo: this.#view.nextOffset,
+      counts: this.#view.judge.counts,
+      partitions: [...this.#sealers.values()].map((sealer) => sealer.status()),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#ending ??= this.#finish();
+    await this.#ending;
+  }
+
+  async #begin(): Promise<void> {
+    const { keyStatements, signer, topics, logger } = this.#parts;
+    this.#view.run().catch((error: unknown) => this.#fail(error));
+    try {
+      await this.#view.catchUp();
+      const parts = { key: signer.key, view: this.#view, seals: this.#seals, topic: topics.seals, logger };
+      await writeKeyStatements(keyStatements, parts);
+      if (this.#failure !== null) throw this.#failure.error;
+    } catch (error) {
+      this.#fail(error);
+      await this.#ending;
+      throw error;
+    }
+    this.#caughtUp = true;
+    this.#makeSealers(this.#topics.events);
+    this.#checkKey();
+    void this.#watchTopics();
+  }
+
+  #onOutcome(outcome: Outcome): void {
+    const { logger, topics } = this.#parts;
+    switch (outcome.outcome) {
+      case 'accepted': {
+        const { signed } = outcome;
+        if (!this.#caughtUp) return;
+        const { statement } = signed;
+        if (statement.kind === 'key') this.#checkKey();
+        else if (statement.topic === topics.events)
+          this.#sealers.get(statement.partition)?.poke({ ...signed, statement });
+        return;
+      }
+      case 'unknownVersion': {
+        const { place, kind } = outcome;
+        const message = `${topics.seals} holds a valid ${JSON.stringify(kind)} (${placeText(place)}), which this release does not know.`;
+        this.#fail(
+          new LedgerError('UNKNOWN_STATEMENT', message, { evidence: { topic: topics.seals, place }, fatal: true }),
+        );
+        return;
+      }
+      case 'contested': {
+        const { signed, why } = outcome.contested;
+        const { kind } = signed.statement;
+        logger.warn('A valid statement does not continue: a lost race or a fork. A verification tells.', {
+          place: placeText(signed.place),
+          kind,
+          why,
+        });
+        return;
+      }
+      case 'keyRefused':
+        logger.warn('A key statement has no effect.', { place: placeText(outcome.signed.place), why: outcome.why });
+        return;
+      case 'repeated':
+      case 'rubbish':
+      case 'noise':
+      case 'race':
+      case 'past':
+      case 'needsHistory':
+      case 'afterUnknown':
+    }
+  }
+
+  /** Sealing goes on while the key is valid, and stops while it is not: a key statement may change that at any time. */
+  #checkKey(): void {
+    const { signer, logger } = this.#parts;
+    if (this.#ending !== null) return;
+    const valid = sealsNow(this.#view.judge, signer.key);
+    if (valid && this.#sealing === null) {
+      this.#raise('key', null);
+      const control = new AbortController();
+      this.#sealing = { control, runs: [] };
+      for (const sealer of this.#sealers.values()) this.#run(sealer);
+    } else if (!valid) {
+      const error = keyNotValid(signer.key.vkey);
+      this.#raise('key', error);
+      logger.error('Nothing is sealed: the seal key is not valid.', { error: error.message });
+      this.#stopSealers(error);
+    }
+  }
+
+  #run(sealer: PartitionSealer): void {
+    const { sealing } = { sealing: this.#sealing };
+    if (sealing === null) return;
+    // One that a retired key ended may still be on its way out.
+    sealing.runs.push(this.#ended.then(() => sealer.run(sealing.control.signal)));
+  }
+
+  #stopSealers(reason: Error): void {
+    if (this.#sealing === null) return;
+    this.#sealing.control.abort(reason);
+    this.#ended = Promise.all(this.#sealing.runs);
+    this.#sealing = null;
+  }
+
+  #makeSealers({ partitions: described }: TopicDescription): void {
+    const { partitions, partitionAlarms, clock } = this.#parts;
+    for (const { partition } of described) {
+      if (this.#sealers.has(partition)) continue;
+      let alarms = partitionAlarms.get(partition);
+      if (alarms === undefined) partitionAlarms.set(partition, (alarms = new AlarmBoard(clock)));
+      const sealer = new PartitionSealer(this.#context, partition, partitions?.has(partition) ?? true, alarms);
+      this.#sealers.set(partition, sealer);
+      this.#run(sealer);
+    }
+  }
+
+  /**
+   * A topic may be given more partitions at any time: each is sealed from its own genesis on. Settings that were made unsafe meanwhile
+   * are an alarm; what still arrives is sealed, for a seal is what shows a loss.
+   */
+  async #watchTopics(): Promise<void> {
+    const { log, topics, settings, topicCheckMs, logger, clock } = this.#parts;
+    const { signal } = this.#working;
+    while (!signal.aborted) {
+      try {
+        await clock.sleep(topicCheckMs, signal);
+        const before = this.#topics.leaves.partitions.length;
+        this.#topics = await describeTopics(log, topics);
+        this.#makeSealers(this.#topics.events);
+        if (this.#topics.leaves.partitions.length > before) for (const sealer of this.#sealers.values()) sealer.poke();
+        this.#raise('settings', await settingsError(topics, settings));
+        for (const sealer of this.#sealers.values()) await sealer.observe();
+      } catch (error) {
+        if (signal.aborted) return;
+        // The sealers meet the same trouble, and say so.
+        logger.warn('The topics could not be asked for their partitions and settings.', { error: String(error) });
+      }
+    }
+  }
+
+  #raise(about: string, error: unknown): void {
+    const { alarms, topics } = this.#parts;
+    if (error === null) alarms.clear(about);
+    else alarms.raise(about, error, placeOf(error, topics.seals));
+  }
+
+  /** Nothing is known any more that sealing could go on from. */
+  #fail(error: unknown): void {
+    if (this.#failure !== null || this.#ending !== null) return;
+    this.#failure = { error };
+    // It stays: that sealing is begun anew and the topic made whole makes nobody responsible for the loss.
+    if (error instanceof LedgerError && error.code === 'SEALS_LOST') this.#raise('seals-lost', error);
+    for (const writer of this.#writers) writer.drop();
+    this.#ending = this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    const reason = new Error('sealing stops');
+    this.#working.abort(reason);
+    this.#stopSealers(reason);
+    const limit = new AbortController();
+    const late = this.#parts.clock.sleep(stopWithinMs, limit.signal).catch(() => undefined);
+    await Promise.race([this.#ended, late]);
+    limit.abort();
+    for (const writer of this.#writers) writer.drop();
+    this.#reading.abort(reason);
+    await this.#ended;
+    // Disturbances of this run are over with it.
+    for (const about of ['seals', 'key', 'settings']) this.#raise(about, null);
+    if (this.#failure === null) this.#end.resolve();
+    else this.#end.reject(this.#failure.error);
+  }
+}
+
+interface Writers {
+  readonly seals: SafeWriter;
+  readonly leaves: SafeWriter;
+}
+
+function placeOf(error: unknown, otherwise: string): string {
+  const topic = error instanceof LedgerError ? error.evidence['topic'] : null;
+  return typeof topic === 'string' ? topic : otherwise;
+}
+
+function placeText(place: Place): string {
+  return place.in === 'seals' ? `offset ${place.offset}` : `log entry ${place.index}`;
+}
