@@ -1,5 +1,14 @@
 import { verifyEd25519, type Ed25519Verify } from './ed25519.ts';
-import { decodeBase64, encodeBase64, equalBytes, excerpt, isKeyName, isTopicId, parseDecimal } from './encoding.ts';
+import {
+  decodeBase64,
+  encodeBase64,
+  encodeUtf8,
+  equalBytes,
+  excerpt,
+  isKeyName,
+  isTopicId,
+  parseDecimal,
+} from './encoding.ts';
 import { CoreError } from './errors.ts';
 import { sha256 } from './hash.ts';
 import { readJudgeState, type JudgeState } from './judge-state.ts';
@@ -11,6 +20,9 @@ import { joinPeaks } from './tile-proofs.ts';
 
 /** Bytes that the note of a snapshot may have: some 15,000 partitions. */
 export const maxSnapshotBytes = 16 * 1024 * 1024;
+
+/** Of these, what is left for its signature lines. */
+const signatureBytes = 64 * 1024;
 
 const firstLine = 'tallystick/snapshot/v1';
 
@@ -37,7 +49,8 @@ export function formatSnapshot({ origin, size, root, frontier, judge, position }
   const { topicId, offset } = position;
   const state = { frontier: frontier.map(encodeBase64), position: { topicId, offset }, judge };
   const text = `${firstLine}\norigin ${origin}\nsize ${size}\nroot ${encodeBase64(root)}\nstate ${JSON.stringify(state)}\n`;
-  if (text.length > maxSnapshotBytes) throw malformed(`${text.length} characters are more than it may have`);
+  const bytes = encodeUtf8(text).length;
+  if (bytes > maxSnapshotBytes - signatureBytes) throw malformed(`${bytes} bytes are more than it may have`);
   parseSnapshot(text);
   return text;
 }
