@@ -25,7 +25,12 @@ if ('skipped' in started) {
 function suite(s3: TestS3): void {
   logStoreContract('a log in a bucket', async () => {
     const config = s3.log();
-    return await Promise.resolve({ open: () => new S3LogStore(openS3(config)), close: async () => {} });
+    // versitygw, where it makes and removes one folder at a time: "Existing Object is a directory".
+    return await Promise.resolve({
+      open: () => new S3LogStore(openS3(config)),
+      refusesInPassing: true,
+      close: async () => {},
+    });
   });
 
   const logs = new Map<string, S3Config>();

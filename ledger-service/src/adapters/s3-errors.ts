@@ -58,7 +58,7 @@ function requestIdOf(error: unknown): string | undefined {
 }
 
 function masked(text: string, secrets: readonly string[]): string {
-  let rest = text.slice(0, 500);
+  let rest = text.slice(0, 500).replace(/\.$/, '');
   for (const secret of secrets) if (secret !== '') rest = rest.replaceAll(secret, '***');
   return rest;
 }
