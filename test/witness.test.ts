@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -46,8 +47,14 @@ interface Process {
   ended: Promise<number | null>;
 }
 
-async function start(name: string, listen = '127.0.0.1:0', ...more: string[]): Promise<Process> {
-  const args = ['--log', log.signer.key.vkey, '--key', `${name}.key`, '--state', name, '--listen', listen, ...more];
+function start(name: string, listen = '127.0.0.1:0', ...more: string[]): Promise<Process> {
+  return startWith([
+    ...['--log', log.signer.key.vkey, '--key', `${name}.key`, '--state', name, '--listen', listen],
+    ...more,
+  ]);
+}
+
+async function startWith(args: readonly string[]): Promise<Process> {
   const child = spawn(process.execPath, command(args), { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   let errors = '';
@@ -138,11 +145,14 @@ describe('one witness', () => {
   it('holds its state alone, keeps it through kill -9 and SIGTERM, and stops where it is damaged', async () => {
     const args = ['--log', log.signer.key.vkey, '--key', 'one.key', '--state', 'one', '--listen', '127.0.0.1:0'];
     expect(run(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining('[WITNESS_STATE_LOCKED]') });
+    expect(run(...args.slice(0, -2))).toMatchObject({ status: 2, stderr: expect.stringContaining('[USAGE]') });
     witness.child.kill('SIGKILL');
     await witness.ended;
     witness = await start('one', '127.0.0.1:0', '--prefix', '/w');
     expect(await ask(7)).toEqual({ kind: 'ahead', size: 9 });
+    // Twice, as Ctrl-C comes where a wrapper passes it on.
     witness.child.kill('SIGTERM');
+    witness.child.kill('SIGINT');
     expect(await witness.ended).toBe(0);
     const [file = ''] = readdirSync(join(home, 'one')).filter((name) => name.endsWith('.checkpoint'));
     const path = join(home, 'one', file);
@@ -155,32 +165,17 @@ describe('one witness', () => {
   });
 });
 
-describe('the command', () => {
-  const key = ['--key', 'given.key'];
-  const listen = ['--listen', '127.0.0.1:0'];
-  const vkey = ['--log', log.signer.key.vkey];
-  beforeAll(() => {
-    prepare('given');
-    mkdirSync(join(home, 'empty'));
-  });
-
-  it.each([
-    ['nothing at all', [], 'USAGE'],
-    ['no log', [...key, ...listen, '--state', 'given'], 'USAGE'],
-    ['no state', [...key, ...listen, ...vkey], 'USAGE'],
-    ['no address', [...key, ...vkey, '--state', 'given'], 'USAGE'],
-    ['an address that is none', [...key, ...vkey, '--state', 'given', '--listen', '80'], 'USAGE'],
-    ['a key without a name', ['--new-key', 'a.key'], 'USAGE'],
-    ['two tasks at once', ['--new-key', 'a.key', '--name', 'a', ...listen], 'USAGE'],
-    ['a vkey that is none', [...key, ...listen, '--state', 'given', '--log', 'x'], 'KEY_MALFORMED'],
-    ['a key that is there', ['--new-key', 'given.key', '--name', 'a'], 'WITNESS_KEY_EXISTS'],
-    ['a state that is there', [...key, '--new-state', 'given'], 'WITNESS_STATE_EXISTS'],
-    ['a state that was never made', [...key, ...listen, ...vkey, '--state', 'none'], 'WITNESS_STATE_MISSING'],
-    ['a state that is gone', [...key, ...listen, ...vkey, '--state', 'empty'], 'WITNESS_STATE_MISSING'],
-    ['a name that is none', ['--new-key', 'b.key', '--name', 'a+b'], 'OPTIONS_INVALID'],
-  ])('refuses %s', (_, args, code) => {
-    expect(run(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(`[${code}]`) });
-  });
+it('the commands of docs/operations.md do what it says', async () => {
+  const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'operations.md'), 'utf8');
+  const [section = ''] = page.split(/^## /m).filter((part) => part.startsWith('Running a witness'));
+  const [make = '', serve = ''] = [...section.matchAll(/^```sh\ntallystick witness (.*)\n```$/gm)].map(
+    ([, args]) => args,
+  );
+  expect(run(...make.split(' '))).toMatchObject({ status: 0, stdout: expect.stringMatching(/^vkey witness\.example/) });
+  const witness = await startWith(serve.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:0').split(' '));
+  expect(await (await fetch(`${witness.url}/metrics`)).text()).toContain('{origin="example.com/foo"} 0');
+  const hash = createHash('sha256').update('example.com/foo').digest('hex');
+  expect((await fetch(`${witness.url}/${hash}/checkpoint`)).status).toBe(404);
 });
 
 it('a quorum stands and falls with its witnesses: one dead, one lying, one behind', async () => {

@@ -41,9 +41,10 @@ export async function witnessCommand(context: Context, flags: WitnessFlags): Pro
   });
   context.out(`vkey ${witness.vkey}`);
   context.out(`url  ${witness.url}`);
-  await new Promise<void>((ask) => {
-    process.once('SIGINT', ask);
-    process.once('SIGTERM', ask);
+  // Stays until the end: Ctrl-C reaches this process twice where another one passes it on.
+  await new Promise<void>((stop) => {
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
   });
   await witness.stop();
   return 0;
