@@ -57,7 +57,7 @@ function readNote(bytes: Uint8Array): NotedStatement<Statement> {
 /** @throws CoreError PROOF_ORIGIN */
 export function checkOrigin(what: string, expected: string, found: string): void {
   if (found === expected) return;
-  throw proofError('PROOF_ORIGIN', `${what} is of ${excerpt(found)}, the seal of ${excerpt(expected)}`, {
+  throw proofError('PROOF_ORIGIN', `${what} has the name ${excerpt(found)} where ${excerpt(expected)} belongs`, {
     expected,
     found,
   });

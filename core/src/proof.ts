@@ -2,7 +2,8 @@ import { readCheckpointNote } from './checkpoint.ts';
 import { verifyEd25519 } from './ed25519.ts';
 import { CoreError } from './errors.ts';
 import { leafHash, verifyInclusion } from './merkle.ts';
-import { openByPolicy, type WitnessedCheckpoint } from './policy.ts';
+import type { VerifierKey } from './note.ts';
+import { openByPolicy, type Policy, type WitnessedCheckpoint } from './policy.ts';
 import { proofStep, type ProofErrorCode } from './proof-error.ts';
 import { placeEvent, redactedParts, type PlacedEvent } from './proof-event.ts';
 import { formatProof, parseProof } from './proof-json.ts';
@@ -28,8 +29,10 @@ export const proofMediaType = 'application/vnd.tallystick.proof+json';
  */
 export function buildProof(parts: ProofParts): string {
   const json = formatProof(parts);
-  const { notes } = fitTogether(parts);
+  const notes = readNotes(parts);
+  placeEvent(parts, notes.seal.statement);
   claimedSealKeys(notes);
+  checkInclusion(parts, notes.seal.statement.origin);
   return json;
 }
 
@@ -49,34 +52,36 @@ export function redactProof(json: string): string {
 /**
  * Checks a proof against what the checker holds: the event's leaf leads to the batch's root, a key that the root key vouches for
  * signed that root, the seal is in the tree of a checkpoint that a log key held signed and the policy's quorum cosigned. It
- * says nothing about whether the seal's key was retired before, or whether the log took the seal: full verification does.
+ * says nothing about whether the seal's key was retired before, or whether the log's readers accept the seal: full verification
+ * does. The first check that fails gives the code, in the order in which the protocol names them.
  * @throws CoreError as {@link buildProof}, and PROOF_COSIGNATURE, PROOF_QUORUM
  */
 export function checkProof(json: string, { rootKey, policy, verify = verifyEd25519 }: ProofCheck): CheckedProof {
   const parts = parseProof(json);
-  const { notes, event } = fitTogether(parts);
+  const notes = readNotes(parts);
   const { origin } = notes.seal.statement;
-  checkOrigin('the root key that is held', `${origin}/root`, rootKey.name);
-  if (!policy.logs.some(({ key }) => key.name === origin)) {
-    checkOrigin('the log of the policy that is held', origin, policy.logs.map(({ key }) => key.name).join(', '));
-  }
+  checkHeldNames(origin, rootKey, policy);
+  const event = placeEvent(parts, notes.seal.statement);
   checkRootSigned(notes, rootKey, verify);
   const sealKey = sealKeyOf(notes, rootKey, verify);
+  checkInclusion(parts, origin);
   const opened = checkpointStep(() => openByPolicy(parts.log.checkpoint, { origin, policy, verify }));
   return { ...shown(notes, event), sealKey, logIndex: parts.log.index, ...anchor(opened) };
 }
 
-/** All checks that need no key. */
-function fitTogether(parts: ProofParts): { notes: ProofNotes; event: PlacedEvent } {
-  const notes = readNotes(parts);
-  const { statement } = notes.seal;
-  const event = placeEvent(parts, statement);
-  const { index, path } = parts.log;
-  const { checkpoint } = proofStep('PROOF_CHECKPOINT', () => readCheckpointNote(parts.log.checkpoint));
-  checkOrigin('the checkpoint', statement.origin, checkpoint.origin);
+function checkHeldNames(origin: string, rootKey: VerifierKey, { logs }: Policy): void {
+  checkOrigin('the root key that is held', `${origin}/root`, rootKey.name);
+  const names = logs.map(({ key }) => key.name);
+  if (!names.includes(origin)) checkOrigin('the log of the policy that is held', origin, names.join(', '));
+}
+
+/** The note of the seal is an entry of the checkpoint's tree. Who signed the checkpoint is looked at behind. */
+function checkInclusion({ statement, log }: ProofParts, origin: string): void {
+  const { index, path } = log;
+  const { checkpoint } = proofStep('PROOF_CHECKPOINT', () => readCheckpointNote(log.checkpoint));
+  checkOrigin('the checkpoint', origin, checkpoint.origin);
   const { size, root } = checkpoint;
-  proofStep('PROOF_INCLUSION', () => verifyInclusion({ index, size, leaf: leafHash(parts.statement), path, root }));
-  return { notes, event };
+  proofStep('PROOF_INCLUSION', () => verifyInclusion({ index, size, leaf: leafHash(statement), path, root }));
 }
 
 const checkpointCodes: Readonly<Partial<Record<string, ProofErrorCode>>> = {
