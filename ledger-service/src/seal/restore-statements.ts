@@ -37,6 +37,10 @@ export interface Whole {
   /** Was offered every entry of the log, and no record of the seals topic from `from` on. */
   readonly judge: Judge;
   readonly from: number;
+  /** Where the topic began. */
+  readonly logStart: number;
+  /** Where what was produced again ends; null where nothing was. */
+  readonly producedTo: number | null;
 }
 
 /**
@@ -45,26 +49,28 @@ export interface Whole {
  * number of ledgers may do it at once: what is there twice is ignored by every reader. A crash in between leaves a loss, which the next
  * one mends.
  *
- * Whether something is missing is seen from the log's last entry, near the position of its snapshot: a start costs what is new. Only where
- * it is not there are log and topic compared from the beginning, side by side.
+ * Whether something is missing is seen from the topic's start and from the log's last entry, near the position of its snapshot: a start
+ * costs what is new. Only where the start is gone or the entry is not there are log and topic compared from the beginning, side by side.
  *
  * @throws KafkaError of reader and writer; LedgerError of the log; SEALS_LOST where what is produced is lost again and again
  */
 export async function restoreStatements(options: RestoreOptions): Promise<Whole> {
   const { published, log, topic, topicId, clock, deadlineMs, logger, signal } = options;
   const startedAt = clock.monotonic();
+  let producedTo: number | null = null;
   for (let round = 0; ;) {
     const state = await published.open();
     const bounds = await log.bounds(topic, 0);
-    const from = placeOf(state, topicId, bounds);
-    if (from !== null && (state.size === 0 || (await endsThere(state, from, bounds, options))))
-      return { judge: state.judge, from };
+    const position = placeOf(state, topicId, bounds);
+    const whole = { judge: state.judge, from: position ?? bounds.logStart, logStart: bounds.logStart, producedTo };
+    if (state.size === 0) return whole;
+    if (position !== null && bounds.logStart === 0 && (await endsThere(state, position, bounds, options))) return whole;
     const missing = await firstMissingEntry(
       state.entries(0, state.size),
       records(options, bounds.logStart, bounds.highWatermark),
       0,
     );
-    if (missing === null) return { judge: state.judge, from: from ?? bounds.logStart };
+    if (missing === null) return whole;
     // After a failover a new leader may show an older end for a moment, with nothing lost (KIP-207).
     const mayBeLate = state.position?.topicId === topicId && state.position.offset >= bounds.logStart;
     if (mayBeLate && clock.monotonic() - startedAt < deadlineMs) {
@@ -79,7 +85,7 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
       from: missing,
       to: state.size,
     });
-    await produce(state.entries(missing, state.size), options.seals);
+    producedTo = await produce(state.entries(missing, state.size), options.seals);
     round += 1;
   }
 }
@@ -110,15 +116,21 @@ function records(options: RestoreOptions, from: number, to: number): AsyncGenera
   return topicStatements({ log, topic, topicId, codecs, deadlineMs, signal, from, to });
 }
 
-async function produce(entries: AsyncIterable<Uint8Array>, writer: SafeWriter): Promise<void> {
+/** @returns the offset behind the last one */
+async function produce(entries: AsyncIterable<Uint8Array>, writer: SafeWriter): Promise<number> {
+  let end = 0;
   let values: { key: null; value: Uint8Array }[] = [];
+  const write = async () => {
+    const { runs } = await writer.append(0, values);
+    for (const { baseOffset, count } of runs) end = baseOffset + count;
+    values = [];
+  };
   for await (const value of entries) {
     values.push({ key: null, value });
-    if (values.length < atOnce) continue;
-    await writer.append(0, values);
-    values = [];
+    if (values.length === atOnce) await write();
   }
-  if (values.length > 0) await writer.append(0, values);
+  if (values.length > 0) await write();
+  return end;
 }
 
 function sealsLost(topic: string, missing: number, { size }: PublishedLog): LedgerError {

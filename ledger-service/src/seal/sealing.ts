@@ -71,13 +71,17 @@ export class Sealing implements RunningRole<SealStatus> {
   readonly #end = Promise.withResolvers<void>();
   #caughtUp = false;
   #topics: LedgerTopics;
+  readonly #start: Pick<Whole, 'logStart' | 'producedTo'>;
+  /** Pending statements that the topic holds before what was produced again. */
+  readonly #ahead: Uint8Array[] = [];
   #failure: { readonly error: unknown } | null = null;
   #ending: Promise<void> | null = null;
   readonly done = this.#end.promise;
 
-  private constructor(parts: SealingParts, topics: LedgerTopics, writers: Writers, { judge, from }: Whole) {
+  private constructor(parts: SealingParts, topics: LedgerTopics, writers: Writers, whole: Whole) {
     const { log, signer, limits, clock } = parts;
     this.#parts = parts;
+    this.#start = whole;
     this.#topics = topics;
     this.#seals = writers.seals;
     this.#writers = [writers.seals, writers.leaves];
@@ -85,8 +89,8 @@ export class Sealing implements RunningRole<SealStatus> {
       log,
       topic: topics.seals.name,
       topicId: topics.seals.topicId,
-      from,
-      judge,
+      from: whole.from,
+      judge: whole.judge,
       codecs: parts.codecs,
       maxWaitMs: 500,
       deadlineMs: parts.deadlineMs,
@@ -164,6 +168,7 @@ export class Sealing implements RunningRole<SealStatus> {
     this.#view.run().catch((error: unknown) => this.#fail(error));
     try {
       await this.#view.catchUp();
+      await this.#putBehind();
       const parts = { key: signer.key, view: this.#view, seals: this.#seals, topic: topics.seals, logger };
       await writeKeyStatements(keyStatements, parts);
       if (this.#failure !== null) throw this.#failure.error;
@@ -178,12 +183,24 @@ export class Sealing implements RunningRole<SealStatus> {
     void this.#watchTopics();
   }
 
+  /**
+   * Somebody sealed on in a topic that had just been created anew: those statements count, but lie before what they continue. Who reads the
+   * topic without the log knows them only when they follow it.
+   */
+  async #putBehind(): Promise<void> {
+    for (const value of this.#ahead.splice(0)) await this.#seals.append(0, [{ key: null, value }]);
+  }
+
   #onOutcome(outcome: Outcome): void {
     const { logger, topics } = this.#parts;
     switch (outcome.outcome) {
       case 'accepted': {
         const { signed } = outcome;
-        if (!this.#caughtUp) return;
+        if (!this.#caughtUp) {
+          const { place, note } = signed;
+          if (place.in === 'seals' && place.offset < (this.#start.producedTo ?? 0)) this.#ahead.push(note);
+          return;
+        }
         const { statement } = signed;
         if (statement.kind === 'key') this.#checkKey();
         else if (statement.topic === topics.events)
@@ -276,6 +293,8 @@ export class Sealing implements RunningRole<SealStatus> {
       try {
         await clock.sleep(topicCheckMs, signal);
         const before = this.#topics.leaves.partitions.length;
+        const { logStart } = await log.bounds(topics.seals, 0);
+        if (logStart > this.#start.logStart) throw startLost(topics.seals, this.#start.logStart, logStart);
         this.#topics = await describeTopics(log, topics);
         this.#makeSealers(this.#topics.events);
         if (this.#topics.leaves.partitions.length > before) for (const sealer of this.#sealers.values()) sealer.poke();
@@ -283,6 +302,10 @@ export class Sealing implements RunningRole<SealStatus> {
         for (const sealer of this.#sealers.values()) await sealer.observe();
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof LedgerError && error.code === 'SEALS_LOST') {
+          this.#fail(error);
+          return;
+        }
         // The sealers meet the same trouble, and say so.
         logger.warn('The topics could not be asked for their partitions and settings.', { error: String(error) });
       }
@@ -326,6 +349,11 @@ export class Sealing implements RunningRole<SealStatus> {
 interface Writers {
   readonly seals: SafeWriter;
   readonly leaves: SafeWriter;
+}
+
+function startLost(topic: string, expected: number, found: number): LedgerError {
+  const message = `The seals topic ${topic} began at offset ${expected} and begins at ${found} now: statements were deleted from it.`;
+  return new LedgerError('SEALS_LOST', message, { evidence: { topic, expected, found }, fatal: true });
 }
 
 function placeOf(error: unknown, otherwise: string): string {
