@@ -30,6 +30,8 @@ export interface LogState {
    * log. null without a usable snapshot.
    */
   readonly position: { readonly topicId: string; readonly offset: number } | null;
+  /** Entries that the snapshot holds; null without a usable one. */
+  readonly snapshotSize: number | null;
   /** The newest stored checkpoint, null before the first. */
   readonly checkpoint: StoredCheckpoint | null;
   /** Entries `from` up to, not including, `to`, byte for byte, each bundle checked against the root. @throws LedgerError LOG_DAMAGED */
@@ -85,7 +87,7 @@ function openUsable(options: LogStateOptions, head: StoredHead | null, note: Uin
   }
   if (snapshot.size > size) {
     const { message } = snapshotUnusable(`it has ${snapshot.size} entries, the newest stored checkpoint ${size}`);
-    throw new NewerThanCheckpoint('SNAPSHOT_UNUSABLE', message);
+    throw new NewerThanCheckpoint('SNAPSHOT_UNUSABLE', message, { evidence: { newer: snapshot.size } });
   }
   if (snapshot.size === size && !equalBytes(snapshot.root, root))
     throw snapshotUnusable(`it has another root of size ${size} than the stored checkpoint`);
@@ -101,7 +103,7 @@ async function fromSnapshot(options: LogStateOptions, head: StoredHead | null, s
     throw snapshotUnusable(cause instanceof Error ? cause.message : String(cause), cause);
   }
   await offerEntries(options, head, judge, new Peaks(snapshot.size, snapshot.frontier));
-  return stateOf(options, head, judge, snapshot.position);
+  return stateOf(options, head, judge, snapshot);
 }
 
 async function fromStart(options: LogStateOptions, head: StoredHead | null): Promise<LogState> {
@@ -114,14 +116,15 @@ function stateOf(
   { store }: LogStateOptions,
   head: StoredHead | null,
   judge: Judge,
-  position: LogState['position'],
+  snapshot: Snapshot | null,
 ): LogState {
   const { size, root } = head ?? emptyHead;
   return {
     judge,
     size,
     root,
-    position,
+    position: snapshot?.position ?? null,
+    snapshotSize: snapshot?.size ?? null,
     checkpoint: head?.stored ?? null,
     entries: (from, to) => verifiedEntries(store, { size, root }, from, Math.min(to, size)),
   };

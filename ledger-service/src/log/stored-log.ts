@@ -5,6 +5,7 @@ import { CoreError } from '@tallystick/core/errors';
 import { leafHash, verifyInclusion } from '@tallystick/core/merkle';
 import type { VerifierKey } from '@tallystick/core/note';
 import {
+  formatEntryBundle,
   inclusionPathFromTiles,
   maxEntryBytes,
   parseEntryBundle,
@@ -93,24 +94,22 @@ async function readTile(store: LogStore, tile: Tile): Promise<Uint8Array> {
   const own = await store.read(tilePath(tile), most);
   if (own !== null || tile.width === tileWidth) return own ?? missing(tile);
   const full = (await store.read(tilePath({ ...tile, width: tileWidth }), most)) ?? missing(tile);
-  // The first `width` of the full one; a bundle is cut by its entries.
-  return tile.level === 'entries' ? full : full.subarray(0, tile.width * hashBytes);
+  if (tile.level !== 'entries') return full.subarray(0, tile.width * hashBytes);
+  return formatEntryBundle(entriesOf(full, { ...tile, width: tileWidth }).slice(0, tile.width));
 }
 
 /** The entries of one bundle of a log of that size. @throws LedgerError LOG_DAMAGED, and those of the store */
 async function readBundle(store: LogStore, index: number, size: number): Promise<Uint8Array[]> {
-  const width = Math.min(tileWidth, size - index * tileWidth);
-  const tile: Tile = { level: 'entries', index, width };
-  const bytes = await readTile(store, tile);
+  const tile: Tile = { level: 'entries', index, width: Math.min(tileWidth, size - index * tileWidth) };
+  return entriesOf(await readTile(store, tile), tile);
+}
+
+function entriesOf(bytes: Uint8Array, tile: Tile): Uint8Array[] {
   try {
-    return parseEntryBundle(bytes, width);
+    return parseEntryBundle(bytes, tile.width);
   } catch (cause) {
-    try {
-      if (width < tileWidth) return parseEntryBundle(bytes, tileWidth).slice(0, width);
-    } catch {
-      // Neither: said below.
-    }
-    throw logDamaged(`${tilePath(tile)} is no bundle of ${width} entries.`, { path: tilePath(tile) }, cause);
+    const path = tilePath(tile);
+    throw logDamaged(`${path} is no bundle of ${tile.width} entries.`, { path }, cause);
   }
 }
 

@@ -1,0 +1,385 @@
+import { formatCheckpoint } from '@tallystick/core/checkpoint';
+import type { Codecs } from '@tallystick/core/codecs';
+import { equalBytes } from '@tallystick/core/encoding';
+import type { Judge, JudgeState } from '@tallystick/core/judge';
+import type { NoteSigner } from '@tallystick/core/note';
+import { formatSnapshot } from '@tallystick/core/snapshot';
+import type { Logger } from '@tallystick/kafka/logger';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { AlarmBoard } from '../alarm-board.ts';
+import { canPass } from '../alarms.ts';
+import { LedgerError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LogObject } from '../ports/log-store.ts';
+import { retryPause } from '../retry.ts';
+import { checkGrowth } from './growth.ts';
+import { LogEdge } from './log-edge.ts';
+import { rolledBack, unknownStatement } from './log-errors.ts';
+import { signWithAll } from './log-signers.ts';
+import { holdsSealEnd } from './log-state.ts';
+import { SealsFeed } from './seals-feed.ts';
+import { newestHead, openHead, verifiedEntries, type LogPlace, type StoredHead } from './stored-log.ts';
+import { Wake } from './wake.ts';
+
+/** Objects that are written or read at once. */
+const objectsAtOnce = 64;
+/** A bundle of the longest entries. */
+const maxObjectBytes = 256 * 65_537;
+/** How long the checkpoint that it goes on from is taken for the newest without another look. */
+const freshMs = 1_000;
+/** How long its own reader may lag behind another publisher before it begins from the log instead. */
+const catchUpMs = 1_000;
+const tickMs = 1_000;
+
+/** What stays the same from one session to the next. */
+export interface SessionParts {
+  readonly place: LogPlace;
+  readonly signers: readonly NoteSigner[];
+  readonly log: RecordLog;
+  readonly topic: string;
+  readonly codecs: Codecs;
+  readonly publishMs: number;
+  readonly snapshotMs: number;
+  readonly deadlineMs: number;
+  /** Statements that are collected before reading waits for publishing. */
+  readonly maxPending: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly alarms: AlarmBoard;
+  /** A checkpoint is the newest stored one, by this publisher or another. */
+  readonly onStored: (head: StoredHead, objects: readonly LogObject[]) => void;
+}
+
+/** Where a session begins: all of the same stored checkpoint. */
+export interface SessionStart {
+  readonly head: StoredHead | null;
+  readonly edge: LogEdge;
+  readonly judge: Judge;
+  readonly topicId: string;
+  readonly from: number;
+  /** The size at which the stored snapshot is, null without a usable one. */
+  readonly snapshotSize: number | null;
+}
+
+/** What was judged when a tree was cut: a snapshot, once that tree is stored. */
+interface Cut {
+  readonly frontier: readonly Uint8Array[];
+  readonly judge: JudgeState;
+  readonly offset: number;
+}
+
+/**
+ * The log went another way than this session collected, or parts of it cannot be read: it is opened anew, and judged on from there.
+ */
+export class Reopen extends Error {
+  override readonly name = 'Reopen';
+}
+
+/**
+ * Publishes from one opening of the log on: collects what is accepted of the seals topic beyond the log, and makes one checkpoint after
+ * the other of it. What is collected and what is in the tree are of the same order, always: the judge accepts a statement, and it becomes
+ * the next entry. Memory is bounded by `maxPending` statements, whatever the stores do.
+ */
+export class PublishSession {
+  readonly #parts: SessionParts;
+  readonly #judge: Judge;
+  readonly #topicId: string;
+  readonly #feed: SealsFeed;
+  readonly #ending = new AbortController();
+  readonly #wake = new Wake();
+  readonly #room = new Wake();
+  #edge: LogEdge;
+  #head: StoredHead | null;
+  /** Accepted, in order, and not in the stored checkpoint. The first `#staged` of them are in the tree. */
+  #pending: Uint8Array[] = [];
+  #staged = 0;
+  /** Monotonic: when the newest checkpoint was last seen. */
+  #headSeenAt: number;
+  #publishedAt = -Infinity;
+  /** Another publisher was faster: this one leaves it the first try. */
+  #courteous = false;
+  #snapshotSize: number | null;
+  #snapshotDue = -Infinity;
+  #readFailure: { readonly error: unknown } | null = null;
+
+  constructor(
+    parts: SessionParts,
+    { head, edge, judge, topicId, from, snapshotSize }: SessionStart,
+    signal: AbortSignal,
+  ) {
+    const { log, topic, codecs, deadlineMs, logger, clock } = parts;
+    this.#parts = parts;
+    this.#judge = judge;
+    this.#topicId = topicId;
+    this.#edge = edge;
+    this.#head = head;
+    this.#headSeenAt = clock.monotonic();
+    this.#snapshotSize = snapshotSize;
+    signal.addEventListener('abort', () => this.#ending.abort(signal.reason), { once: true });
+    if (signal.aborted) this.#ending.abort(signal.reason);
+    this.#feed = new SealsFeed({
+      log,
+      topic,
+      topicId,
+      from,
+      codecs,
+      deadlineMs,
+      logger,
+      clock,
+      take: (value, offset) => this.#take(value, offset),
+      onTrouble: (error) => {
+        if (error === null) parts.alarms.clear('publish seals');
+        else parts.alarms.raise('publish seals', error, topic);
+      },
+      signal: this.#ending.signal,
+    });
+  }
+
+  get size(): number {
+    return this.#head?.size ?? 0;
+  }
+
+  /** Accepted statements that no stored checkpoint holds. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  get nextOffset(): number {
+    return this.#feed.nextOffset;
+  }
+
+  get head(): StoredHead | null {
+    return this.#head;
+  }
+
+  /**
+   * Runs until its signal ends it, then it resolves.
+   * @throws Reopen; LedgerError SEALS_LOST, UNKNOWN_STATEMENT, CHECKPOINT_ROLLED_BACK, LOG_FORKED, and those of stores and signers that
+   *   cannot pass
+   */
+  async run(): Promise<void> {
+    const reading = this.#feed.run().catch((error: unknown) => {
+      this.#readFailure = { error };
+      this.#ending.abort(error);
+    });
+    try {
+      // Also before the first statement: clients see a log that is empty, not one that is not there.
+      if (this.#head === null) await this.#publish();
+      for (;;) await this.#next();
+    } catch (error) {
+      if (this.#readFailure !== null) throw this.#readFailure.error;
+      if (!this.#ending.signal.aborted) throw error;
+    } finally {
+      this.#ending.abort(new Error('the session ends'));
+      this.#room.notify();
+      await reading;
+      for (const about of ['publish seals', 'publish']) this.#parts.alarms.clear(about);
+    }
+  }
+
+  async #next(): Promise<void> {
+    const { clock, publishMs } = this.#parts;
+    const { signal } = this.#ending;
+    if (this.#pending.length === 0) {
+      await this.#wake.wait(tickMs, clock, signal);
+      // An idle log gets the snapshot that it lacks, so that the next start finds it.
+      if (this.#pending.length === 0 && this.#snapshotSize !== this.size) await this.#snapshot(this.#cut());
+      return;
+    }
+    const wait = this.#publishedAt + publishMs - clock.monotonic();
+    if (wait > 0) await clock.sleep(wait, signal);
+    if (this.#courteous) await clock.sleep(publishMs, signal);
+    this.#publishedAt = clock.monotonic();
+    await this.#publish();
+  }
+
+  /** Called for every record in its turn. */
+  #take(value: Uint8Array | null, offset: number): Promise<void> | undefined {
+    if (this.#pending.length >= this.#parts.maxPending) return this.#takeLater(value, offset);
+    const outcome = this.#judge.offer(value, { in: 'seals', offset });
+    if (outcome.outcome === 'accepted') {
+      this.#pending.push(outcome.signed.note);
+      this.#wake.notify();
+    } else if (outcome.outcome === 'unknownVersion') {
+      throw unknownStatement(`Offset ${offset} of ${this.#parts.topic}`, outcome.kind);
+    } else if (outcome.outcome === 'needsHistory') {
+      const { needs } = outcome;
+      return this.#retry(async () => await holdsSealEnd(this.#parts.place.store, needs, this.size)).then((found) => {
+        this.#judge.answer(needs, found);
+        return this.#take(value, offset);
+      });
+    }
+    return undefined;
+  }
+
+  async #takeLater(value: Uint8Array | null, offset: number): Promise<void> {
+    const { clock, maxPending } = this.#parts;
+    while (this.#pending.length >= maxPending) await this.#room.wait(tickMs, clock, this.#ending.signal);
+    await this.#take(value, offset);
+  }
+
+  async #publish(): Promise<void> {
+    const { place, clock } = this.#parts;
+    if (clock.monotonic() - this.#headSeenAt > freshMs || this.#courteous) {
+      const newest = await this.#retry(async () => await newestHead(place));
+      if (newest?.stored.version !== this.#head?.stored.version) {
+        await this.#goOnBehind(newest);
+        return;
+      }
+      this.#headSeenAt = clock.monotonic();
+      this.#courteous = false;
+    }
+    const before = this.size;
+    for (const entry of this.#pending.slice(this.#staged)) this.#edge.append(entry);
+    this.#staged = this.#pending.length;
+    const cut = this.#cut();
+    const objects = this.#edge.objectsSince(before);
+    const note = await this.#retry(async () => await this.#sign());
+    await this.#retry(async () => await this.#write(objects));
+    // What the topic has lost must not become part of the log now.
+    this.#ending.signal.throwIfAborted();
+    const stored = await this.#retry(async () => await this.#swap(note));
+    if (stored === null) {
+      this.#courteous = true;
+      await this.#goOnBehind(await this.#retry(async () => await newestHead(place)));
+      return;
+    }
+    const head: StoredHead = { size: this.#edge.size, root: this.#edge.root(), note, stored };
+    this.#head = head;
+    this.#headSeenAt = clock.monotonic();
+    this.#pending.splice(0, this.#staged);
+    this.#staged = 0;
+    this.#edge.flushed(head.size);
+    this.#room.notify();
+    // One that lost may have written other bytes in between.
+    await this.#retry(async () => await this.#writeWhatDiffers(objects));
+    this.#parts.onStored(head, objects);
+    await this.#snapshot(cut);
+  }
+
+  /** Signed by every log key, and held against them at once: what readers would refuse is never stored. */
+  async #sign(): Promise<Uint8Array> {
+    const { place, signers } = this.#parts;
+    const checkpoint = { origin: place.origin, size: this.#edge.size, root: this.#edge.root(), extensions: [] };
+    const note = await signWithAll(formatCheckpoint(checkpoint), signers);
+    return openHead(note, { ...place, logKeys: signers.map(({ key }) => key) }, 'checkpoint just signed').note;
+  }
+
+  async #swap(note: Uint8Array): ReturnType<LogPlace['checkpoints']['swap']> {
+    const { checkpoints } = this.#parts.place;
+    const from = this.#head?.stored ?? null;
+    try {
+      return await checkpoints.swap(from, note);
+    } catch (error) {
+      if (canPass(error) || from === null) throw error;
+      const newest = await newestHead(this.#parts.place);
+      if (newest !== null && newest.stored.version >= from.version) throw error;
+      throw rolledBack('The checkpoint stored last', this.size, newest?.size ?? null, error);
+    }
+  }
+
+  async #write(objects: readonly LogObject[]): Promise<void> {
+    for (let at = 0; at < objects.length; at += objectsAtOnce)
+      await this.#parts.place.store.writeAll(objects.slice(at, at + objectsAtOnce));
+  }
+
+  async #writeWhatDiffers(objects: readonly LogObject[]): Promise<void> {
+    const { store } = this.#parts.place;
+    for (let at = 0; at < objects.length; at += objectsAtOnce) {
+      const some = objects.slice(at, at + objectsAtOnce);
+      const stored = await Promise.all(some.map(async ({ path }) => await store.read(path, maxObjectBytes)));
+      const wrong = some.filter(({ bytes }, i) => !equalBytes(stored[i] ?? new Uint8Array(), bytes));
+      if (wrong.length > 0) await store.writeAll(wrong);
+    }
+  }
+
+  /**
+   * Another publisher stored a checkpoint. Where its entries are those that were collected here, this one goes on behind them; the tree is
+   * read anew, for it may hold more than that checkpoint.
+   * @throws Reopen where they are others; LedgerError CHECKPOINT_ROLLED_BACK, LOG_FORKED
+   */
+  async #goOnBehind(newest: StoredHead | null): Promise<void> {
+    const { place, maxPending, clock } = this.#parts;
+    const { store } = place;
+    const before = this.#head;
+    if (before !== null)
+      await this.#retry(async () => await checkGrowth(store, before, newest, 'The checkpoint stored before'));
+    if (newest === null) throw new Reopen('no checkpoint is stored after all');
+    const ahead = newest.size - this.size;
+    const startedAt = clock.monotonic();
+    while (this.#pending.length < ahead && ahead <= maxPending && clock.monotonic() - startedAt < catchUpMs)
+      await this.#wake.wait(catchUpMs / 10, clock, this.#ending.signal);
+    if (this.#pending.length < ahead) throw new Reopen('another publisher is far ahead');
+    await this.#retry(async () => {
+      let at = 0;
+      for await (const entry of verifiedEntries(store, newest, this.size, newest.size)) {
+        if (!equalBytes(entry, this.#pending[at] ?? new Uint8Array()))
+          throw new Reopen('another publisher logged other statements');
+        at += 1;
+      }
+      this.#edge = await LogEdge.open(store, newest);
+    });
+    this.#head = newest;
+    this.#headSeenAt = clock.monotonic();
+    this.#pending.splice(0, ahead);
+    this.#staged = 0;
+    this.#room.notify();
+    if (this.#pending.length > 0) this.#wake.notify();
+    this.#parts.onStored(newest, []);
+  }
+
+  /** What was judged, where all of it is in the tree; null while no snapshot is due. Nothing is awaited here: it is one moment. */
+  #cut(): Cut | null {
+    if (this.#parts.clock.monotonic() < this.#snapshotDue) return null;
+    return { frontier: this.#edge.frontier(), judge: this.#judge.save(), offset: this.#feed.nextOffset };
+  }
+
+  /** Beside the checkpoint, not with each of them: it grows with partitions. No trouble with it keeps the log from growing. */
+  async #snapshot(cut: Cut | null): Promise<void> {
+    const { place, signers, clock, snapshotMs, alarms } = this.#parts;
+    const head = this.#head;
+    if (cut === null || cut.judge.size !== head?.size) return;
+    const { frontier, judge, offset } = cut;
+    const { size, root } = head;
+    const position = { topicId: this.#topicId, offset: Math.max(offset, judge.offset) };
+    const startedAt = clock.monotonic();
+    try {
+      const text = formatSnapshot({ origin: place.origin, size, root, frontier, judge, position });
+      await place.store.write('snapshot', await signWithAll(text, signers));
+      this.#snapshotSize = size;
+      alarms.clear('snapshot');
+    } catch (error) {
+      this.#ending.signal.throwIfAborted();
+      alarms.raise('snapshot', error, 'snapshot');
+    }
+    // At most a twentieth of the time goes into it, however large it has become.
+    this.#snapshotDue = startedAt + Math.max(snapshotMs, 20 * (clock.monotonic() - startedAt));
+  }
+
+  /** Until it succeeds, or fails with what cannot pass. What is tried must bear being done twice. */
+  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
+    const { clock, alarms, logger } = this.#parts;
+    const { signal } = this.#ending;
+    for (let tries = 0; ; tries += 1) {
+      signal.throwIfAborted();
+      try {
+        const result = await attempt();
+        if (tries > 0) alarms.clear('publish');
+        return result;
+      } catch (error) {
+        if (!canPass(error)) throw error;
+        if (alarms.raise('publish', error, 'publish'))
+          logger.warn('Publishing failed and is tried again.', { error: String(error) });
+        await retryPause(tries, signal, clock);
+      }
+    }
+  }
+}
+
+/** What another opening of the log can mend. */
+export function isReopened(error: unknown): boolean {
+  return (
+    error instanceof Reopen ||
+    (error instanceof LedgerError && (error.code === 'SEALS_LOST' || error.code === 'LOG_DAMAGED'))
+  );
+}
