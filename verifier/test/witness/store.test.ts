@@ -212,6 +212,25 @@ describe('the lock of a state folder', () => {
     }
   });
 
+  it('is never held twice, however many take it and let it go', async () => {
+    const { folder } = await folderOf(log);
+    let holders = 0;
+    let taken = 0;
+    const takes = async (): Promise<void> => {
+      for (let i = 0; i < 40; i++) {
+        const lock = await lockFolder(folder);
+        if (!('release' in lock)) continue;
+        taken++;
+        expect(++holders).toBe(1);
+        expect(await lock.held()).toBe(true);
+        holders--;
+        await lock.release();
+      }
+    };
+    await Promise.all(Array.from({ length: 100 }, takes));
+    expect(taken).toBeGreaterThan(12);
+  });
+
   it('is held by who has the process id and began when it says', async () => {
     const { folder } = await folderOf(log);
     const own = { pid: process.pid, host: hostname() };
