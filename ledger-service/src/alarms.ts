@@ -29,6 +29,20 @@ const todos: Partial<Record<LedgerErrorCode | KafkaErrorCode, string>> = {
   SIGNER_INVALID: 'Give the signer the key of this log, or correct its address; it is tried again every half minute.',
   LOG_STORE_UNAVAILABLE: 'Check the folder or bucket of the log and of its checkpoints; the ledger goes on by itself.',
   LOG_STORE_INVALID: 'Mend what the message says of the store of the log or of its checkpoints.',
+  CHECKPOINT_INVALID: 'Give the log keys and the checkpoint store of this log, or find out who wrote into the store.',
+  CHECKPOINT_ROLLED_BACK:
+    'Restore the checkpoint store; the larger checkpoint is where the message says. Never delete that one to be rid of the alarm.',
+  LOG_FORKED:
+    'Keep both checkpoints, run "tallystick verify", and treat the log key as compromised until it is known why.',
+  LOG_DAMAGED:
+    'Find out who changed the published log. What the seals topic still holds is made again by itself; restore the rest from a backup.',
+  LOG_REFUSED: 'Run "tallystick verify" and treat the log key as compromised: nothing goes on from such a log.',
+  SNAPSHOT_UNUSABLE: 'Nothing: the next publishing writes a new one. If it comes back, find out who changes it.',
+  WITNESS_QUORUM: "Look at the witnesses' alarms; publishing goes on by itself once the quorum is reached.",
+  WITNESS_UNAVAILABLE: 'Check the witness and the way to it; it is asked again by itself.',
+  WITNESS_REFUSED:
+    'Read what the witness says: 422 means that it knows another history of this log; else give its operator the vkey of this log.',
+  WITNESS_INVALID: 'Check that URL and vkey in the policy are of one witness, and both clocks.',
   STATEMENT_REFUSED: 'Run "tallystick verify" and report this with its output.',
   STATE_NOT_WRITTEN: 'Make room or set the rights of the state folder.',
   TOPIC_RECREATED: generation,
