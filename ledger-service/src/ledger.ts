@@ -26,7 +26,8 @@ export interface LedgerParts {
   /** Closed at the end; null: somebody else closes it. */
   readonly log: RecordLog | null;
   readonly statusFile: string;
-  readonly alarms: AlarmBoard;
+  /** Alarms of the process and of its roles. */
+  readonly boards: { readonly ledger: AlarmBoard } & Readonly<Partial<Record<RoleName, AlarmBoard>>>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -66,7 +67,7 @@ export class Ledger {
   }
 
   status(): LedgerStatus {
-    const { origin, key, roles, alarms, clock } = this.#parts;
+    const { origin, key, roles, boards, clock } = this.#parts;
     const states: Partial<Record<RoleName, RoleState>> = {};
     for (const { name, state } of this.#roles()) states[name] = state;
     const { partitions = [], ...seals } = roles.seal?.role?.status() ?? {};
@@ -80,7 +81,7 @@ export class Ledger {
       seals: 'topic' in seals ? seals : null,
       publish: roles.publish?.role?.status() ?? null,
       serve: roles.serve?.role?.status() ?? null,
-      alarms: alarms.list(),
+      alarms: Object.values(boards).flatMap((board) => board.list()),
       partitions,
     };
   }
@@ -113,18 +114,18 @@ export class Ledger {
   }
 
   #writeStatus(): void {
-    const { statusFile, alarms } = this.#parts;
+    const { statusFile, boards } = this.#parts;
     this.#statusWrites.run(async () => {
       await writeFileAtomically(statusFile, `${JSON.stringify(this.status(), null, 2)}\n`);
-      alarms.clear('status-file');
+      boards.ledger.clear('status-file');
     });
   }
 
   #notWritten(cause: unknown): void {
-    const { alarms, statusFile } = this.#parts;
+    const { boards, statusFile } = this.#parts;
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `The status file ${statusFile} could not be written: ${why}`;
-    alarms.raise('status-file', new LedgerError('STATE_NOT_WRITTEN', message, { cause }), statusFile);
+    boards.ledger.raise('status-file', new LedgerError('STATE_NOT_WRITTEN', message, { cause }), statusFile);
   }
 
   async #finish(): Promise<void> {

@@ -16,6 +16,7 @@ import { LedgerError } from './errors.ts';
 import type { LedgerOptions } from './ledger-options.ts';
 import { Ledger, type LedgerRoles } from './ledger.ts';
 import { holdsSealEnd, openLogState } from './log/log-state.ts';
+import { startPublisher } from './log/publisher.ts';
 import { newestHead } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
@@ -51,28 +52,40 @@ export interface RunningLedger {
  *   LOG_STORE_UNAVAILABLE, LOG_STORE_INVALID; KafkaError where Kafka cannot be used
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
-  const { kafka, origin, rootKey, stateDir, roles = ['seal'], clock = systemClock } = options;
+  const { kafka, origin, rootKey, stateDir, roles = ['seal', 'publish'], clock = systemClock } = options;
   const { logger = silentLogger, mendMs = 30_000 } = options;
   checkRoles(roles);
   checkLogKeys(options.logKeys, origin, rootKey);
-  const alarms = new AlarmBoard(clock);
   const given = isRecordLog(kafka);
   const seal = roles.includes('seal') ? checkSealing(options) : null;
+  const publish = roles.includes('publish') ? needed('publish', 'logSigners', options.logSigners) : null;
   await makeFolder(stateDir);
   const log = given ? kafka : connectRecordLog(kafka);
-  const shared = { clock, logger, mendMs, alarms };
+  const shared = { clock, logger, mendMs };
+  // One each, so that what one role clears is never another's.
+  const boards = { ledger: new AlarmBoard(clock), seal: new AlarmBoard(clock), publish: new AlarmBoard(clock) };
   const made: LedgerRoles = {
     ...(seal && {
       seal: new SupervisedRole({
         ...shared,
         name: 'seal',
-        start: (signal) => Sealing.start({ ...seal, log, alarms }, signal),
+        alarms: boards.seal,
+        start: (signal) => Sealing.start({ ...seal, log, alarms: boards.seal }, signal),
+      }),
+    }),
+    ...(publish && {
+      publish: new SupervisedRole({
+        ...shared,
+        name: 'publish',
+        alarms: boards.publish,
+        start: (signal) =>
+          startPublisher({ ...options, log, clock, logger, signers: publish, alarms: boards.publish, signal }),
       }),
     }),
   };
   const key = seal?.signer.key.vkey ?? null;
   const statusFile = join(stateDir, 'status.json');
-  const ledger = new Ledger({ ...shared, origin, key, roles: made, log: given ? null : log, statusFile });
+  const ledger = new Ledger({ ...shared, boards, origin, key, roles: made, log: given ? null : log, statusFile });
   await ledger.started();
   return ledger;
 }

@@ -52,6 +52,8 @@ interface Stuck {
   readonly hash: string | null;
   /** Where reading stopped; -1 where it was not reading, or where that can pass. */
   readonly offset: number;
+  /** Can it pass by itself? */
+  readonly passing: boolean;
   /** Was it a leaf, a signature or a statement that could not be written? */
   readonly writing: boolean;
 }
@@ -74,6 +76,8 @@ export class PartitionSealer {
   /** What it failed at, so that coming as far as that again is no recovery. */
   #stuck: Stuck | null = null;
   #writeFailed = false;
+  /** Was it given back although nobody else was seen to seal it? */
+  #gaveBack = false;
   #disputed: StatementDisputed['statement'] | null = null;
   #wake = Promise.withResolvers<void>();
 
@@ -152,6 +156,7 @@ export class PartitionSealer {
       generation: state?.generation ?? null,
       hash: state?.hash ?? null,
       offset: typeof offset === 'number' && !passing ? offset : -1,
+      passing,
       writing: this.#writeFailed,
     };
     const news = this.#alarms.raise('sealing', error, this.#where);
@@ -179,26 +184,41 @@ export class PartitionSealer {
 
   /** Returns when the partition's seals lag. */
   async #watch(signal: AbortSignal): Promise<void> {
-    const { log, topics, clock, takeoverMs, logger } = this.#context;
-    const lag = new LagWatch(takeoverMs);
-    const everyMs = Math.max(20, Math.min(5_000, takeoverMs / 4));
+    const { log, topics, clock, takeoverMs, limits, logger } = this.#context;
+    // Given back after a while for the owner to show that it is there: then it is not waited for as long as for one that was well.
+    let waitMs = this.#gaveBack ? Math.min(takeoverMs, Math.max(4 * limits.ageMs, takeoverMs / 20)) : takeoverMs;
+    let lag = new LagWatch(waitMs);
+    const from = this.#state()?.hash;
     for (;;) {
       const { highWatermark } = await log.bounds(topics.events, this.partition);
+      const state = this.#state();
       this.#highWatermark = highWatermark;
-      if (lag.look(this.#state()?.nextOffset ?? null, highWatermark, clock.monotonic())) {
+      if (state?.hash !== from && waitMs < takeoverMs) {
+        waitMs = takeoverMs;
+        lag = new LagWatch(takeoverMs);
+      }
+      if (lag.look(state?.nextOffset ?? null, highWatermark, clock.monotonic())) {
         logger.warn('Takes over a partition whose seals lag.', { place: this.#where, highWatermark });
         return;
       }
-      // It is not this ledger's and does well: what kept this ledger from sealing it is over.
-      if (this.#stuck === null) this.#alarms.clear('sealing');
-      this.#attempt = 0;
-      await clock.sleep(everyMs, signal);
+      // Another ledger's that does well: what kept this one from sealing it does not matter any more.
+      if (this.#stuck === null || this.#stuck.passing || this.#stuck.hash !== state?.hash) {
+        this.#stuck = null;
+        this.#activity = 'watching';
+        this.#alarms.clear('sealing');
+        this.#attempt = 0;
+      }
+      await clock.sleep(Math.max(20, Math.min(5_000, waitMs / 4)), signal);
     }
   }
 
-  /** Seals for as long as nothing disturbs; another ledger's partition until that seals again. */
+  /** Seals for as long as nothing disturbs; another ledger's partition until that seals again, and for a while at most. */
   async #seal(signal: AbortSignal): Promise<void> {
-    const { log, topics, view, logger } = this.#context;
+    const { log, topics, view, clock, takeoverMs, logger } = this.#context;
+    this.#gaveBack = false;
+    const startedAt = clock.monotonic();
+    // Of two that seal at once one may win for ever, so that the owner would never show itself.
+    const enough = () => !this.#assigned && clock.monotonic() - startedAt >= takeoverMs;
     await view.catchUp();
     this.#checkLeaves();
     const { topicId } = await log.describeTopic(topics.events);
@@ -211,7 +231,10 @@ export class PartitionSealer {
       const run = new SealRun(this.#context, point, this.#lastEpoch(point), signal);
       let logStart: number | null = null;
       try {
-        await run.seal((chunk) => this.#good(run, chunk));
+        await run.seal((chunk) => {
+          this.#good(run, chunk);
+          return !enough();
+        });
       } catch (error) {
         this.#writeFailed = run.writeFailed;
         logStart = deletedBelow(error);
@@ -219,8 +242,9 @@ export class PartitionSealer {
       }
       point = await adopt(this.#context, run.confirmed, signal);
       if (logStart !== null) point = await this.#writeGap(point);
-      if (!this.#assigned && point.hash !== run.confirmed.hash && logStart === null) {
-        logger.info('Gives a partition back to the ledger that seals it again.', { place: this.#where });
+      if (!this.#assigned && logStart === null && (point.hash !== run.confirmed.hash || enough())) {
+        logger.info('Gives a partition back to the ledger that it belongs to.', { place: this.#where });
+        this.#gaveBack = point.hash === run.confirmed.hash;
         return;
       }
       if (point.topicId !== topicId) this.#checkTopic(point, (await log.describeTopic(topics.events)).topicId);

@@ -61,11 +61,11 @@ export class SealRun {
   }
 
   /**
-   * Seals until another ledger's statement is accepted.
-   * @param onRead called after each fetch
+   * Seals until another ledger's statement is accepted, or `onRead` ends it.
+   * @param onRead called after each fetch; says whether to go on
    * @returns the last state that is known to be the records'; what was accepted after it is to be recomputed
    */
-  async seal(onRead: (chunk: ReadChunk) => void): Promise<ChainPoint> {
+  async seal(onRead: (chunk: ReadChunk) => boolean): Promise<ChainPoint> {
     const { log, pollMs, deadlineMs, clock } = this.#context;
     const { topic, topicId, partition, nextOffset: from } = this.#confirmed;
     const options = {
@@ -83,9 +83,9 @@ export class SealRun {
     try {
       for await (const chunk of readPartition(options)) {
         if (!(await this.#take(chunk))) break;
-        onRead(chunk);
+        const goOn = onRead(chunk);
         if (this.#batch.due(clock.monotonic()) && !(await this.#close())) break;
-        if (this.#overtaken()) break;
+        if (!goOn || this.#overtaken()) break;
       }
     } catch (error) {
       if (isGoodUpToHere(error) && this.#underWay?.settled !== 'failed' && this.#batch.count > 0) await this.#close();
