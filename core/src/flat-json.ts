@@ -2,7 +2,8 @@ import { excerpt, parseDecimal } from './encoding.ts';
 import { CoreError } from './errors.ts';
 
 // JSON as far as documents of the protocol need it. JSON.parse takes a member twice and hides the first, which lets two readers see
-// two documents in one; and it builds whatever is nested in there before anybody can refuse it.
+// two documents in one; it builds whatever is nested in there before anybody can refuse it; and V8's can read a member's name as another
+// one's (github.com/nodejs/node/issues/63785). Here it only ever reads single strings.
 
 export type FlatValue = string | number | readonly string[];
 
