@@ -27,12 +27,22 @@ export async function serviceCommand(context: Context, name: ServiceName): Promi
   const tell = (status: unknown) => {
     if (self !== null) writeReport(context, name, self, status);
   };
+  // A start can be broken off at any moment: what it was about is begun again by the next one.
+  const breakOff = () => {
+    removeReport(context, name);
+    process.exit(0);
+  };
+  process.on('SIGINT', breakOff);
+  process.on('SIGTERM', breakOff);
   let running: Running;
   try {
     running = await open[name]();
   } catch (error) {
     tell({ alarms: [alarmOf(error)] });
     throw error;
+  } finally {
+    process.off('SIGINT', breakOff);
+    process.off('SIGTERM', breakOff);
   }
   tell(running.status());
   const ticker = setInterval(() => tell(running.status()), 1000);
