@@ -43,6 +43,7 @@ const todos: Partial<Record<LedgerErrorCode | KafkaErrorCode, string>> = {
   WITNESS_REFUSED:
     'Read what the witness says: 422 means that it knows another history of this log; else give its operator the vkey of this log.',
   WITNESS_INVALID: 'Check that URL and vkey in the policy are of one witness, and both clocks.',
+  SERVE_LISTEN: 'Find out who listens there (log.listen), or give another port; it is tried again every half minute.',
   STATEMENT_REFUSED: 'Run "tallystick verify" and report this with its output.',
   STATE_NOT_WRITTEN: 'Make room or set the rights of the state folder.',
   TOPIC_RECREATED: generation,

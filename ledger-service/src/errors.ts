@@ -41,6 +41,17 @@ export const ledgerErrors = {
   SNAPSHOT_UNUSABLE: 'the snapshot of the log is missing or not usable; the log was read from its start',
   WITNESS_QUORUM:
     'the witnesses have not cosigned for too long: the published checkpoint falls behind; sealing goes on',
+  REQUEST_MALFORMED: 'a request for a proof names no topic, partition and offset',
+  PARTITION_UNKNOWN: 'a proof is asked for of a partition of which the published log says nothing',
+  OFFSET_BEYOND_END: 'a proof is asked for of an offset beyond the end of its partition',
+  OFFSET_NOT_COVERED: 'a proof is asked for of an offset that is in no seal and will be in none',
+  OFFSET_IN_GAP: 'a proof is asked for of an event that was deleted before it was sealed',
+  NOT_SEALED_YET: 'a proof is asked for of an event that is not sealed yet',
+  NOT_PUBLISHED_YET: 'a proof is asked for of an event whose seal is in no published checkpoint yet',
+  EVENT_GONE: 'neither the leaves nor the records of a sealed batch are there, so that no proof can be made',
+  PROOF_LATE: 'a proof was not ready in time; what was read for it is kept',
+  SERVER_BUSY: 'too many proofs are being made at once',
+  SERVE_LISTEN: 'the log cannot be served at the address given; it is tried again',
   UNEXPECTED: 'an error that this release did not expect: please report it',
 } as const;
 

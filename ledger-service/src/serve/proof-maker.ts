@@ -1,0 +1,207 @@
+import { equalBytes, decodeBase64 } from '@tallystick/core/encoding';
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
+import { leafOf } from '@tallystick/core/leaf';
+import { buildProof, checkProof, type FullEvent, type RedactedEvent } from '@tallystick/core/proof';
+import type { Policy } from '@tallystick/core/policy';
+import { systemClock, type Clock } from '../ports/clock.ts';
+import { KafkaEvents, type CacheCounts, type ReadLimits } from './adapters/kafka-events.ts';
+import { KafkaLeaves } from './adapters/kafka-leaves.ts';
+import { LogFollower, type LogView } from './adapters/log-follower.ts';
+import { PendingSeals } from './adapters/pending-seals.ts';
+import type { BatchTree } from './domain/batch-tree.ts';
+import type { EventRequest } from './domain/event-request.ts';
+import { Gate } from './domain/gate.ts';
+import { generationOf, type Generation, type IndexedSeal, type PartitionIndex } from './domain/log-index.ts';
+import { Lru } from './domain/lru.ts';
+import { refuse } from './proof-errors.ts';
+import { ProofSource } from './proof-source.ts';
+import type { ProofLimits, ProofSources } from './serve-options.ts';
+
+const treeBytes = 16 * 1024 * 1024;
+/** Batches that are looked up at once, and requests that wait for that. */
+const coldAtOnce = 8;
+const coldWaiting = 256;
+
+/** Makes proofs of single events (protocol, section 7) from the published log and from Kafka. It holds no key and writes nothing. */
+export class ProofMaker {
+  readonly #sources: ProofSources;
+  readonly #deadlineMs: number;
+  readonly #source: ProofSource;
+  readonly #leaves: KafkaLeaves;
+  readonly #pending: PendingSeals;
+  readonly #trees = new Lru<BatchTree>(treeBytes);
+  readonly #loading = new Map<string, Promise<BatchTree>>();
+  readonly #gate = new Gate(coldAtOnce, coldWaiting);
+  readonly #held: Policy;
+  readonly #ended = new AbortController();
+  readonly follower: LogFollower;
+  readonly events: KafkaEvents;
+  readonly trees: CacheCounts = { hits: 0, misses: 0 };
+
+  constructor(sources: ProofSources, limits: ProofLimits & { readonly clock?: Clock } = {}) {
+    const { log, topics, origin, logKeys, store } = sources;
+    const { deadlineMs = 5_000, cacheBytes = 64 * 1024 * 1024, clock = systemClock } = limits;
+    this.#sources = sources;
+    this.#deadlineMs = deadlineMs;
+    this.#source = new ProofSource(store);
+    this.#leaves = new KafkaLeaves(log, topics.leaves);
+    this.#pending = new PendingSeals(log, topics.seals, origin, clock);
+    this.#held = { logs: logKeys.map((key) => ({ key, url: null })), witnesses: [], quorum: 'none' };
+    this.follower = new LogFollower({ store, origin, logKeys, clock });
+    this.events = new KafkaEvents(log, cacheBytes);
+  }
+
+  /**
+   * The proof of an event as JSON, under the newest published checkpoint; redacted where its record is not there any more. It is checked
+   * as a client checks it before it is given out.
+   * @throws LedgerError of `proofRefusals`; those of the log's store, LOG_DAMAGED, CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK;
+   *   KafkaError; CoreError PROOF_… where parts contradict each other
+   */
+  async prove(event: EventRequest): Promise<string> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#deadlineMs);
+    const { promise, reject } = Promise.withResolvers<never>();
+    late.signal.addEventListener('abort', () =>
+      reject(
+        refuse(
+          'PROOF_LATE',
+          `The proof was not ready within ${this.#deadlineMs} ms. Ask again: what was read is kept.`,
+        ),
+      ),
+    );
+    try {
+      // What is under way goes on for those who ask again, up to its own deadline.
+      const work = this.#prove(event);
+      work.catch(() => undefined);
+      return await Promise.race([work, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Loads what proofs of a seal's events need. */
+  async warm(seal: IndexedSeal, topicId: string): Promise<void> {
+    await this.#tree(seal, topicId);
+    await this.events.load(seal.statement, topicId, this.#limits());
+  }
+
+  /** Nothing is read any more. */
+  end(): void {
+    this.#ended.abort(new Error('proofs are made no more'));
+  }
+
+  async #prove(event: EventRequest): Promise<string> {
+    const view = await this.follower.view();
+    const at = view?.index.partition(event.topic, event.partition) ?? null;
+    if (view === null || at === null)
+      throw refuse(
+        'PARTITION_UNKNOWN',
+        `The published log says nothing of partition ${event.partition} of ${event.topic}.`,
+        { evidence: { ...event } },
+      );
+    const generation = generationOf(at, event.offset);
+    if (generation === null)
+      throw refuse('OFFSET_NOT_COVERED', `Offset ${event.offset} lies below the first one that is sealed.`, {
+        evidence: { ...event, expected: at.generations[0]?.firstOffset },
+      });
+    if (generation === at.generations.at(-1) && event.offset >= at.nextOffset)
+      throw await this.#notYet(event, at, view);
+    const seal = await this.#source.sealOf(event, at, generation, view);
+    if (seal.index >= view.head.size) throw notPublished(event);
+    return await this.#make(event, seal, generation, view);
+  }
+
+  async #make(event: EventRequest, seal: IndexedSeal, { topicId }: Generation, view: LogView): Promise<string> {
+    const position = event.offset - seal.statement.offsets.first;
+    const [tree, log] = await Promise.all([this.#tree(seal, topicId), this.#source.inLog(seal.index, view)]);
+    const leaf = tree.leaf(position);
+    const proved = await this.#event(event, topicId, leaf, previousLeaf(seal, tree, position));
+    const path = tree.path(position);
+    const keys = this.#source.keysOf(seal, view.index);
+    const json = buildProof({ ...proved, path, statement: seal.note, keys, log });
+    checkProof(json, { rootKey: this.#sources.rootKey, policy: this.#held, verify: nodeVerifyEd25519 });
+    return json;
+  }
+
+  async #event(
+    event: EventRequest,
+    topicId: string,
+    leaf: Uint8Array,
+    before: Uint8Array,
+  ): Promise<FullEvent | RedactedEvent> {
+    const place = { ...event, topicId };
+    const entry = this.events.kept(place) ?? (await this.#cold(() => this.events.read(place, this.#limits())));
+    if (entry === null) return { leaf, offset: event.offset };
+    if (equalBytes(leafOf(before, entry), leaf)) return { entry, previousLeaf: before };
+    throw refuse(
+      'RECORDS_DISAGREE',
+      `What Kafka holds at offset ${event.offset} is not what was sealed. Run a verification.`,
+      { evidence: { ...event, expected: leaf } },
+    );
+  }
+
+  async #tree(seal: IndexedSeal, topicId: string): Promise<BatchTree> {
+    const { topic, partition, root } = seal.statement;
+    const key = `${topic}/${partition}/${seal.index}/${root}`;
+    const kept = this.#trees.get(key);
+    if (kept !== undefined) {
+      this.trees.hits += 1;
+      return kept;
+    }
+    this.trees.misses += 1;
+    const loading = this.#loading.get(key);
+    if (loading !== undefined) return await loading;
+    const load = this.#cold(() => this.#leaves.tree(seal.statement, topicId, this.#limits()));
+    this.#loading.set(key, load);
+    try {
+      const tree = await load;
+      this.#trees.set(key, tree, tree.bytes);
+      return tree;
+    } finally {
+      this.#loading.delete(key);
+    }
+  }
+
+  #cold<Result>(task: () => Promise<Result>): Promise<Result> {
+    const running = this.#gate.run(task);
+    if (running !== null) return running;
+    throw refuse('SERVER_BUSY', 'Too many proofs are being made. Ask again in a moment.');
+  }
+
+  #limits(): ReadLimits {
+    return { deadlineMs: this.#deadlineMs, signal: this.#ended.signal };
+  }
+
+  /** Not in the log: beyond the end, not sealed yet, or not published yet. */
+  async #notYet(event: EventRequest, at: PartitionIndex, { index }: LogView): Promise<Error> {
+    const { topic, partition, offset } = event;
+    const { highWatermark } = await this.#sources.log.bounds(topic, partition);
+    if (offset >= highWatermark)
+      return refuse(
+        'OFFSET_BEYOND_END',
+        `${topic}/${partition} ends before offset ${offset}: its next one is ${highWatermark}.`,
+        { evidence: { ...event, nextOffset: highWatermark } },
+      );
+    const keys = index.sealKeys.map(({ key }) => key);
+    const pending = await this.#pending.sealedOffset(topic, partition, keys, this.#limits());
+    if (offset <= pending) return notPublished(event);
+    const sealedOffset = Math.max(at.nextOffset - 1, pending);
+    return refuse(
+      'NOT_SEALED_YET',
+      `Offset ${offset} of ${topic}/${partition} is not sealed yet; ${sealedOffset < 0 ? 'none is' : `sealed is up to ${sealedOffset}`}.`,
+      { evidence: { ...event, sealedOffset } },
+    );
+  }
+}
+
+function notPublished(event: EventRequest): Error {
+  return refuse(
+    'NOT_PUBLISHED_YET',
+    `Offset ${event.offset} is sealed, and the log that holds its seal is not published yet.`,
+    { evidence: { ...event } },
+  );
+}
+
+function previousLeaf(seal: IndexedSeal, tree: BatchTree, position: number): Uint8Array {
+  return position === 0 ? decodeBase64(seal.statement.after) : tree.leaf(position - 1);
+}
