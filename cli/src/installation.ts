@@ -45,7 +45,7 @@ export async function openInstallation(
 /** The installation in `home`, or null where none was made. */
 export function readInstallation(home: string): Installation | null {
   const folder = keysFolder(home);
-  if (!existsSync(folder)) return null;
+  if (!existsSync(join(folder, 'origin'))) return null;
   const there = (name: string) => (existsSync(join(folder, name)) ? join(folder, name) : null);
   const names = readdirSync(folder);
   return {

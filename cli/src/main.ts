@@ -99,7 +99,7 @@ keys
   .description('make a key pair: root, seal, log or producer')
   .option(
     '-o, --output <file>',
-    "where the secret key goes (default: the stack's keys folder); its vkey goes beside it",
+    "where the secret key goes (default: the stack's keys folder, or this one); its vkey goes beside it",
   )
   .option('--encrypt', 'encrypt it with the passphrase of keys.passphraseFile')
   .option('--source <name>', 'of a producer key: the source it signs for')

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Judge } from '@tallystick/core/judge';
 import { parseNote, parseVerifierKey, signNote, signerFromSeed } from '@tallystick/core/note';
@@ -65,6 +65,15 @@ describe('keys make', () => {
     const context = testContext(`origin: ${origin}`);
     keysMakeCommand(context, flags, [role]);
     expect(parseVerifierKey(context.lines[0] ?? '').name).toBe(name);
+  });
+
+  it('goes beside the keys of an installation, and makes none', async () => {
+    const context = testContext(`origin: ${origin}`);
+    keysMakeCommand(context, {}, ['seal']);
+    expect(readdirSync(context.cwd).filter((name) => name.endsWith('.key')).length).toBe(1);
+    const { sealKeyFile } = await openInstallation(context.stackHome, origin);
+    keysMakeCommand(context, {}, ['seal']);
+    expect(readdirSync(join(sealKeyFile, '..')).filter((name) => /^seal-[0-9a-f]{8}\.key$/.test(name)).length).toBe(1);
   });
 
   it('encrypts it with the passphrase of a file', () => {

@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Context, deploymentOf } from '../context.ts';
-import { keysFolder } from '../installation.ts';
+import { keysFolder, readInstallation } from '../installation.ts';
 import { newKey, passphraseForNew, readSigner, writeKeyFiles } from '../key-files.ts';
 import { keyName, keyRole, keyRoles } from '../key-names.ts';
 
@@ -32,11 +31,8 @@ export function makeKey(context: Context, role: 'root' | (typeof keyRoles)[numbe
   const passphrase = flags.encrypt === true ? passphraseForNew(context.config) : undefined;
   const key = newKey(keyName(role, deploymentOf(context).origin, flags.source));
   const id = Buffer.from(key.key.keyId).toString('hex');
-  const file =
-    flags.output === undefined
-      ? join(keysFolder(context.stackHome), `${role}-${id}.key`)
-      : resolve(context.cwd, flags.output);
-  if (flags.output === undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const folder = readInstallation(context.stackHome) === null ? context.cwd : keysFolder(context.stackHome);
+  const file = flags.output === undefined ? join(folder, `${role}-${id}.key`) : resolve(context.cwd, flags.output);
   const { vkeyFile } = writeKeyFiles(file, key, passphrase);
   return { file, vkeyFile, vkey: key.key.vkey };
 }
