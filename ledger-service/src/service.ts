@@ -21,6 +21,7 @@ import { newestHead } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
 import { Sealing, type SealingParts } from './seal/sealing.ts';
+import { startServe } from './serve/start-serve.ts';
 import type { LedgerStatus } from './status.ts';
 import { SupervisedRole } from './supervised-role.ts';
 
@@ -59,11 +60,13 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const given = isRecordLog(kafka);
   const seal = roles.includes('seal') ? checkSealing(options) : null;
   const publish = roles.includes('publish') ? needed('publish', 'logSigners', options.logSigners) : null;
+  const serve = roles.includes('serve') ? needed('serve', 'serve', options.serve) : null;
   await makeFolder(stateDir);
   const log = given ? kafka : connectRecordLog(kafka);
   const shared = { clock, logger, mendMs };
   // One each, so that what one role clears is never another's.
-  const boards = { ledger: new AlarmBoard(clock), seal: new AlarmBoard(clock), publish: new AlarmBoard(clock) };
+  const board = () => new AlarmBoard(clock);
+  const boards = { ledger: board(), seal: board(), publish: board(), serve: board() };
   const made: LedgerRoles = {
     ...(seal && {
       seal: new SupervisedRole({
@@ -82,12 +85,25 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
           startPublisher({ ...options, log, clock, logger, signers: publish, alarms: boards.publish, signal }),
       }),
     }),
+    ...(serve && {
+      serve: new SupervisedRole({
+        ...shared,
+        name: 'serve',
+        alarms: boards.serve,
+        start: (signal) => startServe({ ...servedOf(options), ...serve, log, clock, logger, signal }),
+      }),
+    }),
   };
   const key = seal?.signer.key.vkey ?? null;
   const statusFile = join(stateDir, 'status.json');
   const ledger = new Ledger({ ...shared, boards, origin, key, roles: made, log: given ? null : log, statusFile });
   await ledger.started();
   return ledger;
+}
+
+/** What the role that serves is given: the public halves, and no signer. */
+function servedOf({ topics, origin, rootKey, logKeys, stores, policy = null }: LedgerOptions) {
+  return { topics, origin, rootKey, logKeys, stores, policy };
 }
 
 /** What the role that seals works with. @throws LedgerError CONFIG_INVALID, KEY_STATEMENT_INVALID */
@@ -116,6 +132,7 @@ function checkSealing(options: LedgerOptions): Omit<SealingParts, 'log' | 'alarm
     partitions: options.partitions === undefined ? null : new Set(options.partitions),
     takeoverMs: checkWhole('takeoverMs', options.takeoverMs ?? 60_000, 1),
     partitionAlarms: new Map(),
+    memory: { lost: false },
     clock,
   };
 }

@@ -146,12 +146,12 @@ export class PartitionSealer {
     return this.#context.view.judge.partition(this.#context.topics.events, this.partition);
   }
 
-  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+  async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     const { logger, clock, mendMs } = this.#context;
-    if (error instanceof StatementDisputed) this.#disputed = error.statement;
-    const passing = canPass(error);
+    if (cause instanceof StatementDisputed) this.#disputed = cause.statement;
+    const passing = canPass(cause);
     const state = this.#state();
-    const offset = error instanceof KafkaError ? error.evidence['offset'] : null;
+    const offset = cause instanceof KafkaError ? cause.evidence['offset'] : null;
     this.#stuck = {
       generation: state?.generation ?? null,
       hash: state?.hash ?? null,
@@ -159,7 +159,7 @@ export class PartitionSealer {
       passing,
       writing: this.#writeFailed,
     };
-    const news = this.#alarms.raise('sealing', error, this.#where);
+    const news = this.#alarms.raise('sealing', cause, this.#where);
     const alarm = this.#alarms.get('sealing');
     const fields = { place: this.#where, code: alarm?.code, error: alarm?.message };
     if (passing) {

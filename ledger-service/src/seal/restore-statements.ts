@@ -9,7 +9,7 @@ import type { LogReader, PublishedLog } from '../ports/published-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import { topicStatements } from './topic-statements.ts';
 
-/** How far before the log's position its last entry is looked for, before the whole topic is compared. */
+/** How far behind the topic's start the log's first entry is looked for, and how far before the position its last one. */
 const lookBack = 4_096;
 /** Entries that are produced at once. */
 const atOnce = 256;
@@ -28,6 +28,8 @@ export interface RestoreOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** The topic is known to have lost statements: only a comparison of all of it counts. */
+  readonly distrust: boolean;
   /** Told of a loss before anything is produced. */
   readonly onLost: (error: LedgerError) => void;
 }
@@ -49,8 +51,9 @@ export interface Whole {
  * number of ledgers may do it at once: what is there twice is ignored by every reader. A crash in between leaves a loss, which the next
  * one mends.
  *
- * Whether something is missing is seen from the topic's start and from the log's last entry, near the position of its snapshot: a start
- * costs what is new. Only where the start is gone or the entry is not there are log and topic compared from the beginning, side by side.
+ * Whether something is missing is seen from the log's first entry, near the topic's start, and its last one, near the position of the
+ * snapshot: a start costs what is new. Only where the start is gone or one of them is not there are log and topic compared from the
+ * beginning, side by side.
  *
  * @throws KafkaError of reader and writer; LedgerError of the log; SEALS_LOST where what is produced is lost again and again
  */
@@ -64,7 +67,9 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
     const position = placeOf(state, topicId, bounds);
     const whole = { judge: state.judge, from: position ?? bounds.logStart, logStart: bounds.logStart, producedTo };
     if (state.size === 0) return whole;
-    if (position !== null && bounds.logStart === 0 && (await endsThere(state, position, bounds, options))) return whole;
+    if (position !== null && bounds.logStart === 0 && !options.distrust) {
+      if (await hasBothEnds(state, position, bounds.highWatermark, options)) return whole;
+    }
     const missing = await firstMissingEntry(
       state.entries(0, state.size),
       records(options, bounds.logStart, bounds.highWatermark),
@@ -100,15 +105,18 @@ function placeOf(
   return position.offset >= logStart && position.offset <= highWatermark ? position.offset : null;
 }
 
-/** Does the topic hold the log's last entry, not long before its position? Then it holds all of them: it was whole up to there before. */
-async function endsThere(
-  state: PublishedLog,
+/** Does the topic hold the log's first entry near its start and the last one not long before the position? It was whole up to there before. */
+async function hasBothEnds(
+  published: PublishedLog,
   position: number,
-  { logStart, highWatermark }: { readonly logStart: number; readonly highWatermark: number },
+  highWatermark: number,
   options: RestoreOptions,
 ): Promise<boolean> {
-  const near = records(options, Math.max(logStart, position - lookBack), highWatermark);
-  return (await firstMissingEntry(state.entries(state.size - 1, state.size), near, state.size - 1)) === null;
+  const { size } = published;
+  const start = records(options, 0, Math.min(highWatermark, lookBack));
+  if ((await firstMissingEntry(published.entries(0, 1), start, 0)) !== null) return false;
+  const near = records(options, Math.max(0, position - lookBack), highWatermark);
+  return (await firstMissingEntry(published.entries(size - 1, size), near, size - 1)) === null;
 }
 
 function records(options: RestoreOptions, from: number, to: number): AsyncGenerator<Uint8Array, void, void> {

@@ -48,6 +48,8 @@ export interface SealingParts {
   /** Of the role, and of each partition: they outlive one run, for a loss does not pass because sealing was begun anew. */
   readonly alarms: AlarmBoard;
   readonly partitionAlarms: Map<number, AlarmBoard>;
+  /** What one run leaves to the next: whether the seals topic was seen to lose statements and was not made whole since. */
+  readonly memory: { lost: boolean };
 }
 
 /**
@@ -132,8 +134,10 @@ export class Sealing implements RunningRole<SealStatus> {
         seals: writers.seals,
         clock,
         signal,
+        distrust: parts.memory.lost,
         onLost: (error) => parts.alarms.raise('seals-lost', error, topics.seals),
       });
+      parts.memory.lost = false;
       sealing = new Sealing(parts, described, writers, whole);
     } catch (error) {
       for (const writer of Object.values(writers)) writer.drop();
@@ -323,7 +327,10 @@ export class Sealing implements RunningRole<SealStatus> {
     if (this.#failure !== null || this.#ending !== null) return;
     this.#failure = { error };
     // It stays: that sealing is begun anew and the topic made whole makes nobody responsible for the loss.
-    if (error instanceof LedgerError && error.code === 'SEALS_LOST') this.#raise('seals-lost', error);
+    if (error instanceof LedgerError && error.code === 'SEALS_LOST') {
+      this.#raise('seals-lost', error);
+      this.#parts.memory.lost = true;
+    }
     for (const writer of this.#writers) writer.drop();
     this.#ending = this.#finish();
   }
