@@ -36,13 +36,15 @@ export interface OpenSessionOptions extends SessionParts {
 export async function openSession(options: OpenSessionOptions): Promise<SessionStart> {
   const { place, log, topic, logger, alarms } = options;
   for (let attempt = 1; ; attempt += 1) {
+    // Before the newest is asked for: another publisher may store and publish at any moment, and that is no rollback.
+    const known = await seenBefore(options);
     const head = await newestHead(place);
     let unusable: LedgerError | null = null;
     let edge: LogEdge;
     let state: LogState;
     try {
       edge = await LogEdge.open(place.store, head ?? emptyHead);
-      await checkSeen(options, head);
+      for (const { what, seen } of known) await checkGrowth(place.store, seen, head, what);
       state = await openLogState({
         ...place,
         ...memory,
@@ -69,12 +71,13 @@ export async function openSession(options: OpenSessionOptions): Promise<SessionS
 }
 
 /** Memory, state folder and published checkpoint: the stored one must have grown from each. */
-async function checkSeen({ place: { store }, seen, look }: OpenSessionOptions, head: StoredHead | null): Promise<void> {
+async function seenBefore({ seen, look }: OpenSessionOptions): Promise<{ what: string; seen: SignedHead }[]> {
   const largest = await seen.largest();
-  if (largest !== null)
-    await checkGrowth(store, largest, head, 'The largest checkpoint that this publisher saw stored');
   const published = await look();
-  if (published !== null) await checkGrowth(store, published, head, 'The published checkpoint');
+  return [
+    ...(largest === null ? [] : [{ what: 'The largest checkpoint that this publisher saw stored', seen: largest }]),
+    ...(published === null ? [] : [{ what: 'The published checkpoint', seen: published }]),
+  ];
 }
 
 function noteSnapshot(
