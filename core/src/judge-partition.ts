@@ -62,10 +62,14 @@ export class Chain {
     return new Chain(memory, { point, geneses: [signed.statement], last: { signed, index }, lastSeal: null });
   }
 
-  /** Goes on from what was accepted before, knowing nothing of what led to it. */
-  static resume(memory: Memory, start: ChainStart): Chain {
+  /**
+   * Goes on from what was accepted before, knowing nothing of what led to it.
+   * @param placed whether that has its place before all that the topic is read from now on: another copy further on is a resend
+   */
+  static resume(memory: Memory, start: ChainStart, placed: boolean): Chain {
     const chain = new Chain(memory, start);
     chain.#restored = true;
+    if (placed) chain.#located.push({ index: start.last.index, offset: -1 });
     const seal = start.lastSeal?.signed.statement;
     chain.ends.forgetUpTo(start.point.generation, seal === undefined ? -1 : seal.events.first - 1);
     if (seal !== undefined) chain.ends.add(seal.generation, seal.events.last, seal.offsets.last);

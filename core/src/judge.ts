@@ -51,6 +51,8 @@ export class Judge {
   /** Hashes of unknown versions and of what follows them. */
   readonly #unknown: NewestHashes;
   #keys: KeyState = noKeys;
+  /** Key statements below this number have their places for good. */
+  #placedKeys = 0;
   /** Entries of the log, once it holds all that is accepted. */
   #size = 0;
   #lastOffset = -1;
@@ -94,7 +96,10 @@ export class Judge {
     const judge = new Judge(options);
     const { keys, chains } = restoreState(state, options.origin, options.rootKey);
     judge.#keys = keys;
-    for (const start of chains) judge.#chains.set(chainId(start.point), Chain.resume(judge.#memory, start));
+    // Where records of the topic were judged before, all of this has its place among them.
+    const placed = state.offset > 0;
+    for (const start of chains) judge.#chains.set(chainId(start.point), Chain.resume(judge.#memory, start, placed));
+    judge.#placedKeys = placed ? keys.nextNumber : 0;
     judge.#size = state.size;
     judge.#lastOffset = state.offset - 1;
     judge.#fromLog = true;
@@ -103,7 +108,8 @@ export class Judge {
 
   /**
    * All that is needed to go on from here, as plain JSON: it grows with partitions, generations and keys, not with statements. Contested
-   * statements and races are no part of it.
+   * statements and races are no part of it. Where the log was read first, save only once the topic was read to where it holds that log:
+   * what goes on from the state takes every statement in it for one that stands before `state.offset`.
    */
   save(): JudgeState {
     return saveState(this.#size, this.#lastOffset + 1, this.#keys, [...this.#chains.values()]);
@@ -174,7 +180,7 @@ export class Judge {
     if (statement.kind === 'key') {
       const held = this.#keys.statements[statement.number]?.hash === hash;
       if (!held || this.#signerOf(read.note, [this.#rootKey]) === null) return false;
-      this.#keys = locateKey(this.#keys, statement.number, offset);
+      this.#locateKey(statement.number, offset);
       return true;
     }
     const chain = this.#chains.get(chainId(statement));
@@ -249,7 +255,7 @@ export class Judge {
     }
     const accepted = this.#keys.statements[statement.number];
     if (accepted?.hash === hash) {
-      if (place.in === 'seals') this.#keys = locateKey(this.#keys, statement.number, place.offset);
+      if (place.in === 'seals') this.#locateKey(statement.number, place.offset);
       return { outcome: 'repeated', place, hash };
     }
     if (this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
@@ -261,6 +267,10 @@ export class Judge {
     if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
     const why = `key statement ${this.#keys.nextNumber} is next, with the hash of the one before`;
     return this.#contest(signed, null, false, why);
+  }
+
+  #locateKey(number: number, offset: number): void {
+    if (number >= this.#placedKeys) this.#keys = locateKey(this.#keys, number, offset);
   }
 
   #judgePartition(unsigned: Unsigned<PartitionStatement>, note: SignedNote): Outcome {

@@ -274,6 +274,16 @@ describe('a judge that remembers little, after the log', () => {
     expect(await inTopic(judge, [by(sealB, sealAfter(last))], 99)).toEqual(['accepted']);
   });
 
+  it('goes on after a restart though what it accepted is sent again', async () => {
+    const before = new Judge(options());
+    await inTopic(before, long);
+    const judge = Judge.restore(options(), before.save());
+    const rest = [by(sealB, sealAfter(last)), by(sealA, last), by(root, K1)];
+    await locateAll(judge, rest, long.length);
+    expect(await inTopic(judge, rest, long.length)).toEqual(['accepted', 'repeated', 'repeated']);
+    expect(judge.keys.places).toEqual(before.keys.places);
+  });
+
   it('in a topic that is another one the key changes have no place but that of their `previous`', async () => {
     const topicFirst = new Judge(options());
     const all = [...long, by(root, retireA)];

@@ -86,7 +86,7 @@ describe('the judge and the slow reading of the rules', () => {
         expect(outcomes).toEqual(expected.topic.map(({ outcome, continues }) => ({ outcome, continues })));
         for (const { outcome } of outcomes) seen.set(`${how} ${outcome}`, (seen.get(`${how} ${outcome}`) ?? 0) + 1);
       }),
-      { numRuns: 80 },
+      { numRuns: 60 },
     );
     for (const how of ['whole', 'head', 'again', 'mixed'])
       for (const outcome of ['accepted', 'repeated', 'noise', 'contested'])
