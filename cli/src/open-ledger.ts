@@ -33,11 +33,12 @@ export async function openLedger(context: Context, logger: Logger, only?: Ledger
   };
   const sealing = roles.includes('seal') ? await sealOptions(deployment) : {};
   const publishing = roles.includes('publish') ? await publishOptions(deployment) : {};
+  const serving = roles.includes('serve') ? serveOptions(deployment) : {};
   const stores = await openStores(deployment.logPlace, {
     onWarning: (error) => logger.warn('The store of the log warns.', { error: String(error) }),
   });
   try {
-    const ledger = await startLedger({ ...common, ...sealing, ...publishing, stores });
+    const ledger = await startLedger({ ...common, ...sealing, ...publishing, ...serving, stores });
     return { status: () => ledger.status(), stop: () => ledger.stop(), done: closing(ledger.done, stores) };
   } catch (error) {
     await close(stores);
@@ -60,6 +61,11 @@ async function publishOptions(deployment: Deployment): Promise<Partial<LedgerOpt
   const logSigners = await Promise.all(deployment.logSigningKeys.map(openKey));
   checkSigners(logSigners, deployment.logKeys);
   return { logSigners, policy: readPolicy(deployment), publishMs: deployment.publishMs };
+}
+
+function serveOptions(deployment: Deployment): Partial<LedgerOptions> {
+  const { logListen: listen, logUrl: publicUrl } = deployment;
+  return { serve: { listen, publicUrl }, policy: readPolicy(deployment) };
 }
 
 /** Who reads the log would refuse what is signed by a key that it does not know: the publisher itself after a restart, first of all. */

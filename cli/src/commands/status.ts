@@ -53,6 +53,7 @@ export async function statusCommand(context: Context, flags: { json?: boolean })
   };
   const sealing = running ? await look('how far sealing is cannot be read', () => readSealing(context)) : null;
   const checkpoint = await look('the published checkpoint is not good', () => readCheckpoint(deploymentOf(context)));
+  const served = servedAt(services);
   if (flags.json === true) {
     context.out(
       JSON.stringify({
@@ -62,11 +63,11 @@ export async function statusCommand(context: Context, flags: { json?: boolean })
         services,
         sealing,
         alarms,
-        ...connection(context, running, checkpoint),
+        ...connection(context, running, { checkpoint, served }),
       }),
     );
   } else {
-    for (const line of inWords(context, { parts: stack.parts, services, sealing, checkpoint, alarms }))
+    for (const line of inWords(context, { parts: stack.parts, services, sealing, checkpoint, served, alarms }))
       context.out(line);
   }
   if (!running) return 3;
@@ -98,7 +99,11 @@ function ended(
 }
 
 /** All that a tool needs to connect as the verifier does. */
-function connection(context: Context, running: boolean, checkpoint: PublishedCheckpoint | null) {
+function connection(
+  context: Context,
+  running: boolean,
+  log: { checkpoint: PublishedCheckpoint | null; served: string | null },
+) {
   const deployment = deploymentOf(context);
   const known = <T>(look: () => T): T | null => {
     try {
@@ -130,7 +135,10 @@ function connection(context: Context, running: boolean, checkpoint: PublishedChe
         },
     ),
     keys: readInstallation(context.stackHome),
-    log: known(() => ({ ...placeOfLog(deployment), checkpoint })),
+    log: known(() => {
+      const place = placeOfLog(deployment);
+      return { ...place, url: place.url ?? log.served, ...log };
+    }),
   };
 }
 
@@ -176,10 +184,11 @@ function inWords(
     services: readonly ServiceLine[];
     sealing: Sealing | null;
     checkpoint: PublishedCheckpoint | null;
+    served: string | null;
     alarms: readonly Alarm[];
   },
 ): string[] {
-  const { parts, services, sealing, checkpoint, alarms } = seen;
+  const { parts, services, sealing, checkpoint, served, alarms } = seen;
   const lines = [`stack ${context.stackName} in ${context.stackHome}`];
   for (const part of parts) {
     const state = part.healthy ? 'runs' : part.running ? 'does not answer' : 'not running';
@@ -201,7 +210,7 @@ function inWords(
       lines.push(`  partition ${String(partition).padEnd(4)}${String(highWatermark).padStart(12)} records  ${state}`);
     }
   }
-  lines.push(...logInWords(context, checkpoint));
+  lines.push(...logInWords(context, checkpoint, served));
   const rows = rowsBehind(services.find(({ name }) => name === 'worker')?.status);
   if (rows !== null) lines.push(`query copy  ${rows === 0 ? 'has every record' : `${rows} records behind`}`);
   lines.push(alarms.length === 0 ? 'no alarms' : 'ALARMS');
@@ -209,9 +218,10 @@ function inWords(
   return lines;
 }
 
-function logInWords(context: Context, checkpoint: PublishedCheckpoint | null): string[] {
+function logInWords(context: Context, checkpoint: PublishedCheckpoint | null, served: string | null): string[] {
   if (checkpoint === null) return [];
-  const { place, url } = placeOfLog(deploymentOf(context));
+  const { place, url: configured } = placeOfLog(deploymentOf(context));
+  const url = configured ?? served;
   const lines = [`log         ${checkpoint.size} statements in ${place}${url === null ? '' : `, ${url}`}`];
   for (const { name, time } of checkpoint.witnesses) {
     const when = time === null ? 'has not cosigned it' : `cosigned it ${new Date(time * 1000).toISOString()}`;
@@ -219,6 +229,15 @@ function logInWords(context: Context, checkpoint: PublishedCheckpoint | null): s
   }
   if (checkpoint.quorum === false) lines.push('  the quorum of witnesses is not reached');
   return lines;
+}
+
+/** Where a server of this machine answers; null where none runs. */
+function servedAt(services: readonly ServiceLine[]): string | null {
+  for (const { running, status } of services) {
+    const serve = (status as { serve?: { url?: unknown } | null } | null)?.serve;
+    if (running && typeof serve?.url === 'string') return serve.url;
+  }
+  return null;
 }
 
 /** How many records ClickHouse lacks, as the worker last saw it; null where no worker has said so. */
