@@ -142,14 +142,19 @@ export class Site {
   /** A ledger in the foreground, ready once it writes its status. */
   async ledger(name: string, env: NodeJS.ProcessEnv = {}): Promise<Running> {
     rmSync(join(this.folder, name), { recursive: true, force: true });
-    const running = this.begun(name, env);
-    let over = false;
-    void running.ended.then(() => (over = true));
-    while (!existsSync(join(this.folder, name, 'status.json'))) {
-      if (over) throw new Error(`the ledger ended: ${(await running.ended).errors}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    return running;
+    return await this.#ready(name, this.begun(name, env));
+  }
+
+  /** A role apart, that finds no key but those of `env`. Ready once it writes its status, into a folder of its name. */
+  async role(name: 'seal' | 'publish' | 'serve', env: NodeJS.ProcessEnv = {}): Promise<Running> {
+    const none = join(this.folder, 'no.key');
+    const child = this.#spawn([name], {
+      TALLYSTICK_LEDGER_STATE_DIR: join(this.folder, 'apart'),
+      TALLYSTICK_LEDGER_SEAL_KEY_FILE: none,
+      TALLYSTICK_LOG_KEY_FILE: none,
+      ...env,
+    });
+    return await this.#ready(join('apart', name), { child, ended: ended(child) });
   }
 
   /** As `ledger`, but not waited for. */
@@ -217,6 +222,16 @@ export class Site {
     await this.#events.close();
     await this.#log.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #ready(name: string, running: Running): Promise<Running> {
+    let over = false;
+    void running.ended.then(() => (over = true));
+    while (!existsSync(join(this.folder, name, 'status.json'))) {
+      if (over) throw new Error(`the ledger ended: ${(await running.ended).errors}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return running;
   }
 
   #context(out: (line: string) => void): Context {
