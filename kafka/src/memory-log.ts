@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { encodeBatch, sealCrc } from './batch-encoder.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { KafkaError } from './errors.ts';
 import { topicMissing } from './failures.ts';
 import { MemoryPartition, type StoredBatch } from './memory-partition.ts';
@@ -57,11 +58,20 @@ export class MemoryCluster {
   down = false;
   private readonly topics = new Map<string, MemoryTopic>();
   private faults: { fault: Fault; left: number; skip: number }[] = [];
+  /** By which fetches and their callers wait. */
+  readonly clock: Clock;
   private readonly now: () => number;
+  private readonly random: (bytes: number) => Buffer;
 
-  /** @param options.now the clock of LogAppendTime, unix milliseconds */
-  constructor(options: { now?: () => number } = {}) {
+  /**
+   * @param options.now the clock of LogAppendTime, unix milliseconds
+   * @param options.clock by which fetches wait, and who reads and writes through connections
+   * @param options.random gives topic ids
+   */
+  constructor(options: { now?: () => number; clock?: Clock; random?: (bytes: number) => Buffer } = {}) {
     this.now = options.now ?? Date.now;
+    this.clock = options.clock ?? systemClock;
+    this.random = options.random ?? randomBytes;
   }
 
   /** A connection; any number may be open. */
@@ -73,7 +83,7 @@ export class MemoryCluster {
     const partitions = Array.from({ length: options.partitions ?? 1 }, () => new MemoryPartition());
     this.topics.set(name, {
       name,
-      topicId: randomBytes(16).toString('base64url'),
+      topicId: this.random(16).toString('base64url'),
       maxMessageBytes: options.maxMessageBytes ?? 2 * 1024 * 1024,
       appendTime: options.appendTime ?? true,
       partitions,

@@ -1,4 +1,5 @@
 import { batchField, sealCrc } from './batch-encoder.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { brokerError } from './failures.ts';
 import type { FetchRequest, FetchResponse } from './record-log.ts';
 
@@ -85,14 +86,14 @@ export class MemoryPartition {
   }
 
   /** Resolves when something may have changed, or after `ms`. */
-  async changed(ms: number): Promise<void> {
+  async changed(ms: number, clock: Clock = systemClock): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
-        clearTimeout(timer);
+        cancel();
         this.waiters.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const cancel = clock.after(ms, done);
       this.waiters.add(done);
     });
   }

@@ -1,4 +1,5 @@
 import { batchBytesAtMost, encodeBatch } from './batch-encoder.ts';
+import type { Clock } from './clock.ts';
 import { KafkaError } from './errors.ts';
 import { brokerError, closed, messageTooLarge, notAuthorized } from './failures.ts';
 import type { Fault, MemoryCluster, MemoryConnection } from './memory-log.ts';
@@ -17,11 +18,13 @@ const nothing = { highWatermark: -1, logStart: -1, diverging: null, records: new
 export class MemoryRecordLog implements RecordLog {
   readonly cluster: MemoryCluster;
   readonly principal: string;
+  readonly clock: Clock;
   private readonly connection: MemoryConnection;
   private open = true;
 
   constructor(cluster: MemoryCluster, connection: MemoryConnection) {
     this.cluster = cluster;
+    this.clock = cluster.clock;
     this.connection = connection;
     this.principal = connection.principal ?? 'User:memory';
   }
@@ -40,7 +43,7 @@ export class MemoryRecordLog implements RecordLog {
     const fault = this.cluster.takeFault('fetch', topic, partition);
     if (typeof fault?.error === 'number') return { error: fault.error, ...nothing };
     if (fault !== null) throw fault.error;
-    const deadline = performance.now() + maxWaitMs;
+    const deadline = this.clock.monotonic() + maxWaitMs;
     for (;;) {
       const found = this.cluster.topicById(request.topicId);
       if (found === undefined) return { error: brokerError.unknownTopicId, ...nothing };
@@ -48,9 +51,9 @@ export class MemoryRecordLog implements RecordLog {
       const log = found.partitions[partition];
       if (log === undefined) return { error: brokerError.unknownTopicOrPartition, ...nothing };
       const answer = log.read(request);
-      const left = deadline - performance.now();
+      const left = deadline - this.clock.monotonic();
       if (answer.error !== 0 || answer.diverging !== null || answer.records.length > 0 || left <= 0) return answer;
-      await log.changed(left);
+      await log.changed(left, this.clock);
       this.check();
     }
   }

@@ -1,7 +1,11 @@
+import type { Clock } from './clock.ts';
+
 /** Kafka seen at the level of one fetch and one append. Offsets are numbers, checked to be safe integers. */
 export interface RecordLog {
   /** Who the brokers see, such as `User:ledger`: for messages only. */
   readonly principal?: string;
+  /** By which whoever uses this log waits and gives up. Default: the machine's; a simulated cluster has its own. */
+  readonly clock?: Clock;
 
   /**
    * What the cluster says of a topic now: asked afresh, never from a cache.

@@ -1,4 +1,5 @@
 import { batchBytesAtMost, encodeBatch, recordBytesAtMost } from './batch-encoder.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { KafkaError } from './errors.ts';
 import { closed, messageTooLarge } from './failures.ts';
 import { type Logger, silentLogger } from './logger.ts';
@@ -42,6 +43,7 @@ export class SafeWriter {
   private readonly maxBatchBytes: number;
   private readonly deadlineMs: number;
   private readonly logger: Logger;
+  private readonly clock: Clock;
   private readonly stopping = new AbortController();
   private appender: Appender | null = null;
   private last: Promise<unknown> = Promise.resolve();
@@ -55,6 +57,7 @@ export class SafeWriter {
     this.maxBatchBytes = options.maxBatchBytes ?? 2 * 1024 * 1024;
     this.deadlineMs = options.deadlineMs ?? 30_000;
     this.logger = options.logger ?? silentLogger;
+    this.clock = options.log.clock ?? systemClock;
   }
 
   /**
@@ -108,7 +111,7 @@ export class SafeWriter {
 
   private async appendAll(partition: number, batches: readonly (readonly RecordToAppend[])[]): Promise<Appended> {
     const runs: StoredRun[] = [];
-    const deadline = performance.now() + this.deadlineMs;
+    const deadline = this.clock.monotonic() + this.deadlineMs;
     for (const batch of batches) {
       try {
         const { baseOffset } = await this.appendOne(partition, batch, deadline);
@@ -132,18 +135,19 @@ export class SafeWriter {
     deadline: number,
   ): Promise<{ baseOffset: number }> {
     for (let attempt = 0; ; attempt += 1) {
-      const left = deadline - performance.now();
+      const left = deadline - this.clock.monotonic();
       try {
         return await withDeadline(
           this.tryOnce(partition, records),
           left,
           () => this.late(partition),
           this.stopping.signal,
+          this.clock,
         );
       } catch (error) {
         this.dropAppender();
         const wait = backoffMs(attempt);
-        if (!(error instanceof KafkaError) || !error.retriable || performance.now() + wait >= deadline) throw error;
+        if (!(error instanceof KafkaError) || !error.retriable || this.clock.monotonic() + wait >= deadline) throw error;
         this.logger.warn('An append failed and is tried again.', {
           topic: this.topic,
           partition,
@@ -151,7 +155,7 @@ export class SafeWriter {
           code: error.code,
           error: error.message,
         });
-        await pause(wait, this.stopping.signal);
+        await pause(wait, this.stopping.signal, this.clock);
       }
     }
   }

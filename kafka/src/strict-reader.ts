@@ -1,4 +1,5 @@
 import { checkRecords, type ReadBatch, type ReadPosition } from './batch-checks.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { KafkaError } from './errors.ts';
 import { aborted } from './failures.ts';
 import { judgeFetch, type Judgement } from './fetch-judge.ts';
@@ -60,7 +61,8 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
   let position: ReadPosition = { topic, partition, offset: from, lastEpoch: options.lastEpoch ?? -1, midBatch: true };
   let end = options.to ?? (follow ? Infinity : null);
   let known: { highWatermark: number; logStart: number } | null = null;
-  const trouble = new Trouble(deadlineMs);
+  const clock = options.log.clock ?? systemClock;
+  const trouble = new Trouble(deadlineMs, clock);
   if (end !== null && from >= end) return;
 
   // Nothing is waited for where the end is still to be seen: an empty partition answers at once.
@@ -71,7 +73,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
     if (judgement.kind !== 'good') {
       trouble.note(judgement, startedAt, settledAt);
       if (follow && known !== null) yield { batches: [], ...known, nextOffset: position.offset };
-      await pause(Math.min(backoffMs(trouble.count - 1), Math.max(trouble.left(), 1)), signal);
+      await pause(Math.min(backoffMs(trouble.count - 1), Math.max(trouble.left(), 1)), signal, clock);
       attempt = start(options, position, maxWaitMs, trouble.left());
       continue;
     }
@@ -114,7 +116,8 @@ async function start(
   leftMs: number,
 ): Promise<Outcome> {
   const { log, topic, topicId, partition, maxBytes = 1024 * 1024 } = options;
-  const startedAt = performance.now();
+  const clock = log.clock ?? systemClock;
+  const startedAt = clock.monotonic();
   const { offset, lastEpoch: lastFetchedEpoch } = position;
   let judgement: Judgement;
   try {
@@ -123,13 +126,13 @@ async function start(
       .then((answer) => judgeFetch(log, topicId, position, answer));
     // The last try before the deadline gets a moment of its own too: its answer says more than a time-out does.
     const ms = maxWaitMs + Math.max(leftMs, 1_000);
-    judgement = await withDeadline(judged, ms, () => late(position, ms), options.signal);
+    judgement = await withDeadline(judged, ms, () => late(position, ms), options.signal, clock);
   } catch (error) {
     if (error instanceof KafkaError && error.code === 'TOPIC_MISSING') judgement = { kind: 'doubt', error };
     else if (error instanceof KafkaError && error.retriable) judgement = { kind: 'again', error };
     else throw error;
   }
-  return { judgement, startedAt, settledAt: performance.now() };
+  return { judgement, startedAt, settledAt: clock.monotonic() };
 }
 
 /** How long a disturbance lasts, and when it has lasted too long. */
@@ -139,8 +142,11 @@ class Trouble {
   private since: number | null = null;
   private readonly deadlineMs: number;
 
-  constructor(deadlineMs: number) {
+  private readonly clock: Clock;
+
+  constructor(deadlineMs: number, clock: Clock) {
     this.deadlineMs = deadlineMs;
+    this.clock = clock;
   }
 
   clear(): void {
@@ -150,13 +156,13 @@ class Trouble {
   }
 
   left(): number {
-    return this.since === null ? this.deadlineMs : this.deadlineMs - (performance.now() - this.since);
+    return this.since === null ? this.deadlineMs : this.deadlineMs - (this.clock.monotonic() - this.since);
   }
 
   /** @throws the judgement's error where it stops the reader or has lasted too long */
   note(judgement: Exclude<Judgement, { kind: 'good' }>, startedAt: number, settledAt: number): void {
     // From the start of the first failed attempt to the end of the last: not what the caller spent in between.
-    this.since ??= performance.now() - (settledAt - startedAt);
+    this.since ??= this.clock.monotonic() - (settledAt - startedAt);
     this.count += 1;
     this.doubts = judgement.kind === 'doubt' ? this.doubts + 1 : 0;
     if (judgement.kind === 'stop' || this.doubts >= doubtsToStop || this.left() <= 0) throw judgement.error;

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from './clock.ts';
 import { aborted } from './failures.ts';
 
 /**
@@ -9,33 +10,34 @@ export async function withDeadline<T>(
   ms: number,
   late: () => Error,
   signal?: AbortSignal,
+  clock: Clock = systemClock,
 ): Promise<T> {
   promise.catch(() => undefined);
   if (signal?.aborted === true) throw aborted('The operation', signal.reason);
   const { promise: limit, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(late()), Math.min(Math.max(ms, 0), 0x7fffffff));
+  const cancel = clock.after(ms, () => reject(late()));
   const onAbort = () => reject(aborted('The operation', signal?.reason));
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([promise, limit]);
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener('abort', onAbort);
   }
 }
 
 /** Waits `ms`. @throws KafkaError ABORTED */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal?: AbortSignal, clock: Clock = systemClock): Promise<void> {
   if (signal?.aborted === true) throw aborted('The operation', signal.reason);
   await new Promise<void>((resolve, reject) => {
     const onAbort = () => {
-      clearTimeout(timer);
+      cancel();
       reject(aborted('The operation', signal?.reason));
     };
-    const timer = setTimeout(() => {
+    const cancel = clock.after(ms, () => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    }, ms);
+    });
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
