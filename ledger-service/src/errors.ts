@@ -13,7 +13,8 @@ export const ledgerErrors = {
   SIGNER_UNAVAILABLE: 'a signer over HTTP does not answer or cannot sign now; signing is tried again',
   SIGNER_REFUSED: 'a signer over HTTP refuses to sign',
   SIGNER_INVALID: 'a signer over HTTP holds another key, or gives what is no signature of it',
-  KEY_NOT_VALID: 'no accepted key statement adds the seal key of this ledger, or it was retired; nothing is sealed with it',
+  KEY_NOT_VALID:
+    'no accepted key statement adds the seal key of this ledger, or it was retired; nothing is sealed with it',
   ROOT_KEY_WRONG: 'the seals topic holds statements, but none under the root key given',
   STATE_NOT_WRITTEN: 'a file in the state folder cannot be written; sealing goes on',
   TOPIC_SETTINGS: 'a topic has settings under which records can vanish or change; it is not sealed',

@@ -9,6 +9,7 @@ import type { CheckpointStore } from './ports/checkpoint-store.ts';
 import type { Clock } from './ports/clock.ts';
 import type { LogStore } from './ports/log-store.ts';
 import type { RoleName } from './ports/role.ts';
+import type { ListenOn } from './serve/serve-options.ts';
 import type { TopicSettings } from './ports/topic-settings.ts';
 
 export interface LedgerOptions {
@@ -48,6 +49,9 @@ export interface LedgerOptions {
   readonly policy?: Policy | null;
   /** Publish: how often a checkpoint is made while there is something new. Default 250 ms. */
   readonly publishMs?: number;
+
+  /** Serve: where it listens (a loopback address), and the public root of the log where a proxy stands before it. */
+  readonly serve?: { readonly listen: ListenOn; readonly publicUrl?: string | null };
 
   readonly logger?: Logger;
   /** Where topic settings are read; default: Kafka, or nowhere where `kafka` is an open log. */

@@ -21,7 +21,6 @@ import { newestHead } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
 import { Sealing, type SealingParts } from './seal/sealing.ts';
-import { startServe } from './serve/start-serve.ts';
 import type { LedgerStatus } from './status.ts';
 import { SupervisedRole } from './supervised-role.ts';
 
@@ -90,7 +89,11 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
         ...shared,
         name: 'serve',
         alarms: boards.serve,
-        start: (signal) => startServe({ ...servedOf(options), ...serve, log, clock, logger, signal }),
+        start: async (signal) => {
+          // Only where it is asked for: an HTTP server is no part of sealing.
+          const { startServe } = await import('./serve/start-serve.ts');
+          return await startServe({ ...servedOf(options), ...serve, log, clock, logger, signal });
+        },
       }),
     }),
   };

@@ -7,9 +7,13 @@ export class ServeMetrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'route' | 'status'>;
   readonly #seconds: Histogram<'route'>;
+  readonly #log: Gauge<'checkpoint'>;
+  readonly #age: Gauge;
+  readonly #figures: Figures;
 
   /** @param figures asked anew at each scrape; what it cannot say is left out */
   constructor(maker: ProofMaker, figures: Figures) {
+    this.#figures = figures;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry, prefix: 'tallystick_' });
     this.#requests = new Counter({
@@ -37,23 +41,16 @@ export class ServeMetrics {
         }
       },
     });
-    const log = new Gauge({
+    this.#log = new Gauge({
       name: 'tallystick_log_entries',
       help: 'Entries of the log, as stored and as published.',
       labelNames: ['checkpoint'],
       registers,
     });
-    const age = new Gauge({
+    this.#age = new Gauge({
       name: 'tallystick_checkpoint_age_seconds',
       help: 'Age of the published checkpoint: by its cosignatures where there is a quorum, else since it was seen to change.',
       registers,
-      collect: async () => {
-        const { stored, published, ageSeconds } = await figures.look();
-        log.reset();
-        if (stored !== null) log.set({ checkpoint: 'stored' }, stored);
-        if (published !== null) log.set({ checkpoint: 'published' }, published);
-        age.set(ageSeconds ?? Number.NaN);
-      },
     });
   }
 
@@ -67,6 +64,11 @@ export class ServeMetrics {
   }
 
   async text(): Promise<string> {
+    const { stored, published, ageSeconds } = await this.#figures.look();
+    this.#log.reset();
+    if (stored !== null) this.#log.set({ checkpoint: 'stored' }, stored);
+    if (published !== null) this.#log.set({ checkpoint: 'published' }, published);
+    this.#age.set(ageSeconds ?? Number.NaN);
     return await this.#registry.metrics();
   }
 }

@@ -65,11 +65,14 @@ export function httpProblem(status: number, detail: string): Problem {
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 503) void reply.header('retry-after', '1');
-  return reply
-    .code(problem.status)
-    .type(problemMediaType)
-    .header('cache-control', 'no-store')
-    .send(JSON.stringify(bodyOf(problem)));
+  return (
+    reply
+      .code(problem.status)
+      .type(problemMediaType)
+      .header('cache-control', 'no-store')
+      // Bytes: to a text a charset would be added, which JSON does not have.
+      .send(Buffer.from(JSON.stringify(bodyOf(problem))))
+  );
 }
 
 /** What is not HTTP at all, or did not come in time. */

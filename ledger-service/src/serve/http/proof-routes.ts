@@ -31,6 +31,6 @@ export function proofRoutes(
     const event = parseEventRequest(topic, partition, offset);
     warmer.asked();
     const json = await maker.prove(event);
-    return reply.type(proofMediaType).header('cache-control', 'no-store').send(json);
+    return reply.type(proofMediaType).header('cache-control', 'no-store').send(Buffer.from(json));
   });
 }
