@@ -30,6 +30,8 @@ const freshMs = 1_000;
 /** How long its own reader may lag behind another publisher before it begins from the log instead. */
 const catchUpMs = 1_000;
 const tickMs = 1_000;
+/** How often an idle publisher looks at the right edge again. */
+const guardTimes = 30;
 
 /** What stays the same from one session to the next. */
 export interface SessionParts {
@@ -100,6 +102,7 @@ export class PublishSession {
   #courteous = false;
   #snapshotSize: number | null;
   #snapshotDue = -Infinity;
+  #guarded: { objects: readonly LogObject[]; times: number } = { objects: [], times: 0 };
   #readFailure: { readonly error: unknown } | null = null;
 
   constructor(
@@ -182,6 +185,7 @@ export class PublishSession {
     const { signal } = this.#ending;
     if (this.#pending.length === 0) {
       await this.#wake.wait(tickMs, clock, signal);
+      await this.#guardEdge();
       // An idle log gets the snapshot that it lacks, so that the next start finds it.
       if (this.#pending.length === 0 && this.#snapshotSize !== this.size) await this.#snapshot(this.#cut());
       return;
@@ -253,8 +257,17 @@ export class PublishSession {
     this.#room.notify();
     // One that lost may have written other bytes in between.
     await this.#retry(async () => await this.#writeWhatDiffers(objects));
+    this.#guarded = { objects, times: guardTimes };
     this.#parts.onStored(head, objects);
     await this.#snapshot(cut);
+  }
+
+  /** A publisher that was stopped in the middle of writing may still overwrite the right edge after it lost: so it is looked at again. */
+  async #guardEdge(): Promise<void> {
+    if (this.#guarded.times === 0) return;
+    this.#guarded.times -= 1;
+    const { objects } = this.#guarded;
+    await this.#retry(async () => await this.#writeWhatDiffers(objects));
   }
 
   /** Signed by every log key, and held against them at once: what readers would refuse is never stored. */
@@ -320,6 +333,7 @@ export class PublishSession {
       this.#edge = await LogEdge.open(store, newest);
     });
     this.#head = newest;
+    this.#guarded = { objects: [], times: 0 };
     this.#headSeenAt = clock.monotonic();
     this.#pending.splice(0, ahead);
     this.#staged = 0;

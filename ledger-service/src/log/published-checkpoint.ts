@@ -334,7 +334,6 @@ export class PublishedCheckpoint {
       });
       if (answer.kind === 'ahead') {
         this.#ahead = { witness: name, size: answer.size };
-        asked.retryAt = clock.monotonic() + tickMs;
         return;
       }
       asked.failures = 0;
@@ -368,6 +367,8 @@ export class PublishedCheckpoint {
       throw rolledBack(`What the witness ${witness} says that it cosigned`, size, newest?.size ?? null);
     this.#ahead = null;
     this.offer(newest);
+    // No witness cosigns a smaller one any more.
+    if (this.#candidate !== null && this.#candidate.head.size < size) this.#candidate = null;
   }
 
   #watchLag(): void {

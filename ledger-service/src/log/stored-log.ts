@@ -119,6 +119,7 @@ function entriesOf(bytes: Uint8Array, tile: Tile): Uint8Array[] {
  * @throws LedgerError LOG_DAMAGED, and those of the store
  */
 export async function* readEntries(store: LogStore, from: number, to: number): AsyncGenerator<Uint8Array, void, void> {
+  if (from >= to) return;
   const end = Math.ceil(to / tileWidth);
   const asked: Promise<Uint8Array[]>[] = [];
   for (let next = Math.floor(from / tileWidth), index = next; index < end; index += 1) {
