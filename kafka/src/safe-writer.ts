@@ -147,7 +147,8 @@ export class SafeWriter {
       } catch (error) {
         this.dropAppender();
         const wait = backoffMs(attempt);
-        if (!(error instanceof KafkaError) || !error.retriable || this.clock.monotonic() + wait >= deadline) throw error;
+        if (!(error instanceof KafkaError) || !error.retriable || this.clock.monotonic() + wait >= deadline)
+          throw error;
         this.logger.warn('An append failed and is tried again.', {
           topic: this.topic,
           partition,

@@ -9,6 +9,7 @@ import type { CheckpointStore } from './ports/checkpoint-store.ts';
 import type { Clock } from './ports/clock.ts';
 import type { LogStore } from './ports/log-store.ts';
 import type { RoleName } from './ports/role.ts';
+import type { StateFiles } from './ports/state-files.ts';
 import type { ListenOn } from './serve/serve-options.ts';
 import type { TopicSettings } from './ports/topic-settings.ts';
 
@@ -25,8 +26,8 @@ export interface LedgerOptions {
   readonly stores: { readonly store: LogStore; readonly checkpoints: CheckpointStore };
   /** The log's keys: a stored checkpoint or snapshot counts if one of them signed it. At least one, named as the origin. */
   readonly logKeys: readonly VerifierKey[];
-  /** Folder of this process alone: `status.json`. Made if it is missing. */
-  readonly stateDir: string;
+  /** Folder of this process alone: `status.json` and `published-checkpoint`. Made if it is missing. Or where such files are kept else. */
+  readonly stateDir: string | StateFiles;
 
   /**
    * Seal: the notes of key statement 0 and, in ascending order, of others, all signed by the root key, which the ledger itself never

@@ -1,15 +1,17 @@
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { Logger } from '@tallystick/kafka/logger';
-import { LatestOnly, writeFileAtomically } from './adapters/atomic-file.ts';
+import { LatestOnly } from './adapters/atomic-file.ts';
 import type { AlarmBoard } from './alarm-board.ts';
 import { LedgerError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
 import { roleNames, type RoleName, type RunningRole } from './ports/role.ts';
+import type { StateFiles } from './ports/state-files.ts';
 import type { Sealing } from './seal/sealing.ts';
 import type { LedgerStatus, RoleState } from './status.ts';
 import type { SupervisedRole } from './supervised-role.ts';
 
 const statusEveryMs = 1_000;
+const statusFile = 'status.json';
 
 /** The roles of this process. */
 export interface LedgerRoles {
@@ -25,7 +27,7 @@ export interface LedgerParts {
   readonly roles: LedgerRoles;
   /** Closed at the end; null: somebody else closes it. */
   readonly log: RecordLog | null;
-  readonly statusFile: string;
+  readonly state: StateFiles;
   /** Alarms of the process and of its roles. */
   readonly boards: { readonly ledger: AlarmBoard } & Readonly<Partial<Record<RoleName, AlarmBoard>>>;
   readonly clock: Clock;
@@ -114,18 +116,18 @@ export class Ledger {
   }
 
   #writeStatus(): void {
-    const { statusFile, boards } = this.#parts;
+    const { state, boards } = this.#parts;
     this.#statusWrites.run(async () => {
-      await writeFileAtomically(statusFile, `${JSON.stringify(this.status(), null, 2)}\n`);
+      await state.write(statusFile, `${JSON.stringify(this.status(), null, 2)}\n`);
       boards.ledger.clear('status-file');
     });
   }
 
   #notWritten(cause: unknown): void {
-    const { boards, statusFile } = this.#parts;
+    const { boards, state } = this.#parts;
     const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `The status file ${statusFile} could not be written: ${why}`;
-    boards.ledger.raise('status-file', new LedgerError('STATE_NOT_WRITTEN', message, { cause }), statusFile);
+    const message = `The file ${statusFile} in ${state.place} could not be written: ${why}`;
+    boards.ledger.raise('status-file', new LedgerError('STATE_NOT_WRITTEN', message, { cause }), state.place);
   }
 
   async #finish(): Promise<void> {

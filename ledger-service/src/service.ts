@@ -6,17 +6,17 @@ import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
 import { silentLogger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { openStateFolder } from './adapters/state-folder.ts';
 import { AlarmBoard } from './alarm-board.ts';
 import { checkKeyStatements } from './domain/key-statement.ts';
 import { checkLimits } from './domain/limits.ts';
 import { checkLogKeys, checkRoles, checkSealKey, checkWhole, needed } from './domain/ledger-rules.ts';
-import { LedgerError } from './errors.ts';
+import type { LedgerError } from './errors.ts';
 import type { LedgerOptions } from './ledger-options.ts';
 import { Ledger, type LedgerRoles } from './ledger.ts';
 import { holdsSealEnd, openLogState } from './log/log-state.ts';
 import { startPublisher } from './log/publisher.ts';
+import { seenCheckpointIn } from './log/seen-checkpoint.ts';
 import { newestHead } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
@@ -60,9 +60,10 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const seal = roles.includes('seal') ? checkSealing(options) : null;
   const publish = roles.includes('publish') ? needed('publish', 'logSigners', options.logSigners) : null;
   const serve = roles.includes('serve') ? needed('serve', 'serve', options.serve) : null;
-  await makeFolder(stateDir);
+  const state = typeof stateDir === 'string' ? await openStateFolder(stateDir) : stateDir;
   const log = given ? kafka : connectRecordLog(kafka);
   const shared = { clock, logger, mendMs };
+  const seen = seenCheckpointIn(state);
   // One each, so that what one role clears is never another's.
   const board = () => new AlarmBoard(clock);
   const boards = { ledger: board(), seal: board(), publish: board(), serve: board() };
@@ -81,7 +82,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
         name: 'publish',
         alarms: boards.publish,
         start: (signal) =>
-          startPublisher({ ...options, log, clock, logger, signers: publish, alarms: boards.publish, signal }),
+          startPublisher({ ...options, log, seen, clock, logger, signers: publish, alarms: boards.publish, signal }),
       }),
     }),
     ...(serve && {
@@ -98,8 +99,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     }),
   };
   const key = seal?.signer.key.vkey ?? null;
-  const statusFile = join(stateDir, 'status.json');
-  const ledger = new Ledger({ ...shared, boards, origin, key, roles: made, log: given ? null : log, statusFile });
+  const ledger = new Ledger({ ...shared, boards, origin, key, roles: made, log: given ? null : log, state });
   await ledger.started();
   return ledger;
 }
@@ -149,21 +149,6 @@ function logReader({ origin, rootKey, stores, logKeys, logger = silentLogger }: 
     open: () => openLogState({ ...place, ...memory, rootKey, onSnapshotUnusable }),
     holdsSealEnd: async (needs) => await holdsSealEnd(stores.store, needs, (await newestHead(place))?.size ?? 0),
   };
-}
-
-async function makeFolder(stateDir: string): Promise<void> {
-  try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new LedgerError(
-      'CONFIG_INVALID',
-      `The state folder ${stateDir} cannot be made. Name another one, or set its rights.`,
-      {
-        evidence: { setting: 'stateDir', found: stateDir },
-        cause,
-      },
-    );
-  }
 }
 
 function isRecordLog(kafka: KafkaConfig | RecordLog): kafka is RecordLog {

@@ -5,7 +5,6 @@ import type { Policy } from '@tallystick/core/policy';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { silentLogger, type Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
-import { join } from 'node:path';
 import { AlarmBoard } from '../alarm-board.ts';
 import { asTallystickError, canPass } from '../alarms.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
@@ -18,7 +17,7 @@ import { checkSigners } from './log-signers.ts';
 import { PartialTiles } from './partial-tiles.ts';
 import { isReopened, PublishSession, Reopen, type SessionParts } from './publish-session.ts';
 import { PublishedCheckpoint, type Witness } from './published-checkpoint.ts';
-import { seenCheckpointFile, type SeenCheckpoint } from './seen-checkpoint.ts';
+import type { SeenCheckpoint } from './seen-checkpoint.ts';
 import { openSession } from './session-start.ts';
 import { SeenHeads } from './seen-heads.ts';
 import { WitnessClient } from './witnesses.ts';
@@ -57,9 +56,7 @@ export interface PublisherOptions {
   /** Accepted statements that are held before reading waits for publishing. Default 4,096. */
   readonly maxPending?: number;
   readonly deadlineMs?: number;
-  /** For `published-checkpoint`, where it is not given as `seen`. */
-  readonly stateDir: string;
-  readonly seen?: SeenCheckpoint;
+  readonly seen: SeenCheckpoint;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Where alarms are raised. Default: a board of its own; the status lists them either way. */
@@ -99,18 +96,13 @@ class Publisher implements RunningRole<PublishStatus> {
   #toldToStop = false;
 
   constructor(options: PublisherOptions) {
-    const { log, topics, origin, rootKey, stores, logKeys, signers, policy = null, stateDir, signal } = options;
+    const { log, topics, origin, rootKey, stores, logKeys, signers, policy = null, seen, signal } = options;
     const { clock = systemClock, logger = silentLogger, alarms = new AlarmBoard(clock), deadlineMs = 30_000 } = options;
     checkSigners(signers, logKeys);
     const place = { ...stores, origin, logKeys, verify: nodeVerifyEd25519 };
     const stopping = this.#stopping.signal;
     this.#alarms = alarms;
-    this.#seen = new SeenHeads(
-      options.seen ?? seenCheckpointFile(join(stateDir, 'published-checkpoint')),
-      place,
-      alarms,
-      logger,
-    );
+    this.#seen = new SeenHeads(seen, place, alarms, logger);
     this.#partial = new PartialTiles(stores.store, clock, options.graceMs ?? 60_000);
     this.#published = new PublishedCheckpoint({
       place,

@@ -2,6 +2,7 @@ import { decodeUtf8, encodeUtf8 } from '@tallystick/core/encoding';
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomically } from '../adapters/atomic-file.ts';
 import { hasErrno } from '../adapters/file-errors.ts';
+import type { StateFiles } from '../ports/state-files.ts';
 
 /**
  * The largest checkpoint that this publisher stored or found stored, kept outside the stores. It can only refuse: a store that is behind it
@@ -25,6 +26,15 @@ export function seenCheckpointFile(file: string): SeenCheckpoint {
       }
     },
     save: async (note) => await writeFileAtomically(file, decodeUtf8(note)),
+  };
+}
+
+/** As a small file among those of the process. */
+export function seenCheckpointIn(state: StateFiles): SeenCheckpoint {
+  const name = 'published-checkpoint';
+  return {
+    load: async () => await state.read(name),
+    save: async (note) => await state.write(name, decodeUtf8(note)),
   };
 }
 

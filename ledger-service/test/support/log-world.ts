@@ -164,7 +164,6 @@ export class LogWorld {
       snapshotMs: 1,
       deadlineMs: 200,
       graceMs: 1,
-      stateDir: '/nowhere',
       seen: this.seen,
       ...over,
     };
