@@ -11,6 +11,9 @@ const mendedByBeginning: ReadonlySet<string> = new Set(['SEALS_LOST']);
 /** After these nothing but another release or another configuration helps. */
 const forGood: ReadonlySet<string> = new Set(['UNKNOWN_STATEMENT', 'CONFIG_INVALID']);
 
+/** Who ran for so long was well: what ends it then is a new disturbance. */
+const wellMs = 30_000;
+
 export interface SupervisionOptions<Role extends RunningRole> {
   readonly name: RoleName;
   /** Begins it; the signal ends a beginning that is under way. */
@@ -67,13 +70,14 @@ export class SupervisedRole<Role extends RunningRole> {
     const { start, clock, logger, mendMs, alarms, name } = this.#options;
     const { signal } = this.#stopping;
     const about = `role ${name}`;
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
+    let attempt = 0;
+    while (!signal.aborted) {
+      const begun = clock.monotonic();
       try {
         this.#role = await start(signal);
         this.#first.resolve();
         this.#state = 'running';
         alarms.clear(about);
-        attempt = -1;
         await this.#role.done;
         // It ends by itself only when it was told to.
         break;
@@ -87,10 +91,12 @@ export class SupervisedRole<Role extends RunningRole> {
           logger.error('A role failed for good.', { role: name, code, error: message });
           throw error;
         }
+        if (clock.monotonic() - begun >= wellMs) attempt = 0;
         const soon = canPass(error) || mendedByBeginning.has(code);
         this.#state = soon ? 'retrying' : 'stopped';
         if (news || soon) logger.error('A role failed and is begun anew.', { role: name, code, error: message, soon });
         const pause = soon ? retryPause(attempt, signal, clock) : clock.sleep(mendMs, signal);
+        attempt += 1;
         await pause.catch(() => undefined);
       }
     }

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   decide,
+  decideGap,
   decideGenesis,
   evolve,
   sealedTime,
@@ -87,5 +88,38 @@ describe('decide', () => {
       1,
     );
     expect(formatStatement(genesis)).toContain('\nfirst-offset 9\n');
+  });
+});
+
+describe('a gap', () => {
+  const state = {
+    origin: 'test.example/log',
+    topic: 'events',
+    partition: 2,
+    generation: 1,
+    previous: 'hash',
+    nextOffset: 12,
+  };
+
+  it('covers exactly what lies between the next offset and the log start', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 40), fc.integer({ min: 1, max: 2 ** 40 }), (nextOffset, more) => {
+        expect(decideGap({ ...state, nextOffset }, nextOffset + more, 5)).toEqual({
+          kind: 'gap',
+          origin: 'test.example/log',
+          topic: 'events',
+          partition: 2,
+          generation: 1,
+          offsets: { first: nextOffset, last: nextOffset + more - 1 },
+          reason: 'deleted',
+          previous: 'hash',
+          time: 5,
+        });
+      }),
+    );
+  });
+
+  it.each([12, 11, 0])('is none where the log starts at %i', (logStart) => {
+    expect(() => decideGap(state, logStart, 5)).toThrow(RangeError);
   });
 });

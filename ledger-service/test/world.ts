@@ -111,7 +111,17 @@ export class World {
   }
 
   accepted(partition = 0): SealStatement[] {
-    return this.judge().outcomes.flatMap((outcome) =>
+    return this.#seals(this.judge().outcomes, partition);
+  }
+
+  /** As `judge` and `accepted`, of one reading. */
+  read(partition: number): { judge: Judge; outcomes: Outcome[]; seals: SealStatement[] } {
+    const { judge, outcomes } = this.judge();
+    return { judge, outcomes, seals: this.#seals(outcomes, partition) };
+  }
+
+  #seals(outcomes: readonly Outcome[], partition: number): SealStatement[] {
+    return outcomes.flatMap((outcome) =>
       outcome.outcome === 'accepted' &&
       outcome.signed.statement.kind === 'seal' &&
       outcome.signed.statement.partition === partition
@@ -168,15 +178,14 @@ export async function until(condition: () => boolean, what = 'the condition'): P
  * @returns how many events are sealed
  */
 export function checkSeals(world: World, partition = 0): number {
-  const state = world.judge().judge.partition(topics.events, partition);
+  const { judge, outcomes, seals } = world.read(partition);
+  const state = judge.partition(topics.events, partition);
   if (state === null) return 0;
-  const genesis = world
-    .judge()
-    .outcomes.flatMap((o) =>
-      o.outcome === 'accepted' && o.signed.statement.kind === 'genesis' && o.signed.statement.partition === partition
-        ? [o.signed.text]
-        : [],
-    );
+  const genesis = outcomes.flatMap((o) =>
+    o.outcome === 'accepted' && o.signed.statement.kind === 'genesis' && o.signed.statement.partition === partition
+      ? [o.signed.text]
+      : [],
+  );
   let previous = genesisLeaf(genesis[0] ?? '');
   const leaves: Uint8Array[] = [];
   for (const bytes of world.cluster.batches(topics.events, partition)) {
@@ -184,7 +193,7 @@ export function checkSeals(world: World, partition = 0): number {
     for (const entry of entriesOf(parseBatch(bytes, header, nodeCodecs), partition))
       leaves.push((previous = leafOf(previous, entry)));
   }
-  for (const { events, root: sealed, head } of world.accepted(partition)) {
+  for (const { events, root: sealed, head } of seals) {
     const batch = leaves.slice(events.first, events.last + 1);
     const found = { root: encodeBase64(root(batch)), head: encodeBase64(batch.at(-1) ?? new Uint8Array()) };
     if (found.root !== sealed || found.head !== head)
