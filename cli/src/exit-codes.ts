@@ -10,6 +10,7 @@ const usage = new Set([
   'ANSWER_NEEDED',
   'FILE_EXISTS',
   'NOT_FOR_ROOT',
+  'PROOF_FILE',
 ]);
 const cannotLook = new Set([
   'UNREACHABLE',
@@ -26,7 +27,14 @@ const cannotLook = new Set([
   'SIGNER_UNAVAILABLE',
   'SIGNER_REFUSED',
   'LOG_STORE_UNAVAILABLE',
+  'NOT_SEALED_YET',
+  'NOT_PUBLISHED_YET',
+  'PROOF_LATE',
+  'SERVER_BUSY',
+  'SERVER_UNREACHABLE',
 ]);
+/** What is asked for does not exist, or is no proof's business. */
+const askedWrongly = new Set(['REQUEST_MALFORMED', 'PARTITION_UNKNOWN', 'OFFSET_BEYOND_END', 'POLICY_MALFORMED']);
 
 /** 2 for usage and configuration, 3 where something does not answer or refuses, 1 for everything else. */
 export function exitCodeOf(error: unknown): 1 | 2 | 3 {
@@ -37,6 +45,7 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
     code.startsWith('KEY_') ||
     code.startsWith('WITNESS_KEY_') ||
     code.startsWith('WITNESS_STATE_') ||
+    askedWrongly.has(code) ||
     code === 'OPTIONS_INVALID' ||
     code === 'CONFIG_INVALID'
   )

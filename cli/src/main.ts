@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { TallystickError } from '@tallystick/core/errors';
+import { checkProofCommand } from './commands/check-proof.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
@@ -11,6 +12,7 @@ import { keysChangeCommand } from './commands/keys-change.ts';
 import { keysEncryptCommand, keysMakeCommand } from './commands/keys-make.ts';
 import { keysRotateCommand } from './commands/keys-rotate.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
+import { proveCommand } from './commands/prove.ts';
 import { serviceCommand } from './commands/service.ts';
 import { signCommand } from './commands/sign.ts';
 import { startCommand } from './commands/start.ts';
@@ -87,6 +89,23 @@ program
   .option('--anchor <file>', 'what earlier runs accepted: kept there and never gone back on')
   .option('--json', 'the verdict as one line of JSON')
   .action(action(verifyCommand));
+program
+  .command('prove <partition> <offset>')
+  .description('write the proof that one event is sealed and in the published log')
+  .option('-o, --output <file>', 'where it goes (default: standard output)')
+  .option('--topic <name>', 'the topic (default: that of the events)')
+  .option('--url <url>', 'ask the server of that log, in place of the log and Kafka')
+  .action(action(proveCommand));
+program
+  .command('check-proof <file>')
+  .description('check a proof offline, from the file ("-": standard input), the root key and the policy alone')
+  .option(
+    '--policy <file>',
+    "C2SP tlog-policy: log keys, witnesses and quorum (default: log.policyFile, or the installation's)",
+  )
+  .option('--root-key <vkey>', "the root vkey or a file that holds it (default: rootKey, or the installation's)")
+  .option('--json', 'what is proven as one line of JSON')
+  .action(action(checkProofCommand));
 const keys = program.command('keys').description('make, show, add, retire and rotate the keys of the log');
 keys
   .command('show')

@@ -10,6 +10,7 @@ import { type Context, deploymentOf } from './context.ts';
 import type { Deployment } from './deployment.ts';
 import { CliError } from './errors.ts';
 import { openKey } from './open-keys.ts';
+import { rememberedListen } from './serve-port.ts';
 import type { LedgerRole } from './settings.ts';
 
 /**
@@ -21,7 +22,8 @@ export async function openLedger(context: Context, logger: Logger, only?: Ledger
   const roles = only === undefined ? deployment.roles : [only];
   const { stateDir } = deployment.ledger;
   const common = {
-    kafka: deployment.kafka('ledger'),
+    // Who serves writes nothing: the rights of a verifier are enough.
+    kafka: deployment.kafka(only === 'serve' ? 'verifier' : 'ledger'),
     topics: deployment.topics,
     origin: deployment.origin,
     rootKey: deployment.rootKey,
@@ -33,7 +35,7 @@ export async function openLedger(context: Context, logger: Logger, only?: Ledger
   };
   const sealing = roles.includes('seal') ? await sealOptions(deployment) : {};
   const publishing = roles.includes('publish') ? await publishOptions(deployment) : {};
-  const serving = roles.includes('serve') ? serveOptions(deployment) : {};
+  const serving = roles.includes('serve') ? await serveOptions(context, deployment) : {};
   const stores = await openStores(deployment.logPlace, {
     onWarning: (error) => logger.warn('The store of the log warns.', { error: String(error) }),
   });
@@ -63,8 +65,9 @@ async function publishOptions(deployment: Deployment): Promise<Partial<LedgerOpt
   return { logSigners, policy: readPolicy(deployment), publishMs: deployment.publishMs };
 }
 
-function serveOptions(deployment: Deployment): Partial<LedgerOptions> {
-  const { logListen: listen, logUrl: publicUrl } = deployment;
+async function serveOptions(context: Context, deployment: Deployment): Promise<Partial<LedgerOptions>> {
+  const { logListen, logUrl: publicUrl } = deployment;
+  const listen = context.config.has('log.listen') ? logListen : await rememberedListen(context.stackHome);
   return { serve: { listen, publicUrl }, policy: readPolicy(deployment) };
 }
 

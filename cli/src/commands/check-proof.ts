@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
+import { decodeUtf8 } from '@tallystick/core/encoding';
+import { CoreError } from '@tallystick/core/errors';
+import { parseVerifierKey, type VerifierKey } from '@tallystick/core/note';
+import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import { checkProof } from '@tallystick/core/proof';
+import { type Context, deploymentOf } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import { CliError } from '../errors.ts';
+import { readProofFile } from '../proof-file.ts';
+import { proofAsJson, proofInWords } from '../proof-words.ts';
+
+export interface CheckProofFlags {
+  readonly policy?: string;
+  readonly rootKey?: string;
+  readonly json?: boolean;
+}
+
+const maxPolicyBytes = 1 << 20;
+
+/** Offline: from the file, the keys and the policy alone. Exit 0 verified, 1 the proof fails, 2 usage or configuration. */
+export function checkProofCommand(context: Context, flags: CheckProofFlags, [file = '']: readonly string[]): number {
+  const deployment = deploymentOf(context);
+  const rootKey = rootKeyOf(deployment, flags.rootKey);
+  const policy = policyOf(deployment, flags.policy);
+  const bytes = readProofFile(file);
+  try {
+    const proof = checkProof(decodeUtf8(bytes), { rootKey, policy, verify: nodeVerifyEd25519 });
+    if (flags.json === true)
+      context.out(JSON.stringify({ version: 1, verified: true, exitCode: 0, ...proofAsJson(proof) }));
+    else for (const line of proofInWords(proof)) context.out(line);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CoreError)) throw error;
+    const { code, message } = error;
+    const finding = code === 'PROOF_QUORUM' ? 'quorum' : 'proof';
+    if (flags.json === true)
+      context.out(JSON.stringify({ version: 1, verified: false, exitCode: 1, finding, error: { code, message } }));
+    else context.out(`NOT VERIFIED (${finding}): ${message} [${code}]`);
+    return 1;
+  }
+}
+
+/** A vkey, a file that holds one, or what is configured or installed. @throws CliError CONFIG_…; CoreError KEY_MALFORMED */
+function rootKeyOf(deployment: Deployment, given: string | undefined): VerifierKey {
+  if (given === undefined) return deployment.rootKey;
+  return parseVerifierKey(existsSync(given) ? readText(given, '--root-key').trim() : given);
+}
+
+/** @throws CliError CONFIG_…; CoreError POLICY_MALFORMED */
+function policyOf({ policyFile }: Deployment, given: string | undefined): Policy {
+  const file = given ?? policyFile;
+  if (file === null)
+    throw new CliError('CONFIG_MISSING', 'no policy is given: name a file with --policy, or set log.policyFile');
+  return parsePolicy(readText(file, given === undefined ? 'log.policyFile' : '--policy'));
+}
+
+function readText(file: string, setting: string): string {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    throw new CliError('CONFIG_INVALID', `${setting}: cannot read ${file}`, { cause });
+  }
+  if (bytes.length > maxPolicyBytes) throw new CliError('CONFIG_INVALID', `${setting}: ${file} is too large`);
+  return Buffer.from(bytes).toString('utf8');
+}
