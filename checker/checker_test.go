@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestVectors(t *testing.T) {
+	var out bytes.Buffer
+	if code := runVectors("../core/testdata", &out); code != 0 {
+		t.Fatalf("exit %d\n%s", code, out.String())
+	}
+}
+
+func TestVectorsSkipNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../core/testdata")); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(want string) {
+		t.Helper()
+		var out bytes.Buffer
+		if code := runVectors(dir, &out); code != 1 || !strings.Contains(out.String(), want) {
+			t.Errorf("exit %d, no %q in\n%s", code, want, out.String())
+		}
+	}
+	write("novelties/x.json", "[]")
+	expect("novelties: a folder")
+	os.RemoveAll(filepath.Join(dir, "novelties"))
+	write("notes/more.json", "[]")
+	expect("more.json: a file")
+	os.Remove(filepath.Join(dir, "notes/more.json"))
+	os.RemoveAll(filepath.Join(dir, "notes"))
+	expect("12 folders of vectors, not 13")
+}
+
+// signer is a key with which a log is made here.
+type signer struct {
+	key     *vkey
+	private ed25519.PrivateKey
+}
+
+func newSigner(t *testing.T, name string) signer {
+	seed := textHash(t.Name() + name)
+	private := ed25519.NewKeyFromSeed(seed[:])
+	public := private.Public().(ed25519.PublicKey)
+	id := keyID(name, typeEd25519, public)
+	key, err := keyOf(fmt.Sprintf("%s+%08x+%s", name, id, encode64(append([]byte{typeEd25519}, public...))), typeEd25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer{key, private}
+}
+
+func (s signer) sign(text string) []byte {
+	b := append(binary.BigEndian.AppendUint32(nil, s.key.id), ed25519.Sign(s.private, []byte(text))...)
+	return []byte(text + "\n— " + s.key.name + " " + encode64(b) + "\n")
+}
+
+// exampleLog is a log of one partition with this many seals of one event each, a gap, a prune and a second generation.
+func exampleLog(t *testing.T, seals int) (files map[string][]byte, entries [][]byte, log, root, seal signer) {
+	const origin = "log.example/go"
+	log, root, seal = newSigner(t, origin), newSigner(t, origin+"/root"), newSigner(t, origin+"/seal")
+	previous := "-"
+	add := func(s signer, text string) hash {
+		entries = append(entries, s.sign(text))
+		h := textHash(text)
+		previous = encode64(h[:])
+		return h
+	}
+	add(root, "tallystick/key/v1\norigin "+origin+"\nnumber 0\naction add\nrole seal\nkey "+seal.key.text+"\nprevious -\ntime 1\n")
+	where := "origin " + origin + "\ntopic events\n"
+	generation := func(s signer, n int, reason, previous string) hash {
+		return add(s, fmt.Sprintf("tallystick/genesis/v1\n%stopic-id AAAAAAAAAAAAAAAAAAAAAA\npartition 0\ngeneration %d\nreason %s\nfirst-offset 0\nprevious %s\ntime 1\n", where, n, reason, previous))
+	}
+	head := generation(seal, 0, "new", "-")
+	for i := range seals {
+		leaf := leafHash([]byte{byte(i)})
+		add(seal, fmt.Sprintf("tallystick/seal/v1\n%spartition 0\ngeneration 0\nseal %d\nevents %d-%d\noffsets %d-%d\nepoch -\nroot %s\nafter %s\nhead %s\nprevious %s\ntime 1\n",
+			where, i, i, i, i, i, encode64(leaf[:]), encode64(head[:]), encode64(leaf[:]), previous))
+		head = leaf
+	}
+	add(seal, fmt.Sprintf("tallystick/gap/v1\n%spartition 0\ngeneration 0\noffsets %d-%d\nreason deleted\nprevious %s\ntime 1\n", where, seals, seals+3, previous))
+	generation(root, 1, "recreated", previous)
+	add(seal, fmt.Sprintf("tallystick/prune/v1\n%spartition 0\ngeneration 0\nthrough 1\noffset 1\nrule r\narchive a\nsha256 %s\nprevious %s\ntime 1\n", where, encode64(head[:]), previous))
+	return publish(log, entries), entries, log, root, seal
+}
+
+// publish makes the files of a log of these entries.
+func publish(log signer, entries [][]byte) map[string][]byte {
+	files, levels, tree := map[string][]byte{}, [][]hash{nil}, frontier{}
+	for i := 0; i < len(entries); i += tileWidth {
+		var bundle []byte
+		part := entries[i:min(i+tileWidth, len(entries))]
+		for _, e := range part {
+			bundle = append(binary.BigEndian.AppendUint16(bundle, uint16(len(e))), e...)
+			tree.add(leafHash(e))
+			levels[0] = append(levels[0], leafHash(e))
+		}
+		files[tile{levelEntries, uint64(i / tileWidth), len(part)}.path()] = bundle
+	}
+	for l := 0; l < len(levels); l++ {
+		for i := 0; i < len(levels[l]); i += tileWidth {
+			part := levels[l][i:min(i+tileWidth, len(levels[l]))]
+			files[tile{l, uint64(i / tileWidth), len(part)}.path()] = tileBytes(part)
+			if len(part) == tileWidth {
+				var f frontier
+				for _, h := range part {
+					f.add(h)
+				}
+				if l+1 == len(levels) {
+					levels = append(levels, nil)
+				}
+				levels[l+1] = append(levels[l+1], f.root())
+			}
+		}
+	}
+	root := tree.root()
+	files["checkpoint"] = log.sign(fmt.Sprintf("%s\n%d\n%s\n", log.key.name, tree.size, encode64(root[:])))
+	return files
+}
+
+func memory(files map[string][]byte) source {
+	return func(path string, _ int64) ([]byte, error) {
+		if b, ok := files[path]; ok {
+			return b, nil
+		}
+		return nil, errMissing
+	}
+}
+
+func TestLog(t *testing.T) {
+	files, entries, log, root, seal := exampleLog(t, 600)
+	options := logOptions{logKeys: []*vkey{log.key}, rootKey: root.key}
+	check := func(files map[string][]byte, options logOptions, want int) {
+		t.Helper()
+		var out bytes.Buffer
+		if got := checkLog(memory(files), options, &out); got != want {
+			t.Errorf("exit %d, want %d\n%s", got, want, out.String())
+		}
+	}
+	check(files, options, 0)
+	for name := range files { // a byte of each file, and each file gone
+		changed := maps.Clone(files)
+		changed[name] = bytes.Clone(files[name])
+		changed[name][len(changed[name])/2] ^= 1
+		check(changed, options, 1)
+		changed = maps.Clone(files)
+		delete(changed, name)
+		check(changed, options, 3)
+	}
+	old := func(n int, e [][]byte) *checkpoint {
+		c, _, _, err := openCheckpoint(publish(log, e[:n])["checkpoint"], log.key.name, options.logKeys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	other := slices.Clone(entries)
+	other[3] = []byte("another history")
+	for _, n := range []int{0, 1, 255, 256, 300, len(entries)} {
+		options.old = old(n, entries)
+		check(files, options, 0)
+		if n > 3 {
+			options.old = old(n, other)
+			check(files, options, 1)
+		}
+	}
+	options.old = old(len(entries), entries)
+	check(publish(log, entries[:300]), options, 1) // rolled back
+	options.old = nil
+	check(publish(log, nil), options, 3) // nothing to check
+	for what, log2 := range map[string][][]byte{
+		"left out":      append(slices.Clone(entries[:20]), entries[21:]...),
+		"twice":         append(slices.Clone(entries[:20]), entries[19:]...),
+		"changed":       other,
+		"another order": append(slices.Clone(entries[:20]), append([][]byte{entries[21], entries[20]}, entries[22:]...)...),
+	} {
+		var out bytes.Buffer
+		if checkLog(memory(publish(log, log2)), options, &out) != 1 || checkLog(memory(publish(log, log2)), logOptions{logKeys: options.logKeys}, io.Discard) != 0 {
+			t.Errorf("%s: a log whose tree is right and whose entries are not\n%s", what, out.String())
+		}
+	}
+	check(publish(log, append(slices.Clone(entries), seal.sign("tallystick/seal/v2\nnobody knows\n"))), options, 3)
+	check(publish(log, append(slices.Clone(entries), log.sign("tallystick/seal/v2\nnobody knows\n"))), options, 1)
+}
+
+// TestGrownLog: partial tiles of a size that was published are gone, and the full ones are there.
+func TestGrownLog(t *testing.T) {
+	files, entries, log, root, _ := exampleLog(t, 600)
+	before := publish(log, entries[:300])
+	maps.Copy(files, before)
+	for path := range before {
+		if t, ok := parseTilePath(path); ok && files[tile{t.level, t.index, tileWidth}.path()] != nil && t.width < tileWidth {
+			delete(files, path)
+		}
+	}
+	var out bytes.Buffer
+	if got := checkLog(memory(files), logOptions{logKeys: []*vkey{log.key}, rootKey: root.key}, &out); got != 0 || files["tile/0/001.p/44"] != nil {
+		t.Errorf("exit %d\n%s", got, out.String())
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"log"}, {"nothing", "x"}, {"log", "."}, {"proof", "x"}, {"log", ".", "--log-key", "x"}, {"log", ".", "more", "--log-key", "x"}} {
+		if got := run(args, io.Discard, io.Discard); got != 2 {
+			t.Errorf("%v: exit %d", args, got)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+module tallystick.example/checker
+
+go 1.24
