@@ -9,50 +9,59 @@ import type { Part, PartContext } from './part.ts';
 import { probeKafka } from './probes.ts';
 import { tiedToUs, withoutSettings } from './processes.ts';
 import { javaArgument, kafkaProperties, renderProperties } from './properties.ts';
+import type { ClusterNode } from './properties.ts';
 import { roles } from './roles.ts';
 import type { StackState } from './state.ts';
 
 /** Kafka in KRaft mode: one process that is broker and controller. */
-export const kafkaPart: Part = {
-  name: 'kafka',
-  address: (state) => `127.0.0.1:${state.ports.kafka}`,
-  port: (state) => state.ports.kafka,
-  probe: (state) => probeKafka(state.ports.kafka),
-  readyLine: /Kafka Server started/,
-  graceMs: 25_000,
-  prepare: format,
-  command: (context) => {
-    const { layout, java, libs, marker } = context;
-    writeSettings(layout, context.state, layout.kafkaData);
-    return {
-      command: java,
-      args: [
-        marker,
-        '-Xms96m',
-        '-Xmx512m',
-        '-XX:+UseSerialGC',
-        '-XX:+ExitOnOutOfMemoryError',
-        `-Dlog4j2.configurationFile=${join(layout.kafka, 'log4j2.xml')}`,
-        '-cp',
-        join(libs.kafka, '*'),
-        'kafka.Kafka',
-        settingsFile(layout),
-      ],
-      cwd: layout.kafka,
-      env: withoutSettings('KAFKA_', 'JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLASSPATH'),
-    };
-  },
-};
+export const kafkaPart: Part = kafkaPartOf(null);
+
+/** The same as one of several brokers; null: the only one. */
+export function kafkaPartOf(node: ClusterNode | null): Part {
+  return {
+    name: 'kafka',
+    address: (state) => `127.0.0.1:${state.ports.kafka}`,
+    port: (state) => state.ports.kafka,
+    probe: (state) => probeKafka(state.ports.kafka),
+    readyLine: /Kafka Server started/,
+    graceMs: 25_000,
+    prepare: async (context) => await format(context, node),
+    command: (context) => {
+      const { layout, java, libs, marker } = context;
+      writeSettings(layout, context.state, layout.kafkaData, node);
+      return {
+        command: java,
+        args: [
+          marker,
+          '-Xms96m',
+          '-Xmx512m',
+          '-XX:+UseSerialGC',
+          // Several share the machine and none works hard: what the second compiler would take, they do not win back.
+          ...(node === null ? [] : ['-XX:TieredStopAtLevel=1']),
+          '-XX:+ExitOnOutOfMemoryError',
+          `-Dlog4j2.configurationFile=${join(layout.kafka, 'log4j2.xml')}`,
+          '-cp',
+          join(libs.kafka, '*'),
+          'kafka.Kafka',
+          settingsFile(layout),
+        ],
+        cwd: layout.kafka,
+        env: withoutSettings('KAFKA_', 'JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLASSPATH'),
+      };
+    },
+  };
+}
 
 function settingsFile(layout: Layout): string {
   return join(layout.kafka, 'server.properties');
 }
 
-function writeSettings(layout: Layout, state: StackState, dataDir: string): void {
+function writeSettings(layout: Layout, state: StackState, dataDir: string, node: ClusterNode | null): void {
   const password = (role: 'admin' | 'controller') => readFileSync(passwordFileOf(layout, role), 'utf8').trim();
   const properties = kafkaProperties({
     port: state.ports.kafka,
     controllerPort: state.ports.controller,
+    ...(node && { node }),
     dataDir,
     adminPassword: password('admin'),
     controllerPassword: password('controller'),
@@ -65,7 +74,7 @@ function writeSettings(layout: Layout, state: StackState, dataDir: string): void
  * Formats Kafka's folder and makes the user of every role in it, once. It is done beside the real folder, which so appears complete or
  * not at all, and with the passwords in a file that is removed again: what stands on a command line, others can read.
  */
-async function format(context: PartContext): Promise<void> {
+async function format(context: PartContext, node: ClusterNode | null): Promise<void> {
   const { layout, state, java, libs, marker } = context;
   if (existsSync(layout.kafkaData)) {
     const missing = missingSecret(layout);
@@ -79,7 +88,7 @@ async function format(context: PartContext): Promise<void> {
   makeSecrets(layout);
   const fresh = join(layout.kafka, 'formatting');
   rmSync(fresh, { recursive: true, force: true });
-  writeSettings(layout, state, fresh);
+  writeSettings(layout, state, fresh, node);
   const users = roles.flatMap((role) => {
     const password = readFileSync(passwordFileOf(layout, role), 'utf8').trim();
     return ['--add-scram', `SCRAM-SHA-512=[name=${role},password=${password}]`];

@@ -50,7 +50,7 @@ export function logFileOf(layout: Layout, part: string): string {
   return join(layout.logs, `${part}.log`);
 }
 
-export function passwordFileOf(layout: Layout, role: Role | 'controller'): string {
+export function passwordFileOf(layout: Pick<Layout, 'secrets'>, role: Role | 'controller'): string {
   return join(layout.secrets, `${role}.password`);
 }
 

@@ -163,7 +163,8 @@ export function findOnPath(name: string): string | null {
   return null;
 }
 
-function signal(record: ProcessRecord, name: NodeJS.Signals): void {
+/** Signals the process if it is still the one that was recorded. */
+export function sendSignal(record: ProcessRecord, name: NodeJS.Signals): void {
   if (!isAlive(record)) return;
   try {
     process.kill(record.pid, name);
@@ -184,8 +185,8 @@ export async function waitUntilGone(record: ProcessRecord, deadlineMs: number): 
 
 /** SIGTERM, and SIGKILL after the grace period. True when the process is gone; a process that is gone already is fine. */
 export async function endProcess(record: ProcessRecord, graceMs: number): Promise<boolean> {
-  signal(record, 'SIGTERM');
+  sendSignal(record, 'SIGTERM');
   if (await waitUntilGone(record, graceMs)) return true;
-  signal(record, 'SIGKILL');
+  sendSignal(record, 'SIGKILL');
   return await waitUntilGone(record, 10_000);
 }

@@ -83,6 +83,26 @@ describe('the settings of Kafka', () => {
   });
 });
 
+describe('the settings of one broker among three', () => {
+  const voters = [1, 2, 3].map((id) => ({ id, controllerPort: 20_010 + id }));
+  const alone = kafkaProperties(settings);
+  const among = kafkaProperties({ ...settings, node: { id: 2, voters } });
+
+  test('name it and all controllers, and differ from those of a single one in nothing but that and replicas', () => {
+    expect(among['node.id']).toBe('2');
+    expect(among['controller.quorum.voters']).toBe('1@127.0.0.1:20011,2@127.0.0.1:20012,3@127.0.0.1:20013');
+    const differing = Object.keys(among).filter((name) => among[name] !== alone[name]);
+    expect(Object.keys(alone)).toEqual(Object.keys(among));
+    for (const name of differing) expect(name).toMatch(/^(node\.id|controller\.quorum\.voters)$|replica|min\.isr$/);
+  });
+
+  test('keep a record that was acknowledged when any one of them is lost', () => {
+    expect([among['default.replication.factor'], among['min.insync.replicas']]).toEqual(['3', '2']);
+    expect(among['unclean.leader.election.enable']).toBe('false');
+    expect([alone['default.replication.factor'], alone['min.insync.replicas']]).toEqual(['1', '1']);
+  });
+});
+
 test('an argument for java @file is quoted so that nothing in it is special', () => {
   expect(javaArgument(String.raw`a b\c"d`)).toBe(String.raw`"a b\\c\"d"`);
 });
