@@ -135,7 +135,7 @@ function checkSealing(options: LedgerOptions): Omit<SealingParts, 'log' | 'alarm
     partitions: options.partitions === undefined ? null : new Set(options.partitions),
     takeoverMs: checkWhole('takeoverMs', options.takeoverMs ?? 60_000, 1),
     partitionAlarms: new Map(),
-    memory: { lost: false },
+    memory: { begun: false, lost: false },
     clock,
   };
 }

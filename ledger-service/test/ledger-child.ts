@@ -20,6 +20,8 @@ export interface ChildInput {
   readonly checkpointDir: string;
   readonly stateDir: string;
   readonly limits: Partial<BatchLimits>;
+  /** Default: all. */
+  readonly partitions?: number[];
 }
 
 const input = JSON.parse(process.argv[2] ?? '') as ChildInput;

@@ -133,7 +133,7 @@ export class RealWorld {
   }
 
   /** A ledger in a process of its own, that can be killed. Resolves when it seals. */
-  async spawn(stateDir: string, limits: ChildInput['limits']): Promise<ChildProcess> {
+  async spawn(stateDir: string, limits: ChildInput['limits'], partitions?: number[]): Promise<ChildProcess> {
     const input: ChildInput = {
       kafka: this.ledger,
       topics: this.topics,
@@ -146,6 +146,7 @@ export class RealWorld {
       sealKeyFile: this.sealKeyFile,
       stateDir: join(this.folder, stateDir),
       limits,
+      ...(partitions === undefined ? {} : { partitions }),
     };
     const script = new URL('./ledger-child.ts', import.meta.url).pathname;
     const child = spawn(

@@ -155,22 +155,102 @@ describe('a ledger on real Kafka', () => {
     await admin.connect();
     await admin.deleteTopics({ topics: [world.topics.events] });
     await admin.disconnect();
-    await eventually(
-      async () =>
-        await applyTopics(world.admin, [
-          {
-            name: world.topics.events,
-            partitions: 1,
-            replicationFactor: -1,
-            config: { 'message.timestamp.type': 'LogAppendTime' },
-          },
-        ]).then(
-          () => true,
-          () => false,
-        ),
-      'the topic made anew',
-    );
+    await eventually(() => made(world, world.topics.events, 1), 'the topic made anew');
     await eventually(() => ledger.status().partitions[0]?.state === 'stopped', 'an alarm');
     expect(ledger.status().partitions[0]?.alarms).toMatchObject([{ code: 'TOPIC_RECREATED' }]);
   });
+
+  it('makes a seals topic whole again that is deleted and made anew while it runs', async () => {
+    const world = await realWorld(1);
+    const ledger = await start(world, { kafka: world.admin, deadlineMs: 5_000 });
+    await world.emit(700, 0);
+    await eventually(() => world.allSealed(), 'all events sealed');
+    const sealed = (await world.accepted()).map(({ root }) => root);
+    await eventually(() => publishedSize(ledger) === sealed.length + 2, 'the log holds all of it');
+    const admin = plainKafka(inject('stack')).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [world.topics.seals] });
+    await admin.disconnect();
+    await eventually(() => made(world, world.topics.seals, 1), 'the topic made anew');
+    await world.emit(300, 0);
+    await eventually(
+      () =>
+        world.allSealed().then(
+          (all) => all,
+          () => false,
+        ),
+      'all of it sealed again',
+    );
+    expect(await world.check()).toMatchObject({ events: 1000, forks: 0 });
+    expect((await world.accepted()).map(({ root }) => root).slice(0, sealed.length)).toEqual(sealed);
+    // Made with the broker's own retention, which is an alarm too and stops nothing.
+    for (const alarm of ['SEALS_LOST', 'TOPIC_SETTINGS'])
+      await eventually(() => ledger.status().alarms.some(({ code }) => code === alarm), alarm);
+    await eventually(() => publishedSize(ledger) > sealed.length + 2, 'publishing goes on');
+    expect(ledger.status().roles).toEqual({ seal: 'running', publish: 'running' });
+  });
+
+  it('writes a gap for records that were deleted before they were sealed', async () => {
+    const world = await realWorld(1);
+    await world.emit(100, 0);
+    const first = await start(world, { kafka: world.admin });
+    await eventually(() => world.allSealed(), 'all events sealed');
+    await first.stop();
+    await world.emit(50, 0);
+    await world.emit(50, 0);
+    const admin = plainKafka(inject('stack')).admin();
+    await admin.connect();
+    // Else the client does not know who leads the partition.
+    await admin.fetchTopicOffsets(world.topics.events);
+    await admin.deleteTopicRecords({ topic: world.topics.events, partitions: [{ partition: 0, offset: '130' }] });
+    await admin.disconnect();
+    const ledger = await start(world, { kafka: world.admin });
+    await eventually(() => world.allSealed(), 'the rest sealed');
+    const { outcomes } = await world.judge();
+    const gaps = outcomes.flatMap((outcome) =>
+      outcome.outcome === 'accepted' && outcome.signed.statement.kind === 'gap'
+        ? [outcome.signed.statement.offsets]
+        : [],
+    );
+    expect(gaps).toEqual([{ first: 100, last: 129 }]);
+    expect((await world.accepted()).at(-1)).toMatchObject({ events: { last: 169 }, offsets: { last: 199 } });
+    expect(ledger.status().partitions[0]?.alarms.map(({ code }) => code)).toContain('RECORDS_DELETED');
+  });
+
+  it('takes over from a ledger that is frozen, and gives back when it goes on', async () => {
+    const world = await realWorld(2);
+    await granted(world);
+    const child = await world.spawn('first', { events: 50, ageMs: 20 }, [0]);
+    const ledger = await start(world, { partitions: [1], takeoverMs: 2_000, limits: { events: 50, ageMs: 20 } });
+    let emitted = 0;
+    for (let i = 0; i < 6; i++) await world.emit(40, i % 2).then(() => (emitted += 40));
+    await eventually(() => world.allSealed(), 'both sealed');
+    child.kill('SIGSTOP');
+    for (let i = 0; i < 6; i++) await world.emit(40, i % 2).then(() => (emitted += 40));
+    await eventually(() => world.allSealed(), 'all sealed by the other');
+    expect(ledger.status().partitions[0]?.state).toBe('sealing');
+    child.kill('SIGCONT');
+    await eventually(async () => {
+      await world.emit(10, 0).then(() => (emitted += 10));
+      return ledger.status().partitions[0]?.state === 'watching';
+    }, 'given back');
+    await eventually(() => world.allSealed(), 'all sealed again');
+    expect(await world.check()).toMatchObject({ events: emitted, forks: 0 });
+  });
 });
+
+function publishedSize(ledger: RunningLedger): number {
+  const { publish } = ledger.status();
+  return typeof publish === 'object' && publish !== null && 'publishedSize' in publish
+    ? Number(publish.publishedSize)
+    : 0;
+}
+
+/** Makes a topic of that name again; false while the brokers still delete the one before. */
+async function made(world: RealWorld, name: string, partitions: number): Promise<boolean> {
+  const config = { 'message.timestamp.type': 'LogAppendTime' };
+  return await applyTopics(world.admin, [{ name, partitions, replicationFactor: -1, config }]).then(
+    () => true,
+    () => false,
+  );
+}

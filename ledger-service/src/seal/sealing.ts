@@ -24,6 +24,13 @@ import { describeTopics, partitionsError, settingsError, type LedgerTopics } fro
 
 const stopWithinMs = 5_000;
 
+export interface SealingMemory {
+  /** Whether sealing had begun before. */
+  begun: boolean;
+  /** Whether the seals topic was seen to lose statements and was not made whole since. */
+  lost: boolean;
+}
+
 /** What the role that seals works with; stays the same when it is begun anew. */
 export interface SealingParts {
   readonly log: RecordLog;
@@ -48,8 +55,8 @@ export interface SealingParts {
   /** Of the role, and of each partition: they outlive one run, for a loss does not pass because sealing was begun anew. */
   readonly alarms: AlarmBoard;
   readonly partitionAlarms: Map<number, AlarmBoard>;
-  /** What one run leaves to the next: whether the seals topic was seen to lose statements and was not made whole since. */
-  readonly memory: { lost: boolean };
+  /** What one run leaves to the next. */
+  readonly memory: SealingMemory;
 }
 
 /**
@@ -119,8 +126,11 @@ export class Sealing implements RunningRole<SealStatus> {
   static async start(parts: SealingParts, signal: AbortSignal): Promise<Sealing> {
     const { log, topics, settings, deadlineMs, clock, logger } = parts;
     const described = await describeTopics(log, topics);
-    const wrong = partitionsError(described) ?? (await settingsError(topics, settings));
-    if (wrong !== null) throw wrong;
+    const unfit = partitionsError(described);
+    if (unfit !== null && (!parts.memory.begun || described.seals.partitions.length !== 1)) throw unfit;
+    const unsafe = await settingsError(topics, settings);
+    // Once it seals, it goes on: a seal is what shows a loss.
+    if (unsafe !== null && !parts.memory.begun) throw unsafe;
     const writers = {
       seals: new SafeWriter({ log, topic: topics.seals, deadlineMs, logger }),
       leaves: new SafeWriter({ log, topic: topics.leaves, deadlineMs, logger }),
@@ -150,6 +160,8 @@ export class Sealing implements RunningRole<SealStatus> {
     } finally {
       signal.removeEventListener('abort', abort);
     }
+    if (unsafe !== null) sealing.#raise('settings', unsafe);
+    parts.memory.begun = true;
     return sealing;
   }
 
