@@ -49,10 +49,10 @@ export function logForked(what: string, evidence: Evidence): LedgerError {
 }
 
 /** Which snapshot was not used, and why: a start takes longer, nothing else. */
-export function snapshotUnusable(why: string, cause?: unknown): LedgerError {
+export function snapshotUnusable(why: string, cause?: unknown, evidence: Evidence = {}): LedgerError {
   return new LedgerError(
     'SNAPSHOT_UNUSABLE',
     `The snapshot of the log is not used: ${why}. It is replaced by the next one; this start reads the log from its beginning.`,
-    { cause },
+    { cause, evidence },
   );
 }

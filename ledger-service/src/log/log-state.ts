@@ -38,9 +38,6 @@ export interface LogState {
   entries(from: number, to: number): AsyncIterable<Uint8Array>;
 }
 
-/** How often a snapshot may be newer than the checkpoint read before it, because somebody publishes meanwhile. */
-const tries = 5;
-
 /**
  * Begins from the published log: the newest stored checkpoint, the snapshot beside it where it is usable, and the entries behind that, in
  * log order. What it costs grows with what lies behind the snapshot, not with the log. It reads no tile of hashes: the frontier of the
@@ -50,31 +47,27 @@ const tries = 5;
  *   count: tampering), UNKNOWN_STATEMENT, and those of the stores
  */
 export async function openLogState(options: LogStateOptions): Promise<LogState> {
-  for (let attempt = 1; ; attempt += 1) {
-    const head = await newestHead(options);
-    const note = await options.store.read('snapshot', maxSnapshotBytes);
-    let unusable: LedgerError | null = null;
-    if (note !== null) {
-      try {
-        return await fromSnapshot(options, head, openUsable(options, head, note));
-      } catch (error) {
-        if (error instanceof NewerThanCheckpoint && attempt < tries) continue;
-        if (!(error instanceof LedgerError) || !mayBeTheSnapshot.has(error.code)) throw error;
-        unusable = error.code === 'SNAPSHOT_UNUSABLE' ? error : snapshotUnusable(error.message, error);
-      }
+  // In this order: a snapshot is written after its checkpoint was stored, so that a newer one than the checkpoint is no coincidence.
+  const note = await options.store.read('snapshot', maxSnapshotBytes);
+  const head = await newestHead(options);
+  let unusable: LedgerError | null = null;
+  if (note !== null) {
+    try {
+      return await fromSnapshot(options, head, openUsable(options, head, note));
+    } catch (error) {
+      if (!(error instanceof LedgerError) || !mayBeTheSnapshot.has(error.code)) throw error;
+      unusable = error.code === 'SNAPSHOT_UNUSABLE' ? error : snapshotUnusable(error.message, error);
     }
-    const state = await fromStart(options, head);
-    // Without one the beginning of a log that has just begun is nothing to speak of.
-    if (unusable === null && note === null && state.size > 0) unusable = snapshotUnusable('there is none');
-    if (unusable !== null) options.onSnapshotUnusable?.(unusable);
-    return state;
   }
+  const state = await fromStart(options, head);
+  // Without one the beginning of a log that has just begun is nothing to speak of.
+  if (note === null && state.size > 0) unusable = snapshotUnusable('there is none');
+  if (unusable !== null) options.onSnapshotUnusable?.(unusable);
+  return state;
 }
 
 // If the snapshot is wrong, reading from the start shows that these were its fault; else it throws them again.
 const mayBeTheSnapshot: ReadonlySet<string> = new Set(['SNAPSHOT_UNUSABLE', 'LOG_DAMAGED', 'LOG_REFUSED']);
-
-class NewerThanCheckpoint extends LedgerError {}
 
 function openUsable(options: LogStateOptions, head: StoredHead | null, note: Uint8Array): Snapshot {
   const { origin, logKeys: keys, verify } = options;
@@ -86,8 +79,8 @@ function openUsable(options: LogStateOptions, head: StoredHead | null, note: Uin
     throw snapshotUnusable(cause instanceof Error ? cause.message : String(cause), cause);
   }
   if (snapshot.size > size) {
-    const { message } = snapshotUnusable(`it has ${snapshot.size} entries, the newest stored checkpoint ${size}`);
-    throw new NewerThanCheckpoint('SNAPSHOT_UNUSABLE', message, { evidence: { newer: snapshot.size } });
+    const why = `it has ${snapshot.size} entries, the newest stored checkpoint ${size}`;
+    throw snapshotUnusable(why, undefined, { newer: snapshot.size });
   }
   if (snapshot.size === size && !equalBytes(snapshot.root, root))
     throw snapshotUnusable(`it has another root of size ${size} than the stored checkpoint`);

@@ -1,9 +1,8 @@
 import { formatCheckpoint } from '@tallystick/core/checkpoint';
 import type { Codecs } from '@tallystick/core/codecs';
 import { equalBytes } from '@tallystick/core/encoding';
-import type { Judge, JudgeState } from '@tallystick/core/judge';
+import type { Judge } from '@tallystick/core/judge';
 import type { NoteSigner } from '@tallystick/core/note';
-import { formatSnapshot } from '@tallystick/core/snapshot';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { AlarmBoard } from '../alarm-board.ts';
@@ -13,25 +12,21 @@ import type { Clock } from '../ports/clock.ts';
 import type { LogObject } from '../ports/log-store.ts';
 import { retryPause } from '../retry.ts';
 import { checkGrowth } from './growth.ts';
+import { EdgeGuard } from './edge-guard.ts';
 import { LogEdge } from './log-edge.ts';
 import { rolledBack, unknownStatement } from './log-errors.ts';
 import { signWithAll } from './log-signers.ts';
 import { holdsSealEnd } from './log-state.ts';
 import { SealsFeed } from './seals-feed.ts';
+import { SnapshotWriter, type Cut } from './snapshot-writer.ts';
 import { newestHead, openHead, verifiedEntries, type LogPlace, type StoredHead } from './stored-log.ts';
 import { Wake } from './wake.ts';
 
-/** Objects that are written or read at once. */
-const objectsAtOnce = 64;
-/** A bundle of the longest entries. */
-const maxObjectBytes = 256 * 65_537;
 /** How long the checkpoint that it goes on from is taken for the newest without another look. */
 const freshMs = 1_000;
 /** How long its own reader may lag behind another publisher before it begins from the log instead. */
 const catchUpMs = 1_000;
 const tickMs = 1_000;
-/** How often an idle publisher looks at the right edge again. */
-const guardTimes = 30;
 
 /** What stays the same from one session to the next. */
 export interface SessionParts {
@@ -63,13 +58,6 @@ export interface SessionStart {
   readonly snapshotSize: number | null;
 }
 
-/** What was judged when a tree was cut: a snapshot, once that tree is stored. */
-interface Cut {
-  readonly frontier: readonly Uint8Array[];
-  readonly judge: JudgeState;
-  readonly offset: number;
-}
-
 /**
  * The log went another way than this session collected, or parts of it cannot be read: it is opened anew, and judged on from there.
  */
@@ -85,11 +73,12 @@ export class Reopen extends Error {
 export class PublishSession {
   readonly #parts: SessionParts;
   readonly #judge: Judge;
-  readonly #topicId: string;
   readonly #feed: SealsFeed;
   readonly #ending = new AbortController();
   readonly #wake = new Wake();
   readonly #room = new Wake();
+  readonly #guard: EdgeGuard;
+  readonly #snapshots: SnapshotWriter;
   #edge: LogEdge;
   #head: StoredHead | null;
   /** Accepted, in order, and not in the stored checkpoint. The first `#staged` of them are in the tree. */
@@ -100,9 +89,6 @@ export class PublishSession {
   #publishedAt = -Infinity;
   /** Another publisher was faster: this one leaves it the first try. */
   #courteous = false;
-  #snapshotSize: number | null;
-  #snapshotDue = -Infinity;
-  #guarded: { objects: readonly LogObject[]; times: number } = { objects: [], times: 0 };
   #readFailure: { readonly error: unknown } | null = null;
 
   constructor(
@@ -113,11 +99,11 @@ export class PublishSession {
     const { log, topic, codecs, deadlineMs, logger, clock } = parts;
     this.#parts = parts;
     this.#judge = judge;
-    this.#topicId = topicId;
     this.#edge = edge;
     this.#head = head;
     this.#headSeenAt = clock.monotonic();
-    this.#snapshotSize = snapshotSize;
+    this.#guard = new EdgeGuard(parts.place.store, clock);
+    this.#snapshots = new SnapshotWriter({ ...parts, topicId }, snapshotSize);
     signal.addEventListener('abort', () => this.#ending.abort(signal.reason), { once: true });
     if (signal.aborted) this.#ending.abort(signal.reason);
     this.#feed = new SealsFeed({
@@ -185,9 +171,10 @@ export class PublishSession {
     const { signal } = this.#ending;
     if (this.#pending.length === 0) {
       await this.#wake.wait(tickMs, clock, signal);
-      await this.#guardEdge();
+      await this.#retry(async () => await this.#guard.look());
       // An idle log gets the snapshot that it lacks, so that the next start finds it.
-      if (this.#pending.length === 0 && this.#snapshotSize !== this.size) await this.#snapshot(this.#cut());
+      const cut = this.#pending.length === 0 ? this.#cut() : null;
+      if (cut !== null && this.#head !== null) await this.#snapshots.write(this.#head, cut, signal);
       return;
     }
     const wait = this.#publishedAt + publishMs - clock.monotonic();
@@ -226,7 +213,7 @@ export class PublishSession {
     const { place, clock } = this.#parts;
     if (clock.monotonic() - this.#headSeenAt > freshMs || this.#courteous) {
       const newest = await this.#retry(async () => await newestHead(place));
-      if (newest?.stored.version !== this.#head?.stored.version) {
+      if (!isSame(newest, this.#head)) {
         await this.#goOnBehind(newest);
         return;
       }
@@ -237,9 +224,11 @@ export class PublishSession {
     for (const entry of this.#pending.slice(this.#staged)) this.#edge.append(entry);
     this.#staged = this.#pending.length;
     const cut = this.#cut();
+    // One statement for one entry, always: else what is signed would not be what was judged.
+    if (this.#judge.size !== this.#edge.size) throw new Reopen('judge and tree do not agree');
     const objects = this.#edge.objectsSince(before);
     const note = await this.#retry(async () => await this.#sign());
-    await this.#retry(async () => await this.#write(objects));
+    await this.#retry(async () => await this.#guard.write(objects));
     // What the topic has lost must not become part of the log now.
     this.#ending.signal.throwIfAborted();
     const stored = await this.#retry(async () => await this.#swap(note));
@@ -255,19 +244,9 @@ export class PublishSession {
     this.#staged = 0;
     this.#edge.flushed(head.size);
     this.#room.notify();
-    // One that lost may have written other bytes in between.
-    await this.#retry(async () => await this.#writeWhatDiffers(objects));
-    this.#guarded = { objects, times: guardTimes };
+    await this.#retry(async () => await this.#guard.guard(objects));
     this.#parts.onStored(head, objects);
-    await this.#snapshot(cut);
-  }
-
-  /** A publisher that was stopped in the middle of writing may still overwrite the right edge after it lost: so it is looked at again. */
-  async #guardEdge(): Promise<void> {
-    if (this.#guarded.times === 0) return;
-    this.#guarded.times -= 1;
-    const { objects } = this.#guarded;
-    await this.#retry(async () => await this.#writeWhatDiffers(objects));
+    if (cut !== null) await this.#snapshots.write(head, cut, this.#ending.signal);
   }
 
   /** Signed by every log key, and held against them at once: what readers would refuse is never stored. */
@@ -288,21 +267,6 @@ export class PublishSession {
       const newest = await newestHead(this.#parts.place);
       if (newest !== null && newest.stored.version >= from.version) throw error;
       throw rolledBack('The checkpoint stored last', this.size, newest?.size ?? null, error);
-    }
-  }
-
-  async #write(objects: readonly LogObject[]): Promise<void> {
-    for (let at = 0; at < objects.length; at += objectsAtOnce)
-      await this.#parts.place.store.writeAll(objects.slice(at, at + objectsAtOnce));
-  }
-
-  async #writeWhatDiffers(objects: readonly LogObject[]): Promise<void> {
-    const { store } = this.#parts.place;
-    for (let at = 0; at < objects.length; at += objectsAtOnce) {
-      const some = objects.slice(at, at + objectsAtOnce);
-      const stored = await Promise.all(some.map(async ({ path }) => await store.read(path, maxObjectBytes)));
-      const wrong = some.filter(({ bytes }, i) => !equalBytes(stored[i] ?? new Uint8Array(), bytes));
-      if (wrong.length > 0) await store.writeAll(wrong);
     }
   }
 
@@ -333,7 +297,7 @@ export class PublishSession {
       this.#edge = await LogEdge.open(store, newest);
     });
     this.#head = newest;
-    this.#guarded = { objects: [], times: 0 };
+    this.#guard.forget();
     this.#headSeenAt = clock.monotonic();
     this.#pending.splice(0, ahead);
     this.#staged = 0;
@@ -344,30 +308,8 @@ export class PublishSession {
 
   /** What was judged, where all of it is in the tree; null while no snapshot is due. Nothing is awaited here: it is one moment. */
   #cut(): Cut | null {
-    if (this.#parts.clock.monotonic() < this.#snapshotDue) return null;
+    if (!this.#snapshots.isDue(this.#edge.size)) return null;
     return { frontier: this.#edge.frontier(), judge: this.#judge.save(), offset: this.#feed.nextOffset };
-  }
-
-  /** Beside the checkpoint, not with each of them: it grows with partitions. No trouble with it keeps the log from growing. */
-  async #snapshot(cut: Cut | null): Promise<void> {
-    const { place, signers, clock, snapshotMs, alarms } = this.#parts;
-    const head = this.#head;
-    if (cut === null || cut.judge.size !== head?.size) return;
-    const { frontier, judge, offset } = cut;
-    const { size, root } = head;
-    const position = { topicId: this.#topicId, offset: Math.max(offset, judge.offset) };
-    const startedAt = clock.monotonic();
-    try {
-      const text = formatSnapshot({ origin: place.origin, size, root, frontier, judge, position });
-      await place.store.write('snapshot', await signWithAll(text, signers));
-      this.#snapshotSize = size;
-      alarms.clear('snapshot');
-    } catch (error) {
-      this.#ending.signal.throwIfAborted();
-      alarms.raise('snapshot', error, 'snapshot');
-    }
-    // At most a twentieth of the time goes into it, however large it has become.
-    this.#snapshotDue = startedAt + Math.max(snapshotMs, 20 * (clock.monotonic() - startedAt));
   }
 
   /** Until it succeeds, or fails with what cannot pass. What is tried must bear being done twice. */
@@ -388,6 +330,11 @@ export class PublishSession {
       }
     }
   }
+}
+
+function isSame(one: StoredHead | null, other: StoredHead | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.stored.version === other.stored.version && equalBytes(one.note, other.note);
 }
 
 /** What another opening of the log can mend. */

@@ -1,12 +1,13 @@
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { encodeBase64 } from '@tallystick/core/encoding';
 import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
-import type { Policy } from '@tallystick/core/policy';
+import { quorumReached, type Policy } from '@tallystick/core/policy';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { silentLogger, type Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { AlarmBoard } from '../alarm-board.ts';
 import { asTallystickError, canPass } from '../alarms.ts';
+import { LedgerError } from '../errors.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import { systemClock, type Clock } from '../ports/clock.ts';
 import type { LogStore } from '../ports/log-store.ts';
@@ -99,6 +100,8 @@ class Publisher implements RunningRole<PublishStatus> {
     const { log, topics, origin, rootKey, stores, logKeys, signers, policy = null, seen, signal } = options;
     const { clock = systemClock, logger = silentLogger, alarms = new AlarmBoard(clock), deadlineMs = 30_000 } = options;
     checkSigners(signers, logKeys);
+    const witnesses = options.witnesses ?? witnessesOf(policy, clock);
+    checkQuorum(policy, witnesses);
     const place = { ...stores, origin, logKeys, verify: nodeVerifyEd25519 };
     const stopping = this.#stopping.signal;
     this.#alarms = alarms;
@@ -111,7 +114,7 @@ class Publisher implements RunningRole<PublishStatus> {
       logger,
       alarms,
       signal: stopping,
-      witnesses: options.witnesses ?? witnessesOf(policy, clock),
+      witnesses,
       recosignMs: options.recosignMs ?? 600_000,
       quorumLateMs: options.quorumLateMs ?? 30_000,
     });
@@ -162,7 +165,7 @@ class Publisher implements RunningRole<PublishStatus> {
       publishedSize: published.published?.size ?? null,
       publishedAt: published.publishedAt,
       checkpointAt: this.#checkpointAt,
-      quorumTime: published.quorumTime(),
+      quorumTime: published.quorumTime,
       pending: this.#session?.pending ?? 0,
       readTo: this.#session?.nextOffset ?? 0,
       witnesses: published.witnesses(),
@@ -242,6 +245,16 @@ class Publisher implements RunningRole<PublishStatus> {
       }
     }
   }
+}
+
+/** Those who are asked must be able to reach the quorum, or nothing would ever be published. @throws LedgerError CONFIG_INVALID */
+function checkQuorum(policy: Policy | null, witnesses: readonly Witness[]): void {
+  if (policy === null || quorumReached(policy, new Set(witnesses.map(({ witness }) => witness.key.vkey)))) return;
+  throw new LedgerError(
+    'CONFIG_INVALID',
+    'The witnesses of the policy that have a URL cannot reach its quorum: nothing would ever be published. Give the others their URLs.',
+    { evidence: { setting: 'policy', found: witnesses.map(({ witness }) => witness.name) } },
+  );
 }
 
 function witnessesOf(policy: Policy | null, clock: Clock): Witness[] {
