@@ -52,14 +52,16 @@ async function limited({ body }: Response): Promise<string> {
 function reasonOf(text: string): Error | null {
   try {
     const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown };
-    // It goes to a terminal: no control characters of somebody else's.
-    // oxlint-disable-next-line no-control-regex
-    const words =
-      typeof detail === 'string' ? detail.slice(0, 500).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?') : '';
+    const words = typeof detail === 'string' ? printable(detail.slice(0, 500)) : '';
     return typeof code === 'string' ? refusalOf(code, words) : null;
   } catch {
     return null; // no JSON: said by the caller
   }
+}
+
+/** It goes to a terminal: no control characters of somebody else's. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?');
 }
 
 function unknown(url: URL, status: number): CliError {

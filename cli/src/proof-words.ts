@@ -5,7 +5,15 @@ import type { CheckedProof } from '@tallystick/core/proof';
 export function proofAsJson(proof: CheckedProof) {
   const { origin, topic, partition, generation, offset, index, seal, statementHash, redacted, logIndex } = proof;
   return {
-    ...{ origin, topic, partition, generation, offset, index, seal, statementHash, redacted },
+    origin,
+    topic,
+    partition,
+    generation,
+    offset,
+    index,
+    seal,
+    statementHash,
+    redacted,
     timestamp: proof.timestamp === null ? null : String(proof.timestamp),
     leaf: base64(proof.leaf),
     record: recordOf(proof),
