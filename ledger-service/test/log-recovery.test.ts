@@ -14,7 +14,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastClock, Faults } from './support/log-faults.ts';
-import { logSigner, LogWorld, newLogSigner, origin, rootSigner, sizeOf, topic, until } from './support/log-world.ts';
+import {
+  logSigner,
+  LogWorld,
+  newLogSigner,
+  origin,
+  rootSigner,
+  sealSigner,
+  sizeOf,
+  topic,
+  until,
+} from './support/log-world.ts';
 
 const clock = fastClock();
 
@@ -374,3 +384,38 @@ it('collects partial tiles once their full one is published, also those of an ea
   );
   await world.expectWholeLog();
 });
+
+describe('what only the log can answer', () => {
+  it('a prune of a seal that no judge remembers any more is logged; one of a seal that never was is not', async () => {
+    const world = await grown(400);
+    await stopAll(world);
+    const publisher = await world.start({ clock });
+    await world.prune(10, 11);
+    await world.seal(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(publisher.status().size).toBe(402);
+    expect(publisher.status().pending).toBe(0);
+    world.forget();
+    await world.prune(10, 10);
+    await world.seal(1);
+    await world.logged(404);
+    const entries = await world.checkLog();
+    expect(entries.slice(-2).map((entry) => new TextDecoder().decode(entry).split('/')[1])).toEqual(['prune', 'seal']);
+  });
+
+  it('a statement of a later version, in the topic or in the log, ends publishing', async () => {
+    const world = await grown(3);
+    const [publisher] = world.publishers;
+    await world.append(await signNote(`tallystick/seal/v2\norigin ${origin}\n`, sealSigner));
+    await expect(publisher!.done).rejects.toThrow(code('UNKNOWN_STATEMENT'));
+    expect(await world.checkLog()).toHaveLength(5);
+  });
+
+  it('a stored checkpoint that no log key signed is none', async () => {
+    const world = new LogWorld();
+    await world.checkpoints.swap(null, await signNote(`${origin}\n0\n${emptyRoot}\n`, newLogSigner));
+    await expect(world.start({ clock })).rejects.toThrow(code('CHECKPOINT_INVALID'));
+  });
+});
+
+const emptyRoot = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';

@@ -99,7 +99,10 @@ async function repair({ rootKey, ...options }: OpenSessionOptions, head: StoredH
   const { topicId } = await log.describeTopic(topic);
   const { logStart, highWatermark } = await log.bounds(topic, 0);
   const where = { log, topic, topicId, codecs, deadlineMs, signal, from: logStart, to: highWatermark };
-  return await repairLogStore({ store, head, origin, rootKey, verify, ...memory, topic: () => topicStatements(where) });
+  // A prune may name any seal, and the bundles that would say whether there was one may be what is missing: 16 bytes a seal.
+  const remembers = { ...memory, rememberEnds: Infinity };
+  const topicNow = () => topicStatements(where);
+  return await repairLogStore({ store, head, origin, rootKey, verify, ...remembers, topic: topicNow });
 }
 
 /**

@@ -76,6 +76,7 @@ export class LogWorld {
   readonly seen = seenCheckpointInMemory();
   readonly publishers: RunningRole<PublishStatus>[] = [];
   readonly #chains = new Map<number, Chain>();
+  #before: Chain | null = null;
 
   constructor() {
     this.cluster.createTopic(topic);
@@ -136,6 +137,36 @@ export class LogWorld {
       sealSigner,
     );
     this.#chains.set(partition, { seals: seals + 1, previous: statementHash(text), head });
+  }
+
+  /** Says that events of partition 0 up to that index, which is at that offset, were removed. */
+  async prune(through: number, offset: number): Promise<void> {
+    const chain = this.#chains.get(0);
+    if (chain === undefined) throw new Error('nothing was sealed');
+    this.#before = { ...chain };
+    const text = await this.note(
+      {
+        kind: 'prune',
+        origin,
+        topic: 'events',
+        partition: 0,
+        generation: 0,
+        through,
+        offset,
+        rule: 'test',
+        archive: 'file:///archive',
+        sha256: encodeBase64(seed(9)),
+        previous: chain.previous,
+        time: 1,
+      },
+      sealSigner,
+    );
+    this.#chains.set(0, { ...chain, previous: statementHash(text) });
+  }
+
+  /** Goes on as if what was written since the last prune, and that, had not been accepted. */
+  forget(): void {
+    if (this.#before !== null) this.#chains.set(0, this.#before);
   }
 
   async note(statement: Statement, signer: NoteSigner): Promise<string> {
