@@ -37,11 +37,25 @@ export function batchBytesAtMost(records: readonly RecordToAppend[]): number {
   return records.reduce((sum, record) => sum + recordBytesAtMost(record), batchHeaderBytes);
 }
 
+/** By which brokers tell a batch that is sent again (KIP-98). */
+export interface BatchProducer {
+  readonly id: bigint;
+  readonly epoch: number;
+  /** Sequence number of the first record. */
+  readonly sequence: number;
+}
+
+const noProducer: BatchProducer = { id: -1n, epoch: -1, sequence: -1 };
+
 /**
  * One uncompressed record batch of magic 2 as a producer sends it: base offset 0, CRC-32C right.
  * @param timestamp unix milliseconds of every record
  */
-export function encodeBatch(records: readonly RecordToAppend[], timestamp: number): Buffer {
+export function encodeBatch(
+  records: readonly RecordToAppend[],
+  timestamp: number,
+  producer: BatchProducer = noProducer,
+): Buffer {
   const batch = Buffer.alloc(batchBytesAtMost(records));
   let at = batchHeaderBytes;
   for (const [delta, record] of records.entries()) {
@@ -64,9 +78,9 @@ export function encodeBatch(records: readonly RecordToAppend[], timestamp: numbe
   batch.writeInt32BE(records.length - 1, batchField.lastOffsetDelta);
   batch.writeBigInt64BE(BigInt(timestamp), batchField.baseTimestamp);
   batch.writeBigInt64BE(BigInt(timestamp), batchField.maxTimestamp);
-  batch.writeBigInt64BE(-1n, batchField.producerId);
-  batch.writeInt16BE(-1, batchField.producerEpoch);
-  batch.writeInt32BE(-1, batchField.baseSequence);
+  batch.writeBigInt64BE(producer.id, batchField.producerId);
+  batch.writeInt16BE(producer.epoch, batchField.producerEpoch);
+  batch.writeInt32BE(producer.sequence, batchField.baseSequence);
   batch.writeInt32BE(records.length, batchField.count);
   const bytes = batch.subarray(0, at);
   sealCrc(bytes);

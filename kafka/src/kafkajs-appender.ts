@@ -5,11 +5,10 @@ import { topicMissing } from './failures.ts';
 import { createKafka, retryOf } from './kafkajs-client.ts';
 import { toKafkaError } from './kafkajs-errors.ts';
 import type { ResolvedConfig } from './kafkajs-options.ts';
+import { encodeOwnMessages, OwnMessage } from './kafkajs-produce.ts';
 import type { Appender, RecordToAppend } from './record-log.ts';
 import { Sockets } from './sockets.ts';
 import { withDeadline } from './waiting.ts';
-
-type Headers = Record<string, Buffer | Buffer[]>;
 
 /**
  * kafkajs' idempotent producer under the discipline that keeps it safe: explicit partition, acks=all, one send in flight,
@@ -25,6 +24,7 @@ export class KafkajsAppender implements Appender {
   constructor(config: ResolvedConfig, onDrop: () => void) {
     this.config = config;
     this.onDrop = onDrop;
+    encodeOwnMessages();
     const kafka = createKafka(config, this.sockets);
     this.producer = kafka.producer({
       idempotent: true,
@@ -52,17 +52,7 @@ export class KafkajsAppender implements Appender {
       throw this.refuse(new KafkaError('INVALID_RECORD', 'An append needs at least one record.'));
     this.state = 'busy';
     const what = `an append to ${topic}/${partition}`;
-    let messages;
-    try {
-      messages = records.map(({ key, value, headers }) => ({
-        partition,
-        key: key === null ? null : asBuffer(key),
-        value: value === null ? null : asBuffer(value),
-        headers: asHeaders(headers ?? []),
-      }));
-    } catch (error) {
-      throw this.refuse(error);
-    }
+    const messages = records.map((record) => new OwnMessage(record, partition));
     const sent = this.producer.send({ topic, acks: -1, timeout: this.config.requestTimeoutMs, messages });
     const answers = await this.guard(what, { topic, partition, records }, sent);
     const answer = answers.find((entry) => entry.partition === partition);
@@ -127,41 +117,4 @@ export class KafkajsAppender implements Appender {
 
 function explicitPartition({ message }: { message: { partition?: number } }): number {
   return message.partition ?? -1;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/**
- * kafkajs takes headers as an object: repeated names must stand together, and a header needs a value.
- * @throws KafkaError INVALID_RECORD for what it would silently reorder or cannot write
- */
-function asHeaders(headers: readonly (readonly [string, Uint8Array | null])[]): Headers {
-  const result: Headers = Object.create(null);
-  let canMove = false;
-  for (const [name, value] of headers) {
-    if (value === null) throw unwritable(name, 'has no value');
-    const before = result[name];
-    const first = name.codePointAt(0) ?? 0;
-    // Repeated names are grouped, and JavaScript sorts names that are numbers to the front.
-    if (before !== undefined || (first >= 0x30 && first <= 0x39)) canMove = true;
-    if (before === undefined) result[name] = asBuffer(value);
-    else result[name] = Array.isArray(before) ? [...before, asBuffer(value)] : [before, asBuffer(value)];
-  }
-  if (!canMove) return result;
-  const written = Object.keys(result).flatMap((name) =>
-    Array.isArray(result[name]) ? result[name].map(() => name) : [name],
-  );
-  const moved = headers.find(([name], index) => written[index] !== name);
-  if (moved !== undefined) throw unwritable(moved[0], 'would change its place among the others');
-  return result;
-}
-
-function unwritable(name: string, why: string): KafkaError {
-  return new KafkaError(
-    'INVALID_RECORD',
-    `Header "${name}" ${why} when kafkajs writes it. Put headers of one name together, give each a value, and use no plain numbers as names.`,
-    { evidence: { header: name } },
-  );
 }

@@ -75,11 +75,11 @@ export const Broker: new (options: {
   allowAutoTopicCreation: boolean;
 }) => InternalBroker = require('kafkajs/src/broker/index.js');
 
-const Encoder: new () => { writeBuffer(bytes: Buffer): unknown } = require('kafkajs/src/protocol/encoder.js');
+const Encoder: new (size: number) => { buf: Buffer; offset: number } = require('kafkajs/src/protocol/encoder.js');
 
-/** Ready-made bytes in the form in which kafkajs takes a request body. */
+/** Ready-made bytes in the form in which kafkajs takes a request body. They are not copied: leave them as they are. */
 export function encodedBody(bytes: Buffer): unknown {
-  return new Encoder().writeBuffer(bytes);
+  return Object.assign(new Encoder(0), { buf: bytes, offset: bytes.length });
 }
 
 export const silentInternalLogger: InternalLogger = {

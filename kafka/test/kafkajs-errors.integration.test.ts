@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
+import { type KafkaRecord, parseBatch, recordsOf } from '@tallystick/core/batch';
 import { applyAcls } from '@tallystick/kafka/admin';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import type { RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
+import type { RecordLog, RecordToAppend, TopicDescription } from '@tallystick/kafka/record-log';
 import { SafeWriter } from '@tallystick/kafka/safe-writer';
+import { readPartition } from '@tallystick/kafka/strict-reader';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { configOf, plainKafka, realCluster } from './real-cluster.ts';
 import type { ContractCluster } from './contract-cluster.ts';
@@ -39,6 +42,10 @@ function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not listening on a port');
   return address.port;
+}
+
+function hex(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes).toString('hex');
 }
 
 /** A port on which nothing listens. */
@@ -199,37 +206,71 @@ describe('rights', () => {
 });
 
 describe('records', () => {
-  test('a header that kafkajs would drop or move is INVALID_RECORD before anything is sent', async () => {
+  test('keys, values and headers arrive as given, also those that kafkajs would drop, change or move', async () => {
     const log = connect(configOf(stack, 'admin'));
     const own = await cluster.createTopic();
     const value = Buffer.from('v');
-    const odd: (readonly (readonly [string, Uint8Array | null])[])[] = [
-      [['a', null]],
-      [
-        ['a', value],
-        ['b', value],
-        ['a', value],
-      ],
-      [
-        ['z', value],
-        ['7', value],
-      ],
-    ];
-    const writer = new SafeWriter({ log, topic: own.name });
-    for (const headers of odd) await expectCode(writer.append(0, [{ key: null, value, headers }]), 'INVALID_RECORD');
-    await writer.append(0, [
+    const records: RecordToAppend[] = [
+      { key: null, value, headers: [['a', null]] },
       {
-        key: null,
-        value,
+        key: Buffer.alloc(0),
+        value: null,
         headers: [
           ['a', value],
+          ['b', Buffer.alloc(0)],
           ['a', value],
-          ['b', value],
         ],
       },
-    ]);
+      {
+        key: value,
+        value: Buffer.alloc(0),
+        headers: [
+          ['z', value],
+          ['7', value],
+          ['', value],
+          ['ä', null],
+        ],
+      },
+      { key: null, value: Buffer.alloc(300_000, 7) },
+    ];
+    const writer = new SafeWriter({ log, topic: own.name });
+    const { baseOffset } = await writer.append(0, records);
+    await writer.append(0, records.slice(0, 1));
     await writer.close();
-    expect((await log.bounds(own.name, 0)).highWatermark).toBe(1);
+    expect(baseOffset).toBe(0);
+    const read: KafkaRecord[] = [];
+    const producers: unknown[] = [];
+    for await (const { batches } of readPartition({
+      log,
+      topic: own.name,
+      topicId: own.topicId,
+      partition: 0,
+      from: 0,
+    })) {
+      for (const { bytes, header } of batches) {
+        const parsed = parseBatch(bytes, header, nodeCodecs);
+        if (!parsed.parsed) throw new Error(parsed.reason);
+        read.push(...recordsOf(parsed));
+        const { producerId, producerEpoch, baseSequence } = header;
+        producers.push([producerId >= 0n, producerEpoch, baseSequence]);
+      }
+    }
+    const found = read.map(({ key, value: stored, headers }) => [
+      hex(key),
+      hex(stored),
+      headers.map(([name, content]) => [Buffer.from(name).toString(), hex(content)]),
+    ]);
+    const given = [...records, ...records.slice(0, 1)].map(({ key, value: sent, headers = [] }) => [
+      hex(key),
+      hex(sent),
+      headers.map(([name, content]) => [name, hex(content)]),
+    ]);
+    expect(found).toEqual(given);
+    // The broker recognises what kafkajs sends again by these.
+    expect(producers).toEqual([
+      [true, 0, 0],
+      [true, 0, 4],
+    ]);
   });
 
   test('transactions leave control batches that have offsets like any other', async () => {
