@@ -91,19 +91,19 @@ export function consistencyPath(leaves: readonly Uint8Array[], oldSize: number):
   return path.toReversed();
 }
 
-const firstPair = new Uint8Array(1 + 2 * hashLength);
-firstPair[0] = 1;
+/** `01 | left | right`, so laid out that the two hashes begin at a multiple of 8. Filled and hashed without a pause in between. */
+const pair = new Uint8Array(7 + 1 + 2 * hashLength).subarray(7);
+pair[0] = 1;
+const pairView = new DataView(pair.buffer, 8, 2 * hashLength);
 
 /** Replaces the `width` hashes at the start of `nodes` by the level above. A last one without a sibling goes up as it is. */
 function reduceLevel(nodes: Uint8Array, width: number, hash: Sha256): void {
   const pairs = Math.floor(width / 2);
-  for (let i = 0; i < 2 * hashLength; i++) firstPair[1 + i] = nodes[i] ?? 0;
-  hash.hashInto(firstPair, 0, firstPair.length, nodes, 0);
-  for (let pair = 1; pair < pairs; pair++) {
-    const from = pair * 2 * hashLength;
-    // The byte before this pair belongs to one that is already reduced, so the node prefix can be written there.
-    nodes[from - 1] = 1;
-    hash.hashInto(nodes, from - 1, from + 2 * hashLength, nodes, pair * hashLength);
+  const view = new DataView(nodes.buffer, nodes.byteOffset, nodes.byteLength);
+  for (let at = 0; at < pairs * hashLength; at += hashLength) {
+    // Eight bytes at a time: less than a slice of `nodes` costs, and half of what 64 single bytes do.
+    for (let i = 0; i < 2 * hashLength; i += 8) pairView.setBigInt64(i, view.getBigInt64(2 * at + i));
+    hash.hashInto(pair, 0, pair.length, nodes, at);
   }
   if (width % 2 === 1) nodes.copyWithin(pairs * hashLength, (width - 1) * hashLength, width * hashLength);
 }
