@@ -23,9 +23,6 @@ func TestVectors(t *testing.T) {
 
 func TestVectorsSkipNothing(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("../core/testdata")); err != nil {
-		t.Fatal(err)
-	}
 	write := func(name, text string) {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
@@ -33,6 +30,17 @@ func TestVectorsSkipNothing(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	names, err := filepath.Glob("../core/testdata/*/*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no vectors", err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(strings.TrimPrefix(name, "../core/testdata/"), string(b))
 	}
 	expect := func(want string) {
 		t.Helper()

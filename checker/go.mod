@@ -1,3 +1,3 @@
 module tallystick.example/checker
 
-go 1.24
+go 1.22
