@@ -57,6 +57,8 @@ describe('the README', () => {
       'status',
       'import',
       'verify',
+      'prove',
+      'check-proof',
       'down',
     ]);
   });

@@ -12,7 +12,7 @@ import { type StackInfo, startStack, stopStack, type Role } from '@tallystick/in
 import { applyAcls, applyTopics } from '@tallystick/kafka/admin';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
-import type { CaseInput } from './cases.ts';
+import type { CaseInput, Latency } from './cases.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,7 +26,7 @@ const root = dirname(dirname(import.meta.dirname));
 const home = join(root, '.tallystick', `bench-${process.pid}`);
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
-interface Result {
+interface Result extends Partial<Latency> {
   readonly events: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
@@ -130,6 +130,7 @@ async function bench(): Promise<void> {
       ['strict-reader', 'verifier'],
       ['seal', 'ledger'],
       ['verify', 'verifier'],
+      ['proof', 'verifier'],
       ['kafkajs-send', 'producer'],
       ['emit', 'producer'],
     ] as const;
@@ -150,7 +151,8 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
     );
   for (const [name, rounds] of results) {
     // Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, each of the same round.
-    const baseline = name === 'emit' || name === 'kafkajs-send' ? 'kafkajs-send' : 'kafkajs-eachBatch';
+    const writes = name === 'emit' || name === 'kafkajs-send';
+    const baseline = name === 'proof' ? name : writes ? 'kafkajs-send' : 'kafkajs-eachBatch';
     const ratio = median(rounds.map((result, round) => rate(result) / rate(results.get(baseline)?.[round] ?? result)));
     const perCpu = median(rounds.map(({ events, cpuSeconds }) => events / cpuSeconds));
     const row = {
@@ -161,11 +163,21 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
       peakMiB: Math.round(Math.max(...rounds.map(({ peakMiB }) => peakMiB))),
       cpuSecondsPerMillion: Math.round(1e8 / perCpu) / 100,
       baseline,
+      ...latencyOf(rounds),
     };
     const cells = [row.eventsPerSecond, row.eventsPerCpuSecond].map((cell) => String(cell).padStart(12)).join('');
     const text = `${name.padEnd(20)}${cells}${String(row.cpuSecondsPerMillion).padStart(14)}${row.ratio.toFixed(2).padStart(8)}${String(row.peakMiB).padStart(10)}`;
-    process.stdout.write(`${flags.json ? JSON.stringify(row) : text}\n`);
+    const each = row.p99Ms === undefined ? '' : `  each p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms`;
+    process.stdout.write(`${flags.json ? JSON.stringify(row) : text + each}\n`);
   }
+}
+
+/** Medians of the rounds, where a case measured each request. */
+function latencyOf(rounds: readonly Result[]): Partial<Latency> {
+  const of = (pick: (result: Result) => number | undefined) => rounds.map(pick).filter((ms) => ms !== undefined);
+  const hundredths = (all: readonly number[]) => Math.round(median(all) * 100) / 100;
+  const [p50, p99] = [of(({ p50Ms }) => p50Ms), of(({ p99Ms }) => p99Ms)];
+  return p50.length === 0 ? {} : { p50Ms: hundredths(p50), p99Ms: hundredths(p99) };
 }
 
 const stop = async () => {
