@@ -19,6 +19,7 @@ const tasks = {
   tallystick: (rest) => [[...source, cli, ...rest]],
   test: (rest) => [[...source, bin('vitest/vitest.mjs'), 'run', ...rest]],
   bench: (rest) => [[...source, join(root, 'test', 'bench', 'main.ts'), ...rest]],
+  failover: (rest) => [[...source, join(root, 'test', 'failover', 'main.ts'), ...rest]],
   build: () => [[bin('turbo/bin/turbo'), 'run', 'build', '--ui=stream']],
   check: () => [
     [bin('typescript/bin/tsc'), '-p', 'tsconfig.check.json'],
