@@ -45,6 +45,7 @@ const todos: Partial<Record<LedgerErrorCode | KafkaErrorCode, string>> = {
   WITNESS_INVALID: 'Check that URL and vkey in the policy are of one witness, and both clocks.',
   SERVE_LISTEN: 'Find out who listens there (log.listen), or give another port; it is tried again every half minute.',
   STATEMENT_REFUSED: 'Run "tallystick verify" and report this with its output.',
+  STATE_NOT_READ: 'Set the rights of the state folder, or mend its disk; publishing goes on by itself.',
   STATE_NOT_WRITTEN: 'Make room or set the rights of the state folder.',
   TOPIC_RECREATED: generation,
   TOPIC_MISSING: 'Create the topic, or correct its name; if it was deleted, find out who did it.',

@@ -16,6 +16,8 @@ export const ledgerErrors = {
   KEY_NOT_VALID:
     'no accepted key statement adds the seal key of this ledger, or it was retired; nothing is sealed with it',
   ROOT_KEY_WRONG: 'the seals topic holds statements, but none under the root key given',
+  STATE_NOT_READ:
+    'a file in the state folder cannot be read; nothing is published until it can, for it says what was published before',
   STATE_NOT_WRITTEN: 'a file in the state folder cannot be written; sealing goes on',
   TOPIC_SETTINGS: 'a topic has settings under which records can vanish or change; it is not sealed',
   TOPIC_PARTITIONS:

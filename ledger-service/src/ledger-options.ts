@@ -1,3 +1,4 @@
+import type { Ed25519Verify } from '@tallystick/core/ed25519';
 import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
 import type { Policy } from '@tallystick/core/policy';
 import type { SealStatement } from '@tallystick/core/statement-types';
@@ -54,6 +55,8 @@ export interface LedgerOptions {
   /** Serve: where it listens (a loopback address), and the public root of the log where a proxy stands before it. */
   readonly serve?: { readonly listen: ListenOn; readonly publicUrl?: string | null };
 
+  /** The strict Ed25519 check of every signature that is read. Default: Node's. */
+  readonly verify?: Ed25519Verify;
   readonly logger?: Logger;
   /** Where topic settings are read; default: Kafka, or nowhere where `kafka` is an open log. */
   readonly topicSettings?: TopicSettings;

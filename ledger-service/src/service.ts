@@ -140,8 +140,9 @@ function checkSealing(options: LedgerOptions): Omit<SealingParts, 'log' | 'alarm
   };
 }
 
-function logReader({ origin, rootKey, stores, logKeys, logger = silentLogger }: LedgerOptions): LogReader {
-  const place = { ...stores, origin, logKeys, verify: nodeVerifyEd25519 };
+function logReader({ origin, rootKey, stores, logKeys, ...options }: LedgerOptions): LogReader {
+  const { logger = silentLogger, verify = nodeVerifyEd25519 } = options;
+  const place = { ...stores, origin, logKeys, verify };
   // The ledger decides nothing on old statements, so its judge need not remember all of them.
   const memory = { evidence: 256, remember: 4_096, rememberEnds: 65_536 };
   const onSnapshotUnusable = ({ message }: LedgerError) => logger.warn(message);

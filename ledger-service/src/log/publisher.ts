@@ -1,3 +1,4 @@
+import type { Ed25519Verify } from '@tallystick/core/ed25519';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { encodeBase64 } from '@tallystick/core/encoding';
 import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
@@ -58,6 +59,8 @@ export interface PublisherOptions {
   readonly maxPending?: number;
   readonly deadlineMs?: number;
   readonly seen: SeenCheckpoint;
+  /** The strict Ed25519 check; default: Node's. */
+  readonly verify?: Ed25519Verify;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Where alarms are raised. Default: a board of its own; the status lists them either way. */
@@ -102,7 +105,8 @@ class Publisher implements RunningRole<PublishStatus> {
     checkSigners(signers, logKeys);
     const witnesses = options.witnesses ?? witnessesOf(policy, clock);
     checkQuorum(policy, witnesses);
-    const place = { ...stores, origin, logKeys, verify: nodeVerifyEd25519 };
+    const { verify = nodeVerifyEd25519 } = options;
+    const place = { ...stores, origin, logKeys, verify };
     const stopping = this.#stopping.signal;
     this.#alarms = alarms;
     this.#seen = new SeenHeads(seen, place, alarms, logger);

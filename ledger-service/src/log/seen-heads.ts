@@ -26,7 +26,7 @@ export class SeenHeads {
   /** The largest one. A file that no log key held signed says nothing: a key may have been rotated since, or it is damaged. */
   async largest(): Promise<SignedHead | null> {
     if (!this.#loaded) {
-      const note = await this.#file.load();
+      const note = await this.#load();
       this.#loaded = true;
       try {
         if (note !== null) this.#keep(openHead(note, this.#place, 'checkpoint in the state folder'));
@@ -48,6 +48,17 @@ export class SeenHeads {
 
   async idle(): Promise<void> {
     await this.#writes.idle();
+  }
+
+  /** What cannot be read is not as if it were not there: it may hold what a rolled-back store is refused by. */
+  async #load(): Promise<Uint8Array | null> {
+    try {
+      return await this.#file.load();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `The largest checkpoint that this publisher saw cannot be read from the state folder: ${why}`;
+      throw new LedgerError('STATE_NOT_READ', message, { cause, retriable: true });
+    }
   }
 
   #keep(head: SignedHead): boolean {

@@ -86,6 +86,7 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
     options.onLost(lost);
     if (round === rounds) throw lost;
     logger.error('The seals topic lacks statements that the log holds: they are produced again.', {
+      code: lost.code,
       topic,
       from: missing,
       to: state.size,
