@@ -20,7 +20,8 @@ import { seenCheckpointIn } from './log/seen-checkpoint.ts';
 import { newestHead } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
-import { Sealing, type SealingParts } from './seal/sealing.ts';
+import { Sealing } from './seal/sealing.ts';
+import type { SealingParts } from './seal/sealing-parts.ts';
 import type { LedgerStatus } from './status.ts';
 import { SupervisedRole } from './supervised-role.ts';
 

@@ -8,7 +8,6 @@ import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { ReadChunk } from '@tallystick/kafka/strict-reader';
 import type { AlarmBoard } from '../alarm-board.ts';
-import { canPass } from '../alarms.ts';
 import { LagWatch } from '../domain/lag-watch.ts';
 import type { BatchLimits } from '../domain/limits.ts';
 import { decideGap, decideGenesis } from '../domain/seal-decider.ts';
@@ -21,6 +20,7 @@ import { adopt, checkDisputed, checkLastBatch, StatementDisputed } from './adopt
 import { deletedLater, recordsDeleted } from './deletions.ts';
 import { SealRun } from './seal-run.ts';
 import type { StatementWriter } from './statement-writer.ts';
+import { recovered, stuckAt, type Stuck } from './stuck.ts';
 
 /** What all sealers of a ledger share. */
 export interface SealerContext {
@@ -44,18 +44,6 @@ export interface SealerContext {
   readonly logger: Logger;
   /** Called with each seal of this ledger that was accepted. */
   readonly onSeal: (seal: SealStatement) => void;
-}
-
-interface Stuck {
-  readonly generation: number | null;
-  /** Last accepted statement. */
-  readonly hash: string | null;
-  /** Where reading stopped; -1 where it was not reading, or where that can pass. */
-  readonly offset: number;
-  /** Can it pass by itself? */
-  readonly passing: boolean;
-  /** Was it a leaf, a signature or a statement that could not be written? */
-  readonly writing: boolean;
 }
 
 /**
@@ -149,20 +137,11 @@ export class PartitionSealer {
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     const { logger, clock, mendMs } = this.#context;
     if (cause instanceof StatementDisputed) this.#disputed = cause.statement;
-    const passing = canPass(cause);
-    const state = this.#state();
-    const offset = cause instanceof KafkaError ? cause.evidence['offset'] : null;
-    this.#stuck = {
-      generation: state?.generation ?? null,
-      hash: state?.hash ?? null,
-      offset: typeof offset === 'number' && !passing ? offset : -1,
-      passing,
-      writing: this.#writeFailed,
-    };
+    this.#stuck = stuckAt(cause, this.#state(), this.#writeFailed);
     const news = this.#alarms.raise('sealing', cause, this.#where);
     const alarm = this.#alarms.get('sealing');
     const fields = { place: this.#where, code: alarm?.code, error: alarm?.message };
-    if (passing) {
+    if (this.#stuck.passing) {
       this.#activity = 'retrying';
       logger.warn('Sealing was interrupted and is tried again.', fields);
       const attempt = this.#attempt;
@@ -256,18 +235,11 @@ export class PartitionSealer {
     this.#highWatermark = chunk.highWatermark;
     const deleted = deletedLater(run.confirmed, chunk.logStart);
     if (deleted !== null) this.#alarms.raise('deleted', deleted, this.#where);
-    if (this.#stuck !== null && !this.#recovered(this.#stuck, run.confirmed, chunk)) return;
+    if (this.#stuck !== null && !recovered(this.#stuck, run.confirmed, chunk)) return;
     this.#stuck = null;
     this.#activity = 'sealing';
     this.#alarms.clear('sealing');
     this.#attempt = 0;
-  }
-
-  /** A reader gives what is good before it fails at the same place again, and reading well says nothing of writing. */
-  #recovered(stuck: Stuck, confirmed: ChainPoint, { highWatermark, nextOffset }: ReadChunk): boolean {
-    if (confirmed.generation !== stuck.generation) return true;
-    if (stuck.writing) return confirmed.hash !== stuck.hash || confirmed.nextOffset >= highWatermark;
-    return nextOffset >= highWatermark || nextOffset > stuck.offset;
   }
 
   async #writeGenesis(topicId: string): Promise<PartitionState> {

@@ -1,63 +1,19 @@
-import type { Codecs } from '@tallystick/core/codecs';
-import type { Sha256 } from '@tallystick/core/hash';
 import type { Outcome, Place } from '@tallystick/core/judge';
-import type { NoteSigner } from '@tallystick/core/note';
-import type { SealStatement } from '@tallystick/core/statement-types';
-import type { Logger } from '@tallystick/kafka/logger';
-import type { RecordLog, TopicDescription, TopicNames } from '@tallystick/kafka/record-log';
 import { SafeWriter } from '@tallystick/kafka/safe-writer';
-import { AlarmBoard } from '../alarm-board.ts';
-import type { GivenKeyStatement } from '../domain/key-statement.ts';
-import type { BatchLimits } from '../domain/limits.ts';
 import { LedgerError } from '../errors.ts';
-import type { LogReader } from '../ports/published-log.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { RunningRole } from '../ports/role.ts';
-import type { TopicSettings } from '../ports/topic-settings.ts';
 import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
-import { PartitionSealer, type SealerContext } from './partition-sealer.ts';
 import { restoreStatements, type Whole } from './restore-statements.ts';
+import { SealerGroup } from './sealer-group.ts';
+import type { SealingParts } from './sealing-parts.ts';
 import { keyNotValid, StatementWriter } from './statement-writer.ts';
 import { describeTopics, partitionsError, settingsError, type LedgerTopics } from './topics.ts';
 
+/** For seals that are under way, and for what hears that nothing can be written any more. */
 const stopWithinMs = 5_000;
-
-export interface SealingMemory {
-  /** Whether sealing had begun before. */
-  begun: boolean;
-  /** Whether the seals topic was seen to lose statements and was not made whole since. */
-  lost: boolean;
-}
-
-/** What the role that seals works with; stays the same when it is begun anew. */
-export interface SealingParts {
-  readonly log: RecordLog;
-  readonly topics: TopicNames;
-  readonly origin: string;
-  readonly limits: BatchLimits;
-  readonly signer: NoteSigner;
-  readonly keyStatements: readonly GivenKeyStatement[];
-  readonly published: LogReader;
-  readonly codecs: Codecs;
-  readonly sha256: Sha256;
-  readonly settings: TopicSettings | null;
-  readonly logger: Logger;
-  readonly onSeal: (seal: SealStatement) => void;
-  readonly deadlineMs: number;
-  readonly topicCheckMs: number;
-  readonly mendMs: number;
-  /** The partitions that are this ledger's; null: all. */
-  readonly partitions: ReadonlySet<number> | null;
-  readonly takeoverMs: number;
-  readonly clock: Clock;
-  /** Of the role, and of each partition: they outlive one run, for a loss does not pass because sealing was begun anew. */
-  readonly alarms: AlarmBoard;
-  readonly partitionAlarms: Map<number, AlarmBoard>;
-  /** What one run leaves to the next. */
-  readonly memory: SealingMemory;
-}
+const leaveWithinMs = 1_000;
 
 /**
  * One run of the role that seals: from the published log and the seals topic to a sealer for every partition. It ends where nothing is
@@ -66,17 +22,13 @@ export interface SealingParts {
 export class Sealing implements RunningRole<SealStatus> {
   readonly #parts: SealingParts;
   readonly #view: SealsView;
-  readonly #context: SealerContext;
   readonly #writers: readonly SafeWriter[];
   readonly #seals: SafeWriter;
   /** Ends everything but reading the seals topic, which goes on for a moment, so that seals under way are confirmed. */
   readonly #working = new AbortController();
   readonly #reading = new AbortController();
-  readonly #sealers = new Map<number, PartitionSealer>();
-  /** What seals while the key is valid. */
-  #sealing: { readonly control: AbortController; readonly runs: Promise<void>[] } | null = null;
-  /** The last runs that were ended, because the key was retired. */
-  #ended: Promise<unknown> = Promise.resolve();
+  /** Open while the key is valid. */
+  readonly #sealers: SealerGroup;
   readonly #end = Promise.withResolvers<void>();
   #caughtUp = false;
   #topics: LedgerTopics;
@@ -114,7 +66,7 @@ export class Sealing implements RunningRole<SealStatus> {
     // Often enough that a batch is closed soon after its age, seldom enough that an idle partition costs nothing.
     const pollMs = Math.max(20, Math.min(250, limits.ageMs / 4));
     const leavesPartitions = () => this.#topics.leaves.partitions.length;
-    this.#context = { ...parts, view: this.#view, writer, pollMs, leavesPartitions };
+    this.#sealers = new SealerGroup({ ...parts, view: this.#view, writer, pollMs, leavesPartitions }, parts);
     this.done.catch(() => undefined);
   }
 
@@ -170,7 +122,7 @@ export class Sealing implements RunningRole<SealStatus> {
       topic: this.#parts.topics.seals,
       readTo: this.#view.nextOffset,
       counts: this.#view.judge.counts,
-      partitions: [...this.#sealers.values()].map((sealer) => sealer.status()),
+      partitions: this.#sealers.status(),
     };
   }
 
@@ -194,7 +146,7 @@ export class Sealing implements RunningRole<SealStatus> {
       throw error;
     }
     this.#caughtUp = true;
-    this.#makeSealers(this.#topics.events);
+    this.#sealers.make(this.#topics.events);
     this.#checkKey();
     void this.#watchTopics();
   }
@@ -219,8 +171,7 @@ export class Sealing implements RunningRole<SealStatus> {
         }
         const { statement } = signed;
         if (statement.kind === 'key') this.#checkKey();
-        else if (statement.topic === topics.events)
-          this.#sealers.get(statement.partition)?.poke({ ...signed, statement });
+        else if (statement.topic === topics.events) this.#sealers.poke(statement.partition, { ...signed, statement });
         return;
       }
       case 'unknownVersion': {
@@ -259,42 +210,14 @@ export class Sealing implements RunningRole<SealStatus> {
     const { signer, logger } = this.#parts;
     if (this.#ending !== null) return;
     const valid = sealsNow(this.#view.judge, signer.key);
-    if (valid && this.#sealing === null) {
+    if (valid && !this.#sealers.isOpen) {
       this.#raise('key', null);
-      const control = new AbortController();
-      this.#sealing = { control, runs: [] };
-      for (const sealer of this.#sealers.values()) this.#run(sealer);
+      this.#sealers.open();
     } else if (!valid) {
       const error = keyNotValid(signer.key.vkey);
       this.#raise('key', error);
       logger.error('Nothing is sealed: the seal key is not valid.', { error: error.message });
-      this.#stopSealers(error);
-    }
-  }
-
-  #run(sealer: PartitionSealer): void {
-    const { sealing } = { sealing: this.#sealing };
-    if (sealing === null) return;
-    // One that a retired key ended may still be on its way out.
-    sealing.runs.push(this.#ended.then(() => sealer.run(sealing.control.signal)));
-  }
-
-  #stopSealers(reason: Error): void {
-    if (this.#sealing === null) return;
-    this.#sealing.control.abort(reason);
-    this.#ended = Promise.all(this.#sealing.runs);
-    this.#sealing = null;
-  }
-
-  #makeSealers({ partitions: described }: TopicDescription): void {
-    const { partitions, partitionAlarms, clock } = this.#parts;
-    for (const { partition } of described) {
-      if (this.#sealers.has(partition)) continue;
-      let alarms = partitionAlarms.get(partition);
-      if (alarms === undefined) partitionAlarms.set(partition, (alarms = new AlarmBoard(clock)));
-      const sealer = new PartitionSealer(this.#context, partition, partitions?.has(partition) ?? true, alarms);
-      this.#sealers.set(partition, sealer);
-      this.#run(sealer);
+      this.#sealers.close(error);
     }
   }
 
@@ -312,10 +235,10 @@ export class Sealing implements RunningRole<SealStatus> {
         const { logStart } = await log.bounds(topics.seals, 0);
         if (logStart > this.#start.logStart) throw startLost(topics.seals, this.#start.logStart, logStart);
         this.#topics = await describeTopics(log, topics);
-        this.#makeSealers(this.#topics.events);
-        if (this.#topics.leaves.partitions.length > before) for (const sealer of this.#sealers.values()) sealer.poke();
+        this.#sealers.make(this.#topics.events);
+        if (this.#topics.leaves.partitions.length > before) this.#sealers.pokeAll();
         this.#raise('settings', await settingsError(topics, settings));
-        for (const sealer of this.#sealers.values()) await sealer.observe();
+        await this.#sealers.observe();
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof LedgerError && error.code === 'SEALS_LOST') {
@@ -347,17 +270,22 @@ export class Sealing implements RunningRole<SealStatus> {
     this.#ending = this.#finish();
   }
 
+  async #sealersEnd(withinMs: number): Promise<void> {
+    const limit = new AbortController();
+    const late = this.#parts.clock.sleep(withinMs, limit.signal).catch(() => undefined);
+    await Promise.race([this.#sealers.ended, late]);
+    limit.abort();
+  }
+
   async #finish(): Promise<void> {
     const reason = new Error('sealing stops');
     this.#working.abort(reason);
-    this.#stopSealers(reason);
-    const limit = new AbortController();
-    const late = this.#parts.clock.sleep(stopWithinMs, limit.signal).catch(() => undefined);
-    await Promise.race([this.#ended, late]);
-    limit.abort();
+    this.#sealers.close(reason);
+    await this.#sealersEnd(stopWithinMs);
     for (const writer of this.#writers) writer.drop();
     this.#reading.abort(reason);
-    await this.#ended;
+    // One that waits for a broker that does not answer can write nothing any more: it is left behind.
+    await this.#sealersEnd(leaveWithinMs);
     // Disturbances of this run are over with it.
     for (const about of ['seals', 'key', 'settings']) this.#raise(about, null);
     if (this.#failure === null) this.#end.resolve();
