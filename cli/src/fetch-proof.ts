@@ -1,5 +1,5 @@
 import { maxProofLength, proofMediaType } from '@tallystick/core/proof';
-import { refusalOf } from '@tallystick/ledger-service/prove';
+import { refusalOf, type EventRequest } from '@tallystick/ledger-service/prove';
 import { CliError } from './errors.ts';
 
 const answerMs = 30_000;
@@ -9,10 +9,7 @@ const answerMs = 30_000;
  * @param root of the served log
  * @throws CliError USAGE, SERVER_UNREACHABLE, SERVER_ANSWER; LedgerError with the reason that the server gives
  */
-export async function fetchProof(
-  root: string,
-  { topic, partition, offset }: { readonly topic: string; readonly partition: string; readonly offset: string },
-): Promise<string> {
+export async function fetchProof(root: string, { topic, partition, offset }: EventRequest): Promise<string> {
   const url = urlOf(root, `v1/proofs/${encodeURIComponent(topic)}/${partition}/${offset}`);
   let response: Response;
   let text: string;

@@ -90,8 +90,8 @@ program
   .option('--json', 'the verdict as one line of JSON')
   .action(action(verifyCommand));
 program
-  .command('prove <partition> <offset>')
-  .description('write the proof that one event is sealed and in the published log')
+  .command('prove [partition] [offset]')
+  .description('write the proof that one event (default: the newest) is sealed and in the published log')
   .option('-o, --output <file>', 'where it goes (default: standard output)')
   .option('--topic <name>', 'the topic (default: that of the events)')
   .option('--url <url>', 'ask the server of that log, in place of the log and Kafka')

@@ -57,6 +57,7 @@ describe('a proof', () => {
     expect(out).toContain('only the key of the log vouches');
     const json = JSON.parse((await check([file, '--json'])).out) as object;
     expect(json).toMatchObject({ verified: true, exitCode: 0, partition: 0, offset: 7, redacted: false });
+    expect(await site.ok(['prove', '-o', file])).toContain('the proof of offset 49 of partition 0 is in ');
   });
 
   it('is given by the server under the same words, and on a pipe', async () => {

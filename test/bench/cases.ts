@@ -188,7 +188,6 @@ const proof: Case = async (input, begin) => {
     return response.status;
   };
   // Published is what is asked for last.
-  while (((await (await fetch(`${server.url}/readyz`)).json()) as { ready: boolean }).ready === false) await pause(50);
   for (let partition = 0; partition < partitions; partition++)
     while ((await ask(partition, each - 1)) !== 200) await pause(50);
   await publisher.stop();

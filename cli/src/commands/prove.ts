@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { parseProof } from '@tallystick/core/proof';
 import { openStores } from '@tallystick/ledger-service/log-stores';
-import { parseEventRequest, proveEvent } from '@tallystick/ledger-service/prove';
+import { newestProvable, parseEventRequest, proveEvent, type EventRequest } from '@tallystick/ledger-service/prove';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
@@ -17,41 +17,44 @@ export interface ProveFlags {
 /** A log without a snapshot is read from its start. */
 const deadlineMs = 120_000;
 
-interface Event {
-  readonly topic: string;
-  readonly partition: string;
-  readonly offset: string;
-}
-
-/** Writes the proof of one event: made from the published log and Kafka with the rights of a verifier, or by a server. */
+/**
+ * Writes the proof of one event: made from the published log and Kafka with the rights of a verifier, or by a server. Without partition and
+ * offset it is that of the newest event that the published log covers.
+ */
 export async function proveCommand(
   context: Context,
-  flags: ProveFlags,
-  [partition = '', offset = '']: readonly string[],
+  { output = '-', ...flags }: ProveFlags,
+  [partition, offset]: readonly string[],
 ): Promise<number> {
   const deployment = deploymentOf(context);
-  const event = { topic: flags.topic ?? deployment.topics.events, partition, offset };
-  parseEventRequest(event.topic, partition, offset);
-  const json = flags.url === undefined ? await make(deployment, event) : await fetchProof(flags.url, event);
+  const topic = flags.topic ?? deployment.topics.events;
+  if ((partition === undefined) !== (offset === undefined) || (partition === undefined && flags.url !== undefined))
+    throw new CliError('USAGE', 'prove: give a partition and an offset');
+  const asked = partition === undefined || offset === undefined ? null : parseEventRequest(topic, partition, offset);
+  const proof =
+    flags.url === undefined || asked === null
+      ? await make(deployment, topic, asked)
+      : { event: asked, json: await fetchProof(flags.url, asked) };
   // What a server sends may be anything: at least it is a proof by its form.
-  parseProof(json);
-  const { output = '-' } = flags;
+  parseProof(proof.json);
   if (output === '-') {
-    context.out(json);
+    context.out(proof.json);
     return 0;
   }
-  write(output, json);
-  context.say(`the proof of offset ${offset} of partition ${partition} is in ${output}`);
-  context.say(`anybody who holds the root key and a policy can check it: tallystick check-proof ${output}`);
+  write(output, proof.json);
+  context.out(`the proof of offset ${proof.event.offset} of partition ${proof.event.partition} is in ${output}`);
+  context.say(`whoever holds the root key and a policy can check it: tallystick check-proof ${output}`);
   return 0;
 }
 
-async function make(deployment: Deployment, event: Event): Promise<string> {
+async function make(deployment: Deployment, topic: string, asked: EventRequest | null) {
   const { origin, rootKey, logKeys, topics } = deployment;
   const { store, checkpoints } = await openStores(deployment.logPlace);
   try {
     return await withLog(deployment, 'verifier', async (log) => {
-      return await proveEvent({ log, topics, origin, rootKey, logKeys, store }, event, { deadlineMs });
+      const sources = { log, topics, origin, rootKey, logKeys, store };
+      const event = asked ?? (await newestProvable(sources, topic));
+      return { event, json: await proveEvent(sources, event, { deadlineMs }) };
     });
   } finally {
     await Promise.all([store.close(), checkpoints.close()]);

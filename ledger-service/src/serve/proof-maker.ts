@@ -21,6 +21,7 @@ const treeBytes = 16 * 1024 * 1024;
 /** Batches that are looked up at once, and requests that wait for that. */
 const coldAtOnce = 8;
 const coldWaiting = 256;
+const keptChecks = 4_096;
 
 /** Makes proofs of single events (protocol, section 7) from the published log and from Kafka. It holds no key and writes nothing. */
 export class ProofMaker {
@@ -33,6 +34,8 @@ export class ProofMaker {
   readonly #loading = new Map<string, Promise<BatchTree>>();
   readonly #gate = new Gate(coldAtOnce, coldWaiting);
   readonly #held: Policy;
+  /** The checkpoint under which the signatures of a seal were checked last. */
+  readonly #signed = new Lru<Uint8Array>(keptChecks);
   readonly #ended = new AbortController();
   readonly follower: LogFollower;
   readonly events: KafkaEvents;
@@ -52,8 +55,8 @@ export class ProofMaker {
   }
 
   /**
-   * The proof of an event as JSON, under the newest published checkpoint; redacted where its record is not there any more. It is checked
-   * as a client checks it before it is given out.
+   * The proof of an event as JSON, under the newest published checkpoint; redacted where its record is not there any more. It is checked as a
+   * client checks it before it is given out.
    * @throws LedgerError of `proofRefusals`; those of the log's store, LOG_DAMAGED, CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK;
    *   KafkaError; CoreError PROOF_… where parts contradict each other
    */
@@ -119,7 +122,7 @@ export class ProofMaker {
     const path = tree.path(position);
     const keys = this.#source.keysOf(seal, view.index);
     const json = buildProof({ ...proved, path, statement: seal.note, keys, log });
-    checkProof(json, { rootKey: this.#sources.rootKey, policy: this.#held, verify: nodeVerifyEd25519 });
+    this.#checkSignatures(json, seal, view);
     return json;
   }
 
@@ -138,6 +141,17 @@ export class ProofMaker {
       `What Kafka holds at offset ${event.offset} is not what was sealed. Run a verification.`,
       { evidence: { ...event, expected: leaf } },
     );
+  }
+
+  /**
+   * What is made was checked but for its signatures, which are the same for all events of a seal under one checkpoint: they are checked
+   * once for all of them, for that costs more than all the rest.
+   */
+  #checkSignatures(json: string, seal: IndexedSeal, { head }: LogView): void {
+    const key = `${seal.index}/${head.size}`;
+    if (this.#signed.get(key) === head.note) return;
+    checkProof(json, { rootKey: this.#sources.rootKey, policy: this.#held, verify: nodeVerifyEd25519 });
+    this.#signed.set(key, head.note, 1);
   }
 
   async #tree(seal: IndexedSeal, topicId: string): Promise<BatchTree> {
