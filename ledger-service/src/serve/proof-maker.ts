@@ -4,20 +4,21 @@ import { leafOf } from '@tallystick/core/leaf';
 import { buildProof, checkProof, type FullEvent, type RedactedEvent } from '@tallystick/core/proof';
 import type { Policy } from '@tallystick/core/policy';
 import { systemClock, type Clock } from '../ports/clock.ts';
-import { KafkaEvents, type CacheCounts, type ReadLimits } from './adapters/kafka-events.ts';
+import { KafkaEvents, type ReadLimits } from './adapters/kafka-events.ts';
 import { KafkaLeaves } from './adapters/kafka-leaves.ts';
 import { LogFollower, type LogView } from './adapters/log-follower.ts';
 import { PendingSeals } from './adapters/pending-seals.ts';
+import { NotYet, notPublished } from './not-yet.ts';
 import type { BatchTree } from './domain/batch-tree.ts';
 import type { EventRequest } from './domain/event-request.ts';
 import { Gate } from './domain/gate.ts';
-import { generationOf, type Generation, type IndexedSeal, type PartitionIndex } from './domain/log-index.ts';
+import { generationOf, type Generation, type IndexedSeal } from './domain/log-index.ts';
 import { Lru } from './domain/lru.ts';
 import { refuse } from './proof-errors.ts';
+import { SealTrees } from './seal-trees.ts';
 import { ProofSource } from './proof-source.ts';
 import type { ProofLimits, ProofSources } from './serve-options.ts';
 
-const treeBytes = 16 * 1024 * 1024;
 /** Batches that are looked up at once, and requests that wait for that. */
 const coldAtOnce = 8;
 const coldWaiting = 256;
@@ -28,10 +29,7 @@ export class ProofMaker {
   readonly #sources: ProofSources;
   readonly #deadlineMs: number;
   readonly #source: ProofSource;
-  readonly #leaves: KafkaLeaves;
-  readonly #pending: PendingSeals;
-  readonly #trees = new Lru<BatchTree>(treeBytes);
-  readonly #loading = new Map<string, Promise<BatchTree>>();
+  readonly #pending: NotYet;
   readonly #gate = new Gate(coldAtOnce, coldWaiting);
   readonly #held: Policy;
   /** The checkpoint under which the signatures of a seal were checked last. */
@@ -39,7 +37,7 @@ export class ProofMaker {
   readonly #ended = new AbortController();
   readonly follower: LogFollower;
   readonly events: KafkaEvents;
-  readonly trees: CacheCounts = { hits: 0, misses: 0 };
+  readonly trees: SealTrees;
 
   constructor(sources: ProofSources, limits: ProofLimits & { readonly clock?: Clock } = {}) {
     const { log, topics, origin, logKeys, store } = sources;
@@ -47,11 +45,11 @@ export class ProofMaker {
     this.#sources = sources;
     this.#deadlineMs = deadlineMs;
     this.#source = new ProofSource(store);
-    this.#leaves = new KafkaLeaves(log, topics.leaves);
-    this.#pending = new PendingSeals(log, topics.seals, origin, clock);
+    this.#pending = new NotYet(log, new PendingSeals(log, topics.seals, origin, clock));
     this.#held = { logs: logKeys.map((key) => ({ key, url: null })), witnesses: [], quorum: 'none' };
     this.follower = new LogFollower({ store, origin, logKeys, clock });
     this.events = new KafkaEvents(log, cacheBytes);
+    this.trees = new SealTrees(new KafkaLeaves(log, topics.leaves), (task) => this.#cold(task));
   }
 
   /**
@@ -84,7 +82,7 @@ export class ProofMaker {
 
   /** Loads what proofs of a seal's events need. */
   async warm(seal: IndexedSeal, topicId: string): Promise<void> {
-    await this.#tree(seal, topicId);
+    await this.trees.of(seal, topicId, this.#limits());
     await this.events.load(seal.statement, topicId, this.#limits());
   }
 
@@ -108,7 +106,7 @@ export class ProofMaker {
         evidence: { ...event, expected: at.generations[0]?.firstOffset },
       });
     if (generation === at.generations.at(-1) && event.offset >= at.nextOffset)
-      throw await this.#notYet(event, at, view);
+      throw await this.#pending.whyNotYet(event, at, view.index, this.#limits());
     const seal = await this.#source.sealOf(event, at, generation, view);
     if (seal.index >= view.head.size) throw notPublished(event);
     return await this.#make(event, seal, generation, view);
@@ -116,7 +114,10 @@ export class ProofMaker {
 
   async #make(event: EventRequest, seal: IndexedSeal, { topicId }: Generation, view: LogView): Promise<string> {
     const position = event.offset - seal.statement.offsets.first;
-    const [tree, log] = await Promise.all([this.#tree(seal, topicId), this.#source.inLog(seal.index, view)]);
+    const [tree, log] = await Promise.all([
+      this.trees.of(seal, topicId, this.#limits()),
+      this.#source.inLog(seal.index, view),
+    ]);
     const leaf = tree.leaf(position);
     const proved = await this.#event(event, topicId, leaf, previousLeaf(seal, tree, position));
     const path = tree.path(position);
@@ -154,28 +155,6 @@ export class ProofMaker {
     this.#signed.set(key, head.note, 1);
   }
 
-  async #tree(seal: IndexedSeal, topicId: string): Promise<BatchTree> {
-    const { topic, partition, root } = seal.statement;
-    const key = `${topic}/${partition}/${seal.index}/${root}`;
-    const kept = this.#trees.get(key);
-    if (kept !== undefined) {
-      this.trees.hits += 1;
-      return kept;
-    }
-    this.trees.misses += 1;
-    const loading = this.#loading.get(key);
-    if (loading !== undefined) return await loading;
-    const load = this.#cold(() => this.#leaves.tree(seal.statement, topicId, this.#limits()));
-    this.#loading.set(key, load);
-    try {
-      const tree = await load;
-      this.#trees.set(key, tree, tree.bytes);
-      return tree;
-    } finally {
-      this.#loading.delete(key);
-    }
-  }
-
   #cold<Result>(task: () => Promise<Result>): Promise<Result> {
     const running = this.#gate.run(task);
     if (running !== null) return running;
@@ -185,35 +164,6 @@ export class ProofMaker {
   #limits(): ReadLimits {
     return { deadlineMs: this.#deadlineMs, signal: this.#ended.signal };
   }
-
-  /** Not in the log: beyond the end, not sealed yet, or not published yet. */
-  async #notYet(event: EventRequest, at: PartitionIndex, { index }: LogView): Promise<Error> {
-    const { topic, partition, offset } = event;
-    const { highWatermark } = await this.#sources.log.bounds(topic, partition);
-    if (offset >= highWatermark)
-      return refuse(
-        'OFFSET_BEYOND_END',
-        `${topic}/${partition} ends before offset ${offset}: its next one is ${highWatermark}.`,
-        { evidence: { ...event, nextOffset: highWatermark } },
-      );
-    const keys = index.sealKeys.map(({ key }) => key);
-    const pending = await this.#pending.sealedOffset(topic, partition, keys, this.#limits());
-    if (offset <= pending) return notPublished(event);
-    const sealedOffset = Math.max(at.nextOffset - 1, pending);
-    return refuse(
-      'NOT_SEALED_YET',
-      `Offset ${offset} of ${topic}/${partition} is not sealed yet; ${sealedOffset < 0 ? 'none is' : `sealed is up to ${sealedOffset}`}.`,
-      { evidence: { ...event, sealedOffset } },
-    );
-  }
-}
-
-function notPublished(event: EventRequest): Error {
-  return refuse(
-    'NOT_PUBLISHED_YET',
-    `Offset ${event.offset} is sealed, and the log that holds its seal is not published yet.`,
-    { evidence: { ...event } },
-  );
 }
 
 function previousLeaf(seal: IndexedSeal, tree: BatchTree, position: number): Uint8Array {

@@ -29,7 +29,6 @@ export interface LogView {
 interface State {
   readonly index: LogIndex;
   readonly peaks: Peaks;
-  head: SignedHead | null;
 }
 
 /** How old what was read of `/checkpoint` may be, in milliseconds. */
@@ -82,7 +81,7 @@ export class LogFollower {
   }
 
   async #grow(head: SignedHead): Promise<LogView> {
-    const before = this.#state?.head ?? null;
+    const before = this.#view?.head ?? null;
     if (before !== null && head.size < before.size)
       throw rolledBack('The published checkpoint', before.size, head.size);
     if (before !== null && head.size === before.size && !equalBytes(head.root, before.root))
@@ -95,7 +94,6 @@ export class LogFollower {
       this.#state = null;
       throw error;
     }
-    this.#state.head = head;
     return { head, index: this.#state.index };
   }
 
@@ -119,9 +117,9 @@ export class LogFollower {
   /** From the snapshot where there is a good one, else from the log's start. */
   async #begin(): Promise<State> {
     const snapshot = await this.#snapshot();
-    if (snapshot === null) return { index: new LogIndex(), peaks: new Peaks(), head: null };
+    if (snapshot === null) return { index: new LogIndex(), peaks: new Peaks() };
     const { size, frontier, judge } = snapshot;
-    return { index: LogIndex.fromSnapshot(judge), peaks: new Peaks(size, frontier), head: null };
+    return { index: LogIndex.fromSnapshot(judge), peaks: new Peaks(size, frontier) };
   }
 
   async #snapshot(): Promise<Snapshot | null> {

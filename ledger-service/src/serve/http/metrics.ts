@@ -35,7 +35,10 @@ export class ServeMetrics {
       labelNames: ['cache', 'result'],
       registers,
       collect: () => {
-        for (const [name, { hits, misses }] of Object.entries({ records: maker.events.counts, trees: maker.trees })) {
+        for (const [name, { hits, misses }] of Object.entries({
+          records: maker.events.counts,
+          trees: maker.trees.counts,
+        })) {
           cache.set({ cache: name, result: 'hit' }, hits);
           cache.set({ cache: name, result: 'miss' }, misses);
         }
