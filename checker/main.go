@@ -18,7 +18,10 @@ const usage = `usage:
 exit: 0 verified, 1 it fails, 2 usage or configuration, 3 inconclusive
 `
 
-const maxProof = 96 << 20
+const (
+	maxProof  = 100_000_000
+	maxPolicy = 1 << 18
+)
 
 // keyList is a flag that may stand several times: a log whose key is being rotated has two.
 type keyList struct{ keys []*vkey }
@@ -59,7 +62,7 @@ func run(args []string, out, errors io.Writer) int {
 		options.rootKey = rootKeys.keys[0]
 	}
 	if *policyFile != "" {
-		b, err := readFile(*policyFile, 1<<20)
+		b, err := readFile(*policyFile, maxPolicy)
 		if err != nil {
 			return fail(err)
 		}

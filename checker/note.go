@@ -93,7 +93,8 @@ func keyID(name string, kind byte, public []byte) uint32 {
 	return binary.BigEndian.Uint32(sum[:])
 }
 
-// parseVkey takes every well-formed vkey; whether it is good for signatures is goodFor's question.
+// parseVkey takes every well-formed vkey: only of type Ed25519 are length and id looked at. Whether it is good for signatures is
+// goodFor's question.
 func parseVkey(s string) (*vkey, error) {
 	parts := strings.SplitN(s, "+", 3)
 	if len(parts) != 3 || !ledgerName(parts[0], false) {
@@ -105,13 +106,15 @@ func parseVkey(s string) (*vkey, error) {
 		return nil, fmt.Errorf("a malformed verifier key")
 	}
 	k := &vkey{s, parts[0], binary.BigEndian.Uint32(id), data[0], data[1:], goodPublicKey(data[1:])}
-	if (k.kind == typeEd25519 || k.kind == typeCosignature) && (len(k.public) != 32 || keyID(k.name, k.kind, k.public) != k.id) {
+	if k.kind == typeEd25519 && (len(k.public) != 32 || keyID(k.name, k.kind, k.public) != k.id) {
 		return nil, fmt.Errorf("a verifier key whose id is not its own")
 	}
 	return k, nil
 }
 
-func (k *vkey) goodFor(kind byte) bool { return k.kind == kind && k.good }
+func (k *vkey) goodFor(kind byte) bool {
+	return k.kind == kind && k.good && keyID(k.name, kind, k.public) == k.id
+}
 
 func (k *vkey) verify(message, sig []byte) bool {
 	return k.good && len(sig) == 64 && ed25519.Verify(k.public, message, sig)
