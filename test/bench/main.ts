@@ -167,7 +167,8 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
     };
     const cells = [row.eventsPerSecond, row.eventsPerCpuSecond].map((cell) => String(cell).padStart(12)).join('');
     const text = `${name.padEnd(20)}${cells}${String(row.cpuSecondsPerMillion).padStart(14)}${row.ratio.toFixed(2).padStart(8)}${String(row.peakMiB).padStart(10)}`;
-    const each = row.p99Ms === undefined ? '' : `  each p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms`;
+    const each =
+      row.p99Ms === undefined ? '' : `  p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, cold at most ${row.slowestColdMs} ms`;
     process.stdout.write(`${flags.json ? JSON.stringify(row) : text + each}\n`);
   }
 }
@@ -176,8 +177,9 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
 function latencyOf(rounds: readonly Result[]): Partial<Latency> {
   const of = (pick: (result: Result) => number | undefined) => rounds.map(pick).filter((ms) => ms !== undefined);
   const hundredths = (all: readonly number[]) => Math.round(median(all) * 100) / 100;
-  const [p50, p99] = [of(({ p50Ms }) => p50Ms), of(({ p99Ms }) => p99Ms)];
-  return p50.length === 0 ? {} : { p50Ms: hundredths(p50), p99Ms: hundredths(p99) };
+  const [p50, p99, cold] = [of(({ p50Ms }) => p50Ms), of(({ p99Ms }) => p99Ms), of((one) => one.slowestColdMs)];
+  if (p50.length === 0) return {};
+  return { p50Ms: hundredths(p50), p99Ms: hundredths(p99), slowestColdMs: hundredths(cold) };
 }
 
 const stop = async () => {
