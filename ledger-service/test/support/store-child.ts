@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { openStores, type LogStoresConfig } from '../../src/log-stores.ts';
+import { keptVersions } from '../../src/numbered-checkpoints.ts';
 
 /** What a publisher in a process of its own is told, as JSON in its first argument. */
 export interface StoreChildInput {
@@ -19,6 +20,11 @@ export interface Won {
   readonly sha256: string;
   /** Of the note that it replaced; null where there was none. */
   readonly from: string | null;
+  /**
+   * Of a swap that resolved to null: so many versions follow by now. It is told where those are as many as are always kept, for then the
+   * note may have been stored all the same.
+   */
+  readonly overtaken?: number;
 }
 
 export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -30,12 +36,15 @@ async function main(input: StoreChildInput): Promise<void> {
   for (let wins = 0; wins < input.wins;) {
     const note = new TextEncoder().encode(`example.org/log\n${(newest?.version ?? 0) + 1}\n${input.name} ${wins}\n`);
     const stored = await checkpoints.swap(newest, note);
+    const from = newest === null ? null : sha256(newest.note);
+    const won: Won = { name: input.name, version: (newest?.version ?? 0) + 1, sha256: sha256(note), from };
     if (stored === null) {
       newest = await checkpoints.newest();
+      const overtaken = (newest?.version ?? 0) - won.version;
+      if (overtaken >= keptVersions) process.stdout.write(`${JSON.stringify({ ...won, overtaken })}\n`);
       continue;
     }
-    const from = newest === null ? null : sha256(newest.note);
-    const won: Won = { name: input.name, version: stored.version, sha256: sha256(note), from };
+    if (stored.version !== won.version) throw new Error(`version ${stored.version} in place of ${won.version}`);
     // One write of less than a page: a line is never cut, also where the process is killed.
     process.stdout.write(`${JSON.stringify(won)}\n`);
     newest = stored;
