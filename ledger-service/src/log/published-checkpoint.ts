@@ -16,6 +16,8 @@ import { Wake } from './wake.ts';
 export type { Witness, WitnessStatus } from './asked-witness.ts';
 
 const tickMs = 1_000;
+/** How often it is looked whether what was published still is: the folder may be put back to an older state. */
+const lookEveryMs = 30_000;
 
 export interface PublishedCheckpointOptions {
   readonly place: LogPlace;
@@ -212,7 +214,7 @@ export class PublishedCheckpoint {
     if (newest !== null) this.offer(newest);
     const candidate = this.#candidate;
     if (candidate !== null && (published === null || published.size < candidate.head.size)) candidate.dirty = true;
-    this.#lookAgainAt = Infinity;
+    this.#lookAgainAt = clock.monotonic() + lookEveryMs;
   }
 
   /**

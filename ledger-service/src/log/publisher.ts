@@ -155,6 +155,8 @@ class Publisher implements RunningRole<PublishStatus> {
     for (const task of tasks) task.catch((error: unknown) => this.#stopping.abort(error));
     void Promise.allSettled(tasks).then(async (results) => {
       await this.#seen.idle();
+      // A disturbance of this run is over with it: the next one keeps its own.
+      this.#alarms.clear('seen checkpoint');
       const failed = results.find((result) => result.status === 'rejected');
       if (failed === undefined || this.#toldToStop) this.#end.resolve();
       else this.#end.reject(failed.reason);
@@ -240,6 +242,7 @@ class Publisher implements RunningRole<PublishStatus> {
     for (;;) {
       await clock.sleep(1_000, signal).catch(() => undefined);
       if (signal.aborted) return;
+      this.#seen.again();
       try {
         await this.#partial.collect(this.#published.published?.size ?? 0);
         alarms.clear('partial tiles');

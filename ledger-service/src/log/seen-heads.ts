@@ -14,6 +14,7 @@ export class SeenHeads {
   readonly #alarms: AlarmBoard;
   #largest: SignedHead | null = null;
   #loaded = false;
+  #failed = false;
 
   constructor(file: SeenCheckpoint, place: LogPlace, alarms: AlarmBoard, logger: Logger) {
     this.#file = file;
@@ -39,7 +40,16 @@ export class SeenHeads {
 
   /** In the background: it can only refuse, so nothing waits for it. */
   take(head: SignedHead): void {
-    if (!this.#keep(head)) return;
+    if (this.#keep(head)) this.#save(head);
+  }
+
+  /** Tries a write again that failed: the next head may be long in coming. */
+  again(): void {
+    if (this.#failed && this.#largest !== null) this.#save(this.#largest);
+  }
+
+  #save(head: SignedHead): void {
+    this.#failed = false;
     this.#writes.run(async () => {
       await this.#file.save(head.note);
       this.#alarms.clear('seen checkpoint');
@@ -68,6 +78,7 @@ export class SeenHeads {
   }
 
   #notWritten(cause: unknown): void {
+    this.#failed = true;
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `The newest checkpoint could not be kept in the state folder: ${why}`;
     this.#alarms.raise('seen checkpoint', new LedgerError('STATE_NOT_WRITTEN', message, { cause }), 'publish');
