@@ -20,6 +20,7 @@ const tasks = {
   test: (rest) => [[...source, bin('vitest/vitest.mjs'), 'run', ...rest]],
   bench: (rest) => [[...source, join(root, 'test', 'bench', 'main.ts'), ...rest]],
   failover: (rest) => [[...source, join(root, 'test', 'failover', 'main.ts'), ...rest]],
+  simulate: (rest) => [[...source, join(root, 'test', 'simulation', 'main.ts'), ...rest]],
   build: () => [[bin('turbo/bin/turbo'), 'run', 'build', '--ui=stream']],
   check: () => [
     [bin('typescript/bin/tsc'), '-p', 'tsconfig.check.json'],

@@ -1,0 +1,39 @@
+/** What may follow, and what must, from the faults that a world was given. By default nothing may be noticed at all. */
+export interface Expectations {
+  /** The one fault of this world that no ledger can make undone; null: none. */
+  readonly fault: string | null;
+  /** Findings of tampering or loss that a verifier may report; null: any. */
+  readonly findings: ReadonlySet<string> | null;
+  /** A verifier must report tampering or loss. */
+  readonly mustFail: boolean;
+  /** Alarms that may be shown besides those that pass. */
+  readonly alarms: ReadonlySet<string>;
+  /** One of these must have been shown; empty: none must. */
+  readonly mustAlarm: readonly string[];
+  /** Partitions that may stay unsealed, where they show an alarm: somebody is needed. */
+  readonly mayStop: ReadonlySet<number>;
+  /** Publishing must have stopped with an alarm. */
+  readonly publishingStops: boolean;
+}
+
+export const undisturbed: Expectations = {
+  fault: null,
+  findings: new Set(),
+  mustFail: false,
+  alarms: new Set(),
+  mustAlarm: [],
+  mayStop: new Set(),
+  publishingStops: false,
+};
+
+/** Alarms of disturbances that pass by themselves. */
+export const passingAlarms: ReadonlySet<string> = new Set([
+  'UNREACHABLE',
+  'TIMED_OUT',
+  'BROKER_ERROR',
+  'LOG_STORE_UNAVAILABLE',
+  'SIGNER_UNAVAILABLE',
+  'STATE_NOT_READ',
+  'STATE_NOT_WRITTEN',
+  'SNAPSHOT_UNUSABLE',
+]);
