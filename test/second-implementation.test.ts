@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileLogStore } from '../ledger-service/src/adapters/file-log-store.ts';
 import { logSigner, LogWorld, newLogSigner, rootSigner, until } from '../ledger-service/test/support/log-world.ts';
 import { Checker, findGo, goCommand, sources } from './support/checker.ts';
+import { changedTexts, randomChain, randomFrom } from './support/random-vectors.ts';
 
 // The checker in Go, which shares no line with this one, must come to the same verdicts. What it checks is in checker/README.md.
 
@@ -52,6 +53,35 @@ describe.skipIf(go === null)('the second implementation', () => {
     expect([exit, text.split('\n').filter((line) => line.includes('disagreement'))]).toEqual([1, ['1 disagreements']]);
     expect(text).toContain('an event in the middle of its batch');
   });
+});
+
+describe.skipIf(go === null)('what chance makes', () => {
+  it('of texts, proofs and chains of statements is taken by both implementations or by neither', async () => {
+    const seed = Date.now() >>> 0;
+    const random = randomFrom(seed);
+    const dir = join(folder, 'random');
+    cpSync(testdata, dir, { recursive: true });
+    const files = changedTexts(random, 300);
+    files['acceptance/acceptance'] = Array.from({ length: 20 }, () => randomChain(random, 40));
+    for (const [name, vectors] of Object.entries(files)) {
+      // Neither refuses everything, or this would show nothing.
+      if (name !== 'acceptance/acceptance') {
+        const taken = vectors.filter((vector) => ('tile' in vector ? vector['tile'] : !vector['wantErr'])).length;
+        expect(taken, `${name}, seed ${seed}`).toBeGreaterThan(0);
+        expect(taken, `${name}, seed ${seed}`).toBeLessThan(vectors.length);
+      }
+      writeFileSync(join(dir, `${name}.json`), JSON.stringify(vectors));
+    }
+    const accepted = files['acceptance/acceptance'].map(({ end }) => (end as { accepted: number }).accepted);
+    expect(Math.max(...accepted), `seed ${seed}`).toBeGreaterThan(5);
+    const { text } = await checker.run('vectors', dir);
+    expect(text).toContain('tlog-proofs');
+    // Which check of a proof fails first, and what else one that holds shows, is compared above.
+    const bad = text
+      .split('\n')
+      .filter((line) => line.includes('.json ') && !/got (PROOF_[A-Z_]+, want PROOF_|\{)/.test(line));
+    expect(bad, `seed ${seed}`).toEqual([]);
+  }, 120_000);
 });
 
 async function published(world: LogWorld, size: number): Promise<void> {
