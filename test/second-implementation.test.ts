@@ -23,12 +23,13 @@ afterAll(() => {
 });
 
 describe.skipIf(go === null)('the second implementation', () => {
-  it('uses the standard library only, and go vet finds nothing', () => {
+  it('uses the standard library only, and passes go vet and its own tests', () => {
     const modules = goCommand(go ?? '', 'list', '-m', 'all')
       .trim()
       .split('\n');
     expect(modules).toHaveLength(1);
     goCommand(go ?? '', 'vet', '.');
+    goCommand(go ?? '', 'test', '-count=1', '.');
     expect(readdirSync(sources)).not.toContain('go.sum');
   }, 600_000);
 
