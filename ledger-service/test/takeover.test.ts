@@ -162,9 +162,10 @@ describe('static assignment', () => {
     await until(() => state(ledger, 0) === 'watching');
     await ledger.stop();
     const away = new KafkaError('UNREACHABLE', 'away (injected)', { retriable: true });
-    world.cluster.inject({ on: 'bounds', topic: topics.events, error: away, times: 2 });
+    world.cluster.inject({ on: 'bounds', topic: topics.events, error: away, times: Infinity });
     const again = await world.start({ ...quick, takeoverMs: 60_000, partitions: [] });
     await until(() => again.status().partitions[0]?.alarms[0]?.code === 'UNREACHABLE');
+    world.cluster.clearFaults();
     await until(() => again.status().partitions[0]?.alarms.length === 0 && state(again, 0) === 'watching');
   });
 });

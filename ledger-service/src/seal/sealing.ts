@@ -2,6 +2,7 @@ import type { Outcome, Place } from '@tallystick/core/judge';
 import { SafeWriter } from '@tallystick/kafka/safe-writer';
 import { LedgerError } from '../errors.ts';
 import type { RunningRole } from '../ports/role.ts';
+import { patientLog } from '../patient-log.ts';
 import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
@@ -40,7 +41,8 @@ export class Sealing implements RunningRole<SealStatus> {
   readonly done = this.#end.promise;
 
   private constructor(parts: SealingParts, topics: LedgerTopics, writers: Writers, whole: Whole) {
-    const { log, signer, limits, clock } = parts;
+    const { signer, limits, clock, deadlineMs } = parts;
+    const log = patientLog(parts.log, { deadlineMs, clock, signal: this.#working.signal });
     this.#parts = parts;
     this.#start = whole;
     this.#topics = topics;
@@ -66,7 +68,7 @@ export class Sealing implements RunningRole<SealStatus> {
     // Often enough that a batch is closed soon after its age, seldom enough that an idle partition costs nothing.
     const pollMs = Math.max(20, Math.min(250, limits.ageMs / 4));
     const leavesPartitions = () => this.#topics.leaves.partitions.length;
-    this.#sealers = new SealerGroup({ ...parts, view: this.#view, writer, pollMs, leavesPartitions }, parts);
+    this.#sealers = new SealerGroup({ ...parts, log, view: this.#view, writer, pollMs, leavesPartitions }, parts);
     this.done.catch(() => undefined);
   }
 
