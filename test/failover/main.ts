@@ -1,4 +1,5 @@
-// npm run failover -- [--rounds N] [--kind kill|stop|leader|restart|ledger|brokers|all] [--ledgers N] [--contend] [--json]
+// npm run failover -- [--rounds N] [--kind kill|stop|leader|restart|ledger|brokers|all] [--ledgers N] [--contend]
+//   [--minutes N] [--json]
 // Three real brokers on this machine; exit code 0 if nothing was lost, forked or falsely alarmed about.
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,6 +12,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '20' },
     kind: { type: 'string', default: 'all' },
     ledgers: { type: 'string', default: '2' },
+    minutes: { type: 'string', default: '120' },
     contend: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -22,7 +24,7 @@ const began = Date.now();
 const say = (line: string) =>
   process.stderr.write(`failover: ${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}\n`);
 
-function whole(name: 'rounds' | 'ledgers'): number {
+function whole(name: 'rounds' | 'ledgers' | 'minutes'): number {
   const value = Number(flags[name]);
   if (!Number.isSafeInteger(value) || value < 1)
     throw new Error(`--${name} ${flags[name]}: give a whole number of 1 or more`);
@@ -77,23 +79,32 @@ function report({
 async function main(): Promise<void> {
   if (!isChoice(flags.kind)) throw new Error(`--kind ${flags.kind}: one of ${Object.keys(choices).join(', ')}`);
   const rounds = planOf(flags.kind, whole('rounds'));
+  const timer = setTimeout(() => enough.abort(), whole('minutes') * 60_000);
   mkdirSync(state, { recursive: true });
   if (!flags.json) process.stdout.write(`round kind           away s  no ack s settle s  alarms       what\n`);
   const result = await runFailovers({
     ...{ home, libs: join(state, 'lib'), rounds, say, contend: flags.contend, ledgers: whole('ledgers') },
-    settleMs: 180_000,
+    ...{ settleMs: 180_000, enough: enough.signal },
     onRound: (round) => {
       if (!flags.json) process.stdout.write(`${told(round)}\n`);
     },
   });
+  clearTimeout(timer);
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else report(result);
   process.exitCode = result.problems.length === 0 ? 0 : 1;
 }
 
-// Brokers and ledgers are tied to this process; their folder is not.
+// The first signal ends it after the round that is under way, with a report; the second at once. Brokers and ledgers are tied to this
+// process; their folder is not.
+const enough = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
+  process.on(signal, () => {
+    if (!enough.signal.aborted) {
+      say('ends after this round; once more ends it at once');
+      enough.abort();
+      return;
+    }
     rmSync(home, { recursive: true, force: true, maxRetries: 5 });
     process.exit(130);
   });

@@ -35,6 +35,8 @@ export interface FailoverOptions extends WorldOptions {
   /** How long settling may take after a round, ms. */
   readonly settleMs: number;
   readonly onRound?: (round: RoundReport) => void;
+  /** No further round begins once it is aborted; what was played is checked all the same. */
+  readonly enough?: AbortSignal;
 }
 
 /** Starts all, plays the rounds one after the other, checks everything and ends all. A round that does not settle is the last one. */
@@ -51,6 +53,7 @@ export async function runFailovers(options: FailoverOptions): Promise<FailoverRe
     say('all is sealed and published: the rounds begin');
     try {
       for (const round of rounds) {
+        if (options.enough?.aborted === true) break;
         const report = await oneRound(world, round, settleMs);
         reports.push(report);
         onRound?.(report);
