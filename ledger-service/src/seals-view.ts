@@ -48,7 +48,7 @@ export interface SealsViewOptions {
 export class SealsView {
   readonly #options: SealsViewOptions;
   readonly #recent = new Map<string, SignedStatement<PartitionStatement>[]>();
-  readonly #waiters = new Set<{ to: number; resolve: () => void; reject: (error: unknown) => void }>();
+  readonly #waiters = new Set<{ to: number; since: number; resolve: () => void; reject: (error: unknown) => void }>();
   #nextOffset: number;
   #judged = -1;
   #lastEpoch = -1;
@@ -107,7 +107,8 @@ export class SealsView {
   async readTo(to: number): Promise<void> {
     if (this.#nextOffset >= to) return;
     if (this.#ended !== null) throw this.#ended.error;
-    await new Promise<void>((resolve, reject) => this.#waiters.add({ to, resolve, reject }));
+    const since = this.#options.clock.monotonic();
+    await new Promise<void>((resolve, reject) => this.#waiters.add({ to, since, resolve, reject }));
   }
 
   /** Resolves when everything that the topic holds now was judged. */
@@ -167,12 +168,30 @@ export class SealsView {
       this.#nextOffset = chunk.nextOffset;
       this.#lastEpoch = chunk.batches.at(-1)?.header.leaderEpoch ?? this.#lastEpoch;
       for (const waiter of this.#waiters) {
-        if (waiter.to > this.#nextOffset) continue;
+        if (waiter.to > this.#nextOffset) {
+          this.#checkEnd(waiter, chunk.highWatermark);
+          continue;
+        }
         this.#waiters.delete(waiter);
         waiter.resolve();
       }
       onGood();
     }
+  }
+
+  /**
+   * Whoever waits for an offset was told that it is there. What was cut off before it was read is never seen to go: the topic ends before
+   * it, for longer than a new leader needs to show its end (KIP-207).
+   * @throws LedgerError SEALS_LOST
+   */
+  #checkEnd({ to, since }: { readonly to: number; readonly since: number }, highWatermark: number): void {
+    const { topic, clock, deadlineMs } = this.#options;
+    if (highWatermark >= to || clock.monotonic() - since < deadlineMs) return;
+    const message = `The seals topic ${topic} held records up to offset ${to - 1} and ends at ${highWatermark} now: statements were cut off before they were read.`;
+    throw new LedgerError('SEALS_LOST', message, {
+      evidence: { topic, expected: to, found: highWatermark },
+      fatal: true,
+    });
   }
 
   async #take({ bytes, header }: ReadBatch): Promise<void> {
