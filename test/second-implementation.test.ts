@@ -58,7 +58,8 @@ describe.skipIf(go === null)('the second implementation', () => {
 
 describe.skipIf(go === null)('what chance makes', () => {
   it('of texts, proofs and chains of statements is taken by both implementations or by neither', async () => {
-    const seed = Date.now() >>> 0;
+    // One seed by default: what an unlucky seed finds is for whoever looks for it (TALLYSTICK_DIFFERENTIAL_SEED), not for a build.
+    const seed = Number(process.env['TALLYSTICK_DIFFERENTIAL_SEED'] ?? 1);
     const random = randomFrom(seed);
     const dir = join(folder, 'random');
     cpSync(testdata, dir, { recursive: true });
