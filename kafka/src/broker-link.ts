@@ -101,6 +101,8 @@ export class BrokerLink {
    */
   async request<T>(api: Api, body: Buffer, decode: (payload: Buffer) => T, waitMs = 0): Promise<T> {
     const ms = this.requestTimeoutMs + waitMs;
+    // kafkajs keeps the nothing that followed an answer, and would copy the next answer to put the two together.
+    if (this.connection.bytesBuffered === 0) this.connection.chunks = [];
     const sent = this.connection.send<{ readonly value: T }>({
       request: { ...api, encode: () => Promise.resolve(encodedBody(body)) },
       // kafkajs looks for a throttle time on what was decoded: an object of ours that has none.

@@ -49,6 +49,9 @@ export interface InternalProtocol<T> {
 
 export interface InternalConnection {
   send<T>(protocol: InternalProtocol<T>): Promise<T>;
+  /** What came and is no whole answer yet. */
+  chunks: Buffer[];
+  bytesBuffered: number;
 }
 
 export interface InternalConnectionPool {

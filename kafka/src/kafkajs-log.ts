@@ -84,7 +84,7 @@ class KafkajsRecordLog implements RecordLog {
         ),
       );
       if (staleLeader.has(answer.error)) this.topics.delete(topic);
-      return answer;
+      return { ...answer, release: () => this.links.memory.giveBack(answer.records) };
     });
   }
 

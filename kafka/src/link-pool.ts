@@ -1,6 +1,7 @@
 import { BrokerLink } from './broker-link.ts';
 import { KafkaError } from './errors.ts';
 import { closed } from './failures.ts';
+import { FrameMemory } from './frames.ts';
 import { type Attempt, toKafkaError } from './kafkajs-errors.ts';
 import { type ResolvedConfig, shuffled } from './kafkajs-options.ts';
 import { Sockets } from './sockets.ts';
@@ -16,6 +17,8 @@ export class LinkPool {
   /** Everything that is open or being opened. */
   private readonly sockets = new Set<Sockets>();
   private open = true;
+  /** Of the answers on all links. */
+  readonly memory = new FrameMemory();
 
   constructor(config: ResolvedConfig) {
     this.config = config;
@@ -35,7 +38,7 @@ export class LinkPool {
         this.check();
       }
     }
-    const sockets = new Sockets();
+    const sockets = new Sockets(this.memory);
     this.sockets.add(sockets);
     try {
       return await this.use(await BrokerLink.open(this.config, address, sockets), use);

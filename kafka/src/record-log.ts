@@ -62,6 +62,8 @@ export interface FetchResponse {
   readonly diverging: { readonly epoch: number; readonly endOffset: number } | null;
   /** Whole and perhaps one cut-off record batch, as stored. The first may begin before the offset asked for. */
   readonly records: Uint8Array;
+  /** May be called once nobody looks at `records` any more: its memory is used again. Without it, it is garbage like any other. */
+  readonly release?: () => void;
 }
 
 export interface RecordToAppend {

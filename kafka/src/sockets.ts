@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { FrameMemory, Frames } from './frames.ts';
 import type { SocketFactory } from './kafkajs-internals.ts';
 
 const keepAliveMs = 60_000;
@@ -15,13 +16,31 @@ export class Sockets {
   silent = false;
   private readonly open = new Set<Socket>();
   private dropped = false;
+  private readonly memory: FrameMemory;
+
+  /** @param memory for the answers that come; several connections may share it */
+  constructor(memory: FrameMemory = new FrameMemory()) {
+    this.memory = memory;
+  }
 
   readonly factory: SocketFactory = ({ host, port, ssl, onConnect }) => {
     if (this.dropped) throw new Error('The connection was dropped by its owner.');
-    const socket =
+    // kafkajs is given whole answers: from pieces it would put together a copy.
+    const frames = new Frames(this.memory, (frame) => socket.emit('data', frame));
+    const onread = {
+      buffer: () => frames.room(),
+      callback: (count: number) => {
+        if (frames.took(count)) return true;
+        socket.destroy(new Error('What the broker sends is no answer of the Kafka protocol.'));
+        return false;
+      },
+    };
+    // Node's typings know `onread` for TCP only; TLS takes it too.
+    const to = { host, port, onread };
+    const socket: Socket =
       ssl === undefined || ssl === null
-        ? connectTcp({ host, port }, onConnect)
-        : connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
+        ? connectTcp(to, onConnect)
+        : connectTls({ ...to, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
     socket.setKeepAlive(true, keepAliveMs);
     socket.setNoDelay(true);
     this.open.add(socket);

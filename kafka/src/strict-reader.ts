@@ -26,6 +26,8 @@ export interface ReadOptions {
   readonly maxWaitMs?: number;
   /** How long a disturbance (broker gone, leader moving, high watermark behind) may last, in milliseconds. Default 30,000. */
   readonly deadlineMs?: number;
+  /** The bytes of a chunk are looked at only until the next one is asked for: their memory is used again. Default false. */
+  readonly reuse?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -77,7 +79,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       attempt = start(options, position, maxWaitMs, trouble.left());
       continue;
     }
-    const { highWatermark, logStart, records } = judgement.answer;
+    const { highWatermark, logStart, records, release } = judgement.answer;
     known = { highWatermark, logStart };
     end ??= highWatermark;
     const checked = checkRecords(records, position, end);
@@ -98,6 +100,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       yield { batches: checked.batches, ...known, nextOffset: position.offset };
     if (checked.error !== null) throw checked.error;
     if (done) return;
+    if (options.reuse === true) release?.();
   }
 }
 

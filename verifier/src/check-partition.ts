@@ -29,7 +29,8 @@ export async function checkPartition(run: Run, plan: Plan, hasUnknown: boolean):
   const { topic, partition } = plan;
   const { topicId } = plan.genesis.statement;
   run.meter.partition = partition;
-  const source: Source = { log: run.log, topic, topicId, partition, deadlineMs: run.deadlineMs, signal: run.signal };
+  const { deadlineMs, signal } = run;
+  const source: Source = { log: run.log, topic, topicId, partition, deadlineMs, signal, reuse: true };
   const found = new PartitionFindings(run.findings, plan, hasUnknown);
   const { logStart, highWatermark } = await settledBounds(run, plan);
   found.bounds({ logStart, highWatermark });

@@ -11,6 +11,8 @@ export interface Source extends Patience {
   readonly topic: string;
   readonly topicId: string;
   readonly partition: number;
+  /** Nothing looks at the bytes of a piece once the next is asked for. */
+  readonly reuse?: boolean;
 }
 
 /** Why offsets could not be read as they should be. */
@@ -177,9 +179,9 @@ async function look(source: Source, offset: number): Promise<string> {
   }
 }
 
-function base({ log, topic, topicId, partition, deadlineMs, signal }: Source) {
+function base({ log, topic, topicId, partition, deadlineMs, signal, reuse = false }: Source) {
   const maxWaitMs = Math.min(500, deadlineMs);
-  return { log, topic, topicId, partition, deadlineMs, maxWaitMs, ...(signal === undefined ? {} : { signal }) };
+  return { log, topic, topicId, partition, deadlineMs, maxWaitMs, reuse, ...(signal === undefined ? {} : { signal }) };
 }
 
 function numberIn(error: KafkaError, name: string): number | null {

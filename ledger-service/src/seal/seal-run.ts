@@ -78,6 +78,8 @@ export class SealRun {
       follow: true,
       maxWaitMs: pollMs,
       deadlineMs,
+      // Events are hashed and forgotten.
+      reuse: true,
       signal: this.#signal,
     };
     try {
