@@ -1,9 +1,14 @@
 import { MemoryCheckpointStore } from '@tallystick/ledger-service/memory-checkpoint-store';
 import { MemoryLogStore } from '@tallystick/ledger-service/memory-log-store';
 import type { LogStore } from '@tallystick/ledger-service/log-store';
+import { encodeBase64 } from '@tallystick/core/encoding';
+import { signNote } from '@tallystick/core/note';
+import { formatStatement } from '@tallystick/core/statement';
 import { collect } from './collect.ts';
+import { statementsOf } from './disturbances.ts';
 import { undisturbed, type Expectations } from './expectations.ts';
-import { topics } from './keys.ts';
+import { epoch } from './figures.ts';
+import { keys, newJudge, origin, topics } from './keys.ts';
 import { chainsOf, readCheckpoint } from './statements.ts';
 import type { World } from './world.ts';
 
@@ -99,7 +104,13 @@ export const faults: Readonly<Record<string, Fault>> = {
     const sealed = sealedTo(world, partition) ?? 0;
     world.cluster.truncate(topics.events, partition, to);
     const cut = world.end(topics.events, partition);
-    return { alarms: disagree, findings: null, mustFail: cut < sealed, mayStop: new Set([partition]) };
+    return {
+      alarms: disagree,
+      findings: null,
+      mustFail: cut < sealed,
+      mayStop: new Set([partition]),
+      mustAlarm: cut < sealed ? [...disagree] : [],
+    };
   },
   'records created anew': async (world) => {
     await Promise.resolve();
@@ -124,6 +135,35 @@ export const faults: Readonly<Record<string, Fault>> = {
     // The last byte before the number of headers: of the value.
     world.cluster.flipByte(topics.events, partition, { offset: batch.baseOffset, at: -2, mendCrc: true });
     return { alarms: disagree, findings: null, mustFail: true, mayStop: new Set([partition]) };
+  },
+  'a seal that lies': async (world, partition) => {
+    const judge = newJudge();
+    for (const [offset, value] of statementsOf(world).entries()) judge.offer(value, { in: 'seals', offset });
+    const state = judge.partition(topics.events, partition);
+    if (state === null) return null;
+    world.emit(partition, 2);
+    const { generation, hash: previous, nextSeal: seal, nextIndex, nextOffset, head: after } = state;
+    const root = encodeBase64(world.random.bytes(32));
+    const text = formatStatement({
+      kind: 'seal',
+      origin,
+      topic: topics.events,
+      partition,
+      generation,
+      seal,
+      events: { first: nextIndex, last: nextIndex },
+      offsets: { first: nextOffset, last: nextOffset },
+      epoch: 0,
+      root,
+      after,
+      head: root,
+      previous,
+      time: epoch,
+    });
+    // Who has the key of one ledger can have it accepted: nobody may go on behind it.
+    world.append(await signNote(text, keys.seal));
+    const mustAlarm = ['FORK', 'RECORDS_DISAGREE'];
+    return { alarms: disagree, findings: null, mustFail: true, mayStop: new Set([partition]), mustAlarm };
   },
   'tiles gone or changed': async (world) => {
     const { random, logStore } = world;

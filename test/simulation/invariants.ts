@@ -1,11 +1,10 @@
-import { Judge } from '@tallystick/core/judge';
 import { encodeBase64 } from '@tallystick/core/encoding';
 import { rootFromTiles, tilePath, tileWidth } from '@tallystick/core/tiles';
 import { verify } from '@tallystick/verifier/verify';
 import { statementsOf } from './disturbances.ts';
 import { passingAlarms, type Expectations } from './expectations.ts';
 import { epoch } from './figures.ts';
-import { keys, origin, topics, verifyOnce } from './keys.ts';
+import { keys, newJudge, origin, topics } from './keys.ts';
 import { chainsOf, readCheckpoint } from './statements.ts';
 import type { World } from './world.ts';
 
@@ -141,8 +140,4 @@ async function checkVerdict(world: World, expected: Expectations): Promise<void>
     world.problem(`the verifier says "${verdict.verdict}": ${said}`);
   }
   world.say(`verdict ${verdict.exitCode}: ${verdict.findings.map(({ code }) => code).join(' ')}`);
-}
-
-function newJudge(): Judge {
-  return new Judge({ origin, rootKey: keys.root.key, verify: verifyOnce });
 }

@@ -1,4 +1,5 @@
 import type { Ed25519Verify } from '@tallystick/core/ed25519';
+import { Judge } from '@tallystick/core/judge';
 import { nodeSigner, nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { signNote } from '@tallystick/core/note';
 import { formatStatement } from '@tallystick/core/statement';
@@ -28,6 +29,11 @@ export const verifyOnce: Ed25519Verify = (publicKey, message, signature) => {
   }
   return good;
 };
+
+/** A judge that remembers everything. */
+export function newJudge(): Judge {
+  return new Judge({ origin, rootKey: keys.root.key, verify: verifyOnce });
+}
 
 /** The note of the first statement of every log. */
 export const firstKeyStatement = await signNote(

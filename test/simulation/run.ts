@@ -1,4 +1,3 @@
-import { Judge } from '@tallystick/core/judge';
 import { signNote } from '@tallystick/core/note';
 import { formatStatement } from '@tallystick/core/statement';
 import { decideGeneration } from '@tallystick/ledger-service/generation';
@@ -7,7 +6,7 @@ import { undisturbed, type Expectations } from './expectations.ts';
 import { faults, inflict } from './faults.ts';
 import { epoch, healMs, storm } from './figures.ts';
 import { judgeEnd, unfinished } from './invariants.ts';
-import { keys, origin, topics, verifyOnce } from './keys.ts';
+import { keys, newJudge, origin, topics } from './keys.ts';
 import { Trace } from './trace.ts';
 import { World } from './world.ts';
 
@@ -119,7 +118,7 @@ async function heal(world: World, expected: Expectations, ms: number): Promise<v
 
 /** An operator with the root key begins every partition anew whose records are not those that were sealed. */
 async function beginGenerations(world: World): Promise<void> {
-  const judge = new Judge({ origin, rootKey: keys.root.key, verify: verifyOnce });
+  const judge = newJudge();
   for (const [index, entry] of world.book.entries.entries()) judge.offer(entry, { in: 'log', index });
   for (const [offset, value] of statementsOf(world).entries()) judge.offer(value, { in: 'seals', offset });
   const { topicId, partitions } = world.cluster.topic(topics.events);
