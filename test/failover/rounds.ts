@@ -81,7 +81,7 @@ async function leading(world: FailoverWorld, topic: string, partition: number): 
       return broker !== undefined;
     },
     `a leader of ${topic}/${partition}`,
-    60_000,
+    180_000,
   );
   if (broker === undefined) throw new Error('unreachable');
   return broker;
@@ -99,9 +99,9 @@ async function moveLeader(world: FailoverWorld, number: number): Promise<string>
         return true;
       },
       what,
-      60_000,
+      180_000,
     );
-    await eventuallyDespite(holds, what, 60_000);
+    await eventuallyDespite(holds, what, 180_000);
   };
   let after = before;
   await place(
