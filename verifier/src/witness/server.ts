@@ -85,6 +85,16 @@ function buildServer(witness: Witness, prefix: string, logger: Logger): FastifyI
     done();
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Or the connection of a request that is under way at a stop would be kept for the next one, and the stop would wait for it.
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) void reply.header('connection', 'close');
+    done();
+  });
 
   const submit = `${prefix}/add-checkpoint`;
   app.post(submit, async (request, reply) => {

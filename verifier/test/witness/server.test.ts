@@ -22,11 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => witness.stop());
 
-function start(prefix = '/w1'): Promise<RunningWitness> {
+function start(prefix = '/w1', store = memoryWitnessStore()): Promise<RunningWitness> {
   return startWitness({
     logs: [log.signer.key],
     signer,
-    store: memoryWitnessStore(),
+    store,
     listen: { host: '127.0.0.1', port: 0 },
     prefix,
     logger,
@@ -199,17 +199,30 @@ describe('what is no request', () => {
       raw('POST /w1/add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nold 5'),
     ]);
     for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(Date.now() - begun).toBeLessThan(20_000);
-  }, 30_000);
+    expect(Date.now() - begun).toBeLessThan(60_000);
+  }, 120_000);
 });
 
 describe('start and stop', () => {
   it('answers what is under way, then lets go of the address', async () => {
-    const second = await start('');
+    const memory = memoryWitnessStore();
+    const writing = Promise.withResolvers<void>();
+    const store = {
+      ...memory,
+      write: async (origin: string, text: Uint8Array) => {
+        writing.resolve();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await memory.write(origin, text);
+      },
+    };
+    const second = await start('', store);
     const body = await log.request(0, 5);
     const asked = fetch(`${second.url}/add-checkpoint`, { method: 'POST', body: Buffer.from(body) });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await writing.promise;
+    const begun = Date.now();
     await second.stop();
+    // A connection may be kept for the next request for longer than this.
+    expect(Date.now() - begun).toBeLessThan(30_000);
     expect((await asked).status).toBe(200);
     await expect(fetch(`${second.url}/livez`)).rejects.toThrow();
   });
