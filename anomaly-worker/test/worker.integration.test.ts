@@ -145,7 +145,7 @@ describe('exactly once, on the real thing', () => {
       const before = await it.rows();
       const victim = it.child(150 + 90 * round);
       // In the middle of its work: some rows of this round are there, not all.
-      await until(it.rows, (rows) => rows > before + 100 * round, 60_000);
+      await until(it.rows, (rows) => rows > before + 100 * round, 120_000);
       await killed(victim);
     }
     const ends = [perRound * rounds, perRound * rounds];
@@ -171,7 +171,7 @@ describe('exactly once, on the real thing', () => {
         );
       sent += 500;
       if (round === 2) {
-        await until(it.rows, (rows) => rows > 1_000, 60_000);
+        await until(it.rows, (rows) => rows > 1_000, 120_000);
         await killed(other);
         other = it.child(500);
       }

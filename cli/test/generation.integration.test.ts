@@ -24,7 +24,7 @@ it('begins a partition anew whose topic was created anew, by order of the root k
 
   await site.recreateEvents();
   await expect
-    .poll(() => site.status('ledger').partitions[0]?.alarms, { timeout: 60_000 })
+    .poll(() => site.status('ledger').partitions[0]?.alarms, { timeout: 120_000 })
     .toMatchObject([{ code: 'TOPIC_RECREATED' }]);
   site.emitted = 0;
   await site.emit(7);
@@ -45,12 +45,12 @@ it('begins a partition anew whose topic was created anew, by order of the root k
 
   // Sealing goes on by itself, and every verification names the loss.
   await expect
-    .poll(() => site.verify(), { timeout: 60_000 })
+    .poll(() => site.verify(), { timeout: 120_000 })
     .toMatchObject({
       exitCode: 1,
       checked: { events: 7 },
       findings: [{ code: 'generation' }],
     });
-  await expect.poll(() => site.status('ledger').partitions[0]?.alarms, { timeout: 60_000 }).toEqual([]);
+  await expect.poll(() => site.status('ledger').partitions[0]?.alarms, { timeout: 120_000 }).toEqual([]);
   await site.stop(ledger);
 });

@@ -78,11 +78,11 @@ describe('the life of a seal key', () => {
     expect(first.child.exitCode).toBeNull();
     await site.ok(['submit', 'retire.note']);
     const alarmed = { alarms: [{ code: 'KEY_NOT_VALID' }] };
-    await expect.poll(() => site.status('first'), { timeout: 30_000 }).toMatchObject(alarmed);
+    await expect.poll(() => site.status('first'), { timeout: 120_000 }).toMatchObject(alarmed);
     await site.emit();
     // Nor does a start with it get further.
     const again = await site.ledger('again');
-    await expect.poll(() => site.status('again'), { timeout: 30_000 }).toMatchObject(alarmed);
+    await expect.poll(() => site.status('again'), { timeout: 120_000 }).toMatchObject(alarmed);
     // Many times as long as a batch is open.
     await new Promise((resolve) => setTimeout(resolve, 2000));
     expect((await site.verify()).checked.events).toBe(site.emitted - 20);
@@ -149,7 +149,7 @@ describe('the life of a seal key', () => {
       away = true;
       const asked = server.requests.length;
       await site.emit();
-      await expect.poll(() => server.requests.length, { timeout: 30_000 }).toBeGreaterThan(asked);
+      await expect.poll(() => server.requests.length, { timeout: 120_000 }).toBeGreaterThan(asked);
       away = false;
       await site.allSealed();
       await site.stop(ledger);

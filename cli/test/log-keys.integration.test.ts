@@ -20,7 +20,7 @@ async function publish(env: NodeJS.ProcessEnv, vkeys: readonly string[]): Promis
   await site.emit();
   await site.allSealed();
   await expect
-    .poll(async () => (await site.deployed(readCheckpoint))?.size ?? 0, { timeout: 30_000 })
+    .poll(async () => (await site.deployed(readCheckpoint))?.size ?? 0, { timeout: 120_000 })
     .toBeGreaterThan(before?.size ?? 0);
   await site.stop(ledger);
   const note = parseNote(published());

@@ -27,7 +27,7 @@ afterAll(() => site.end());
 
 /** Everything that is sealed is in the published log. */
 async function published(): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const { publish } = site.status('ledger') as { publish: { pending: number; publishedSize: number } | null };
     const size = (await site.deployed(readCheckpoint))?.size;
@@ -109,11 +109,11 @@ describe('a server', () => {
     await site.stop(ledger);
     ledger = await site.ledger('ledger', { TALLYSTICK_LEDGER_ROLES: 'seal,publish,serve' });
     await expect
-      .poll(() => (site.status('ledger') as { serve: { url: string } | null }).serve?.url, { timeout: 30_000 })
+      .poll(() => (site.status('ledger') as { serve: { url: string } | null }).serve?.url, { timeout: 120_000 })
       .toBe(url);
     const answer = await fetch(`${url}/checkpoint`);
     expect([answer.status, (await answer.text()).split('\n')[0]]).toEqual([200, site.origin]);
-    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 30_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 120_000 }).toBe(200);
   });
 
   it('serves new events within seconds, with the rights of a verifier alone where it runs apart', async () => {

@@ -23,7 +23,7 @@ it('runs its roles apart, each with its own key alone, and serves without any', 
   const publish = await site.role('publish', { TALLYSTICK_LOG_KEY_FILE: logKeyFile ?? '' });
   // Two key statements, a genesis, a seal.
   await expect
-    .poll(async () => (await site.deployed(readCheckpoint))?.size, { timeout: 60_000 })
+    .poll(async () => (await site.deployed(readCheckpoint))?.size, { timeout: 120_000 })
     .toBeGreaterThanOrEqual(4);
 
   const serve = await site.role('serve');

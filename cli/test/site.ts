@@ -102,7 +102,7 @@ export class Site {
     await client.deleteTopics({ topics: [this.topics.events] });
     await client.disconnect();
     // A name is free only when every broker has forgotten it.
-    for (const until = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    for (const until = Date.now() + 120_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
       try {
         return await this.makeTopics();
       } catch (error) {
@@ -200,7 +200,7 @@ export class Site {
 
   /** Waits until every event emitted is sealed and verified. */
   async allSealed(): Promise<void> {
-    for (const until = performance.now() + 60_000; ;) {
+    for (const until = performance.now() + 120_000; ;) {
       const verdict = await this.verify();
       if (verdict.exitCode === 0 && verdict.checked.events === this.emitted) return;
       if (performance.now() > until) throw new Error(`not sealed: ${JSON.stringify(verdict)}`);

@@ -219,7 +219,7 @@ describe('a proof', () => {
     for (const json of hostile) {
       const start = performance.now();
       const { message, evidence } = coreErrorOf(() => checkProof(json, held));
-      expect(performance.now() - start).toBeLessThan(3000);
+      expect(performance.now() - start).toBeLessThan(20_000);
       expect(message.length + JSON.stringify(evidence).length).toBeLessThan(2000);
     }
   });

@@ -56,7 +56,7 @@ test('a setting that drifted is reported, then brought back; other settings of t
   await client.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: wanted.name, configEntries }] });
   await client.disconnect();
   await expect
-    .poll(() => checkTopics(admin, [wanted]))
+    .poll(() => checkTopics(admin, [wanted]), { timeout: 60_000 })
     .toContainEqual({ topic: wanted.name, setting: 'cleanup.policy', wanted: 'delete', found: 'compact' });
   const { created, changed, remaining } = await applyTopics(admin, [wanted]);
   expect({ created, remaining }).toEqual({ created: [], remaining: [] });

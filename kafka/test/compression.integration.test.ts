@@ -83,7 +83,7 @@ test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)(
     });
     const log = connectRecordLog(configOf(stack, 'admin'));
     // Brokers learn of a setting a moment later.
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     for (let from = 0; ; from += 30) {
       const appender = await log.createAppender();
       await appender.append(

@@ -37,7 +37,7 @@ export async function realCluster(stack: StackInfo): Promise<ContractCluster & {
   await admin.connect();
   const log = connectRecordLog(config);
   const described = async (name: string, otherThan: string | null): Promise<TopicDescription> => {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const found = await log.describeTopic(name).catch(() => null);
       const ready = found?.partitions.every(({ leader }) => leader >= 0) === true && found.topicId !== otherThan;
@@ -63,7 +63,7 @@ export async function realCluster(stack: StackInfo): Promise<ContractCluster & {
   };
   const gone = async (name: string) => {
     await admin.deleteTopics({ topics: [name] });
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     while ((await log.describeTopic(name).catch(() => null)) !== null) {
       if (Date.now() > deadline) throw new Error(`topic ${name} did not go`);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -218,10 +218,10 @@ describe('running', () => {
   test('a caller that is slow after a failed prefetch does not lose its deadline', async () => {
     fill(2);
     const length = fixture.batch(0).length;
-    const reader = readPartition(options({ maxBytes: length, deadlineMs: 200 }));
+    const reader = readPartition(options({ maxBytes: length, deadlineMs: 1_000 }));
     cluster.inject({ on: 'fetch', error: 6, skip: 1 });
     await reader.next();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
     expect((await reader.next()).value?.nextOffset).toBe(4);
     await reader.return();
   });

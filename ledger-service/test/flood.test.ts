@@ -6,7 +6,7 @@ import { alarmCodes, sealAfter } from './sealed-world.ts';
 import { checkSeals, noteOf, seed, sealSigner, topics, until, World } from './world.ts';
 
 /** 100,000 take a minute, most of it for making them and for the test's own reading of them. */
-const total = Number(process.env['FLOOD_RECORDS'] ?? 24_000);
+const total = Number(process.env['FLOOD_RECORDS'] ?? 12_000);
 const atOnce = 500;
 
 /** A note that names the seal key and is not signed by it: it costs whoever reads it a signature check. */
@@ -45,7 +45,7 @@ describe('a flood on the seals topic', () => {
     const before = process.memoryUsage();
     const appender = await world.log.createAppender();
     const floodBegan = world.highWatermark(topics.seals);
-    const startedAt = performance.now();
+    const startedAt = process.cpuUsage();
     for (let sent = 0; sent < total; sent += atOnce) {
       const values = Array.from({ length: atOnce }, (_, i) => ({
         key: null,
@@ -55,16 +55,19 @@ describe('a flood on the seals topic', () => {
       if (sent % 4_000 === 0) await world.emit(3);
     }
     await until(() => (ledger.status().seals?.readTo ?? 0) >= floodBegan + total, 'the flood read');
-    const seconds = (performance.now() - startedAt) / 1000;
+    const used = process.cpuUsage(startedAt);
+    const seconds = (used.user + used.system) / 1_000_000;
     await until(() => ledger.status().partitions[0]?.lag === 0, 'everything sealed');
     const grown = (process.memoryUsage().heapUsed - before.heapUsed) / 2 ** 20;
     expect(ledger.status().seals?.counts.offered).toBeGreaterThanOrEqual(total);
     expect(alarmCodes(ledger)).toEqual([]);
-    // All of it, the making of the flood included: some 20,000 a second where nothing else runs.
+    // Of this process's own time, for others may be busy; all of it, the making of the flood included: some 20,000 a second.
     expect(total / seconds).toBeGreaterThan(1_000);
     // What the topic itself holds in this process is not on the heap: records are Buffers.
     expect(grown).toBeLessThan(150);
-    process.stdout.write(`flood: ${Math.round(total / seconds)} records/s, heap ${Math.round(grown)} MiB more\n`);
+    process.stdout.write(
+      `flood: ${Math.round(total / seconds)} records a second of CPU, heap ${Math.round(grown)} MiB more\n`,
+    );
     await ledger.stop();
 
     // A start that has to read all of it.

@@ -18,7 +18,7 @@ function random(seed: number): () => number {
 
 it.for([1, 2, 3, 4, 5, 6])(
   'two publishers at once, calls interleaved at random (seed %i)',
-  { timeout: 30_000 },
+  { timeout: 180_000 },
   async (seed) => {
     const world = new LogWorld();
     const chance = random(seed);
@@ -47,7 +47,7 @@ it.for([1, 2, 3, 4, 5, 6])(
   },
 );
 
-it('one that lags a thousand statements behind, and then is alone', { timeout: 30_000 }, async () => {
+it('one that lags a thousand statements behind, and then is alone', { timeout: 180_000 }, async () => {
   const world = new LogWorld();
   await world.begin();
   const open = Promise.withResolvers<void>();
@@ -114,7 +114,7 @@ it('one that was stopped while it wrote tiles, and writes others over those of t
   expect(world.cluster.partition(topic, 0).highWatermark).toBe(5);
 });
 
-it('memory stays flat while the stores are away', { timeout: 30_000 }, async () => {
+it('memory stays flat while the stores are away', { timeout: 180_000 }, async () => {
   const world = new LogWorld();
   await world.begin();
   const faults = new Faults();

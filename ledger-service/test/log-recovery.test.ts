@@ -392,6 +392,7 @@ describe('what only the log can answer', () => {
     const publisher = await world.start({ clock });
     await world.prune(10, 11);
     await world.seal(1);
+    await world.logged(402);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(publisher.status().size).toBe(402);
     expect(publisher.status().pending).toBe(0);

@@ -114,7 +114,7 @@ describe('a seals topic that is whole', () => {
     const world = await sealedWorld(35);
     const entries = await publish(world, { snapshot: 3 });
     world.cluster.holdHighWatermark(topics.seals, 0, 2);
-    const started = world.start({ deadlineMs: 5_000 });
+    const started = world.start({ deadlineMs: 60_000 });
     await new Promise((resolve) => setTimeout(resolve, 300));
     world.cluster.holdHighWatermark(topics.seals, 0, null);
     expect(codes(await started)).toEqual([]);

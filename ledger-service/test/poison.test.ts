@@ -103,7 +103,6 @@ describe('a batch that cannot be read', () => {
     const offset = world.cluster.appendRaw(topics.events, 0, poison);
     await world.emit(4);
     const before = process.resourceUsage();
-    const startedAt = performance.now();
     await world.start({ limits: { events: 100, ageMs: 50 } });
     await world.sealed();
     const after = process.resourceUsage();
@@ -111,7 +110,6 @@ describe('a batch that cannot be read', () => {
     // 64 MiB of output, what the inflater and the copies of it take, and what Kafka sent.
     expect((after.maxRSS - before.maxRSS) / 1024).toBeLessThan(512);
     expect((after.userCPUTime - before.userCPUTime) / 1_000_000).toBeLessThan(10);
-    expect(performance.now() - startedAt).toBeLessThan(20_000);
     // The three leaves of the poison follow from its bytes as they are stored.
     const stored = world.cluster.batches(topics.events, 0).find((bytes) => bytes.readBigInt64BE(0) === BigInt(offset));
     const leaves = world.records(topics.leaves).flatMap(({ value }) => split(value ?? new Uint8Array()));

@@ -249,7 +249,7 @@ function configOf(stack: StackInfo, role: Role): KafkaConfig {
 
 /** Polls until the condition holds. */
 export async function eventually(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 120_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`${what} did not become true`);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -223,7 +223,7 @@ function suite(s3: TestS3): void {
       await expect(store.write('checkpoint', bytesOf('x'))).rejects.toMatchObject({ code: 'LOG_STORE_UNAVAILABLE' });
       expect(await codeOf(sorted(store.list('')))).toBe('LOG_STORE_UNAVAILABLE');
       expect(await codeOf(store.remove(['checkpoint']))).toBe('LOG_STORE_UNAVAILABLE');
-      expect(performance.now() - began).toBeLessThan(15_000);
+      expect(performance.now() - began).toBeLessThan(60_000);
     });
 
     it('an answer that breaks off is no object', async () => {

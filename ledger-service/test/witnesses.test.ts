@@ -227,7 +227,7 @@ describe('a witness that does not answer', () => {
       code: 'WITNESS_UNAVAILABLE',
       retriable: true,
     });
-    expect(Date.now() - begun).toBeLessThan(5_000);
+    expect(Date.now() - begun).toBeLessThan(30_000);
     expect(client.lastSize).toBeNull();
   });
 

@@ -166,7 +166,7 @@ export const record = (value: string | null, key: string | null = 'k'): RecordTo
 
 /** Polls until the condition holds; its error or a timeout fails the test. */
 export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 120_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`${what} did not become true`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -129,7 +129,7 @@ export class TestRegistry implements SchemaSource {
 export async function until<T>(
   see: () => T | Promise<T>,
   holds: (seen: T) => boolean,
-  deadlineMs = 30_000,
+  deadlineMs = 120_000,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {

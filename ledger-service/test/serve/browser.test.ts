@@ -77,8 +77,8 @@ describe.skipIf(browser === undefined)('in Chromium', () => {
     tab.on('pageerror', (error) => complaints.push(String(error)));
     tab.on('requestfailed', (request) => complaints.push(request.url()));
     await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await tab.waitForFunction(() => 'check' in globalThis, undefined, { timeout: 30_000 });
-  }, 90_000);
+    await tab.waitForFunction(() => 'check' in globalThis, undefined, { timeout: 120_000 });
+  }, 240_000);
 
   afterAll(async () => {
     await context.close();
@@ -112,5 +112,5 @@ describe.skipIf(browser === undefined)('in Chromium', () => {
       if (wantErr === null) expect(said, desc).toBeTypeOf('object');
       else expect(said, desc).toBe(wantErr);
     }
-  }, 120_000);
+  }, 240_000);
 });

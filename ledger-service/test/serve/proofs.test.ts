@@ -46,9 +46,8 @@ describe('a proof', () => {
     const before = check(await prove(server, 3)).checkpoint.size;
     await world.emit(12);
     await publishAll(world);
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    const after = check(await prove(server, 3)).checkpoint.size;
-    expect(after).toBeGreaterThan(before);
+    const size = async () => check(await prove(server, 3)).checkpoint.size;
+    await expect.poll(size, { timeout: 60_000 }).toBeGreaterThan(before);
     expect(check(await prove(server, 23)).offset).toBe(23);
   });
 
@@ -150,7 +149,7 @@ describe('no proof', () => {
     expect(await problemAt(server.url + at(6))).toMatchObject({ status: 404, code: 'NOT_PUBLISHED_YET' });
     await publishAll(world);
     await until(() => server.status().published !== null);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await expect.poll(async () => (await fetch(server.url + at(6))).status, { timeout: 60_000 }).toBe(200);
     expect(check(await prove(server, 6)).offset).toBe(6);
   });
 

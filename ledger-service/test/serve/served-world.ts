@@ -42,7 +42,7 @@ export async function serve(world: World, over: Partial<ServeOptions> = {}): Pro
     logKeys: [logSigner.key],
     stores: world.stores,
     listen: { host: '127.0.0.1', port: 0 },
-    deadlineMs: 2_000,
+    deadlineMs: 20_000,
     ...over,
   });
   running.push(server);

@@ -87,7 +87,7 @@ it('a header that does not come ends the connection', async () => {
   slow.write('GET /checkpoint HTTP/1.1\r\nHost: local');
   await closed;
   expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-}, 15_000);
+}, 120_000);
 
 it('as a role of a ledger it is in its status, and is begun anew where its port is taken', async () => {
   const world = await publishedWorld(2);

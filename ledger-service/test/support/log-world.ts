@@ -295,7 +295,7 @@ export function sizeOf(note: Uint8Array): number {
 
 /** Polls until the condition holds; a timeout fails the test. */
 export async function until(condition: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 120_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`never: ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
