@@ -155,8 +155,8 @@ class Publisher implements RunningRole<PublishStatus> {
     for (const task of tasks) task.catch((error: unknown) => this.#stopping.abort(error));
     void Promise.allSettled(tasks).then(async (results) => {
       await this.#seen.idle();
-      // A disturbance of this run is over with it: the next one keeps its own.
-      this.#alarms.clear('seen checkpoint');
+      // Disturbances of this run are over with it: the next one keeps its own.
+      for (const about of ['seen checkpoint', 'snapshot', 'partial tiles']) this.#alarms.clear(about);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed === undefined || this.#toldToStop) this.#end.resolve();
       else this.#end.reject(failed.reason);
