@@ -15,6 +15,8 @@ import { startServe } from '@tallystick/ledger-service/serve';
 import { startLedger } from '@tallystick/ledger-service/service';
 import { createProducer } from '@tallystick/producers/producer';
 import { verify } from '@tallystick/verifier/verify';
+import { latency, latencySend } from './latency.ts';
+import { restart, restartFill } from './restart.ts';
 
 /** What a case needs to know; comes to the child process as JSON. */
 export interface CaseInput {
@@ -28,6 +30,10 @@ export interface CaseInput {
   readonly rootVkey: string;
   readonly sealKeyFile: string;
   readonly keyStatement: string;
+  /** Who sends where the case itself is another one. */
+  readonly senderKafka: KafkaConfig;
+  /** A published log that is begun from. */
+  readonly logDir: string;
 }
 
 /** How long each of many requests took, in milliseconds. */
@@ -35,7 +41,8 @@ export interface Latency {
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** The slowest of the first thousand, which load what the others find at hand; they are not among the others. */
-  readonly slowestColdMs: number;
+  readonly slowestColdMs?: number;
+  readonly slowestMs?: number;
 }
 
 /**
@@ -44,7 +51,7 @@ export interface Latency {
  */
 export type Case = (input: CaseInput, begin: () => void) => Promise<number | (Latency & { readonly events: number })>;
 
-function client({ kafka }: CaseInput): Kafka {
+export function client({ kafka }: CaseInput): Kafka {
   return new Kafka({
     clientId: 'tallystick-bench',
     brokers: [...kafka.brokers],
@@ -57,7 +64,7 @@ function client({ kafka }: CaseInput): Kafka {
 
 const value = randomBytes(300);
 
-function record(n: number) {
+export function record(n: number) {
   return {
     key: `actor-${n % 1000}`.padEnd(16, '.'),
     value,
@@ -65,12 +72,14 @@ function record(n: number) {
   };
 }
 
+export const producerOptions = {
+  idempotent: true,
+  maxInFlightRequests: 1,
+  createPartitioner: Partitioners.DefaultPartitioner,
+} as const;
+
 const fill: Case = async (input, begin) => {
-  const producer = client(input).producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
+  const producer = client(input).producer(producerOptions);
   await producer.connect();
   begin();
   for (let sent = 0; sent < input.events;) {
@@ -118,7 +127,14 @@ const strictReader: Case = async (input, begin) => {
   begin();
   let seen = 0;
   for (let partition = 0; partition < input.partitions; partition++) {
-    for await (const chunk of readPartition({ log, topic: input.topics.events, topicId, partition, from: 0 })) {
+    for await (const chunk of readPartition({
+      log,
+      topic: input.topics.events,
+      topicId,
+      partition,
+      from: 0,
+      reuse: true,
+    })) {
       for (const { header } of chunk.batches) seen += header.count;
     }
   }
@@ -217,11 +233,7 @@ const proof: Case = async (input, begin) => {
 const pause = async (ms: number): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
 
 const sendLoop: Case = async (input, begin) => {
-  const producer = client(input).producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
+  const producer = client(input).producer(producerOptions);
   await producer.connect();
   const count = input.events / 5;
   begin();
@@ -279,4 +291,8 @@ export const cases: Readonly<Record<string, Case>> = {
   proof,
   'kafkajs-send': sendLoop,
   emit,
+  latency,
+  'latency-send': latencySend,
+  'restart-fill': restartFill,
+  restart,
 };

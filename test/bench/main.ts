@@ -1,4 +1,4 @@
-// npm run bench [-- --json] [--events N] [--rounds N] [--partitions N]
+// npm run bench [-- --json] [--events N] [--rounds N] [--partitions N] [--restart N,N]
 // Every case runs in a process of its own on the same topic; rounds are repeated and medians shown, because machines are noisy.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -20,6 +20,8 @@ const { values: flags } = parseArgs({
     events: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     partitions: { type: 'string', default: '1' },
+    /** Statements of the logs that a role begins from, such as 1000,1000000,10000000 (which takes a quarter of an hour to write). */
+    restart: { type: 'string', default: '1000,1000000' },
   },
 });
 const root = dirname(dirname(import.meta.dirname));
@@ -107,6 +109,8 @@ async function bench(): Promise<void> {
     origin,
     rootVkey: rootKey.key.vkey,
     sealKeyFile,
+    logDir: home,
+    senderKafka: configFor(stack, 'bench'),
     keyStatement: Buffer.from(await signNote(formatStatement(statement), rootKey)).toString('base64'),
   };
   const emitTopics = { events: 'bench.emit', seals: 'bench.emit.seals', leaves: 'bench.emit.leaves' };
@@ -139,12 +143,62 @@ async function bench(): Promise<void> {
       say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.events / result.seconds)} events/s`);
       results.set(name, [...(results.get(name) ?? []), result]);
     }
+    const own = {
+      events: `bench.steady.${round}`,
+      seals: `bench.steady-seals.${round}`,
+      leaves: `bench.steady-leaves.${round}`,
+    };
+    await applyTopics(admin, topicSpecs(own, { partitions: 1 }));
+    await applyAcls(admin, aclSpecs(own));
+    const result = await runCase('latency', { ...input('ledger'), topics: own, partitions: 1 });
+    say(`round ${round + 1} of ${rounds}: latency p99 ${result.p99Ms} ms`);
+    results.set('latency', [...(results.get('latency') ?? []), result]);
+  }
+  for (const text of flags.restart.split(',')) {
+    const size = Number(text);
+    if (!Number.isSafeInteger(size) || size < 3) throw new Error(`--restart ${text}: give whole numbers of 3 or more`);
+    const logDir = join(home, `log-${size}`);
+    mkdirSync(logDir);
+    const of = { ...common, logDir, events: size, topics: emitTopics, kafka: admin };
+    say(`writing a log of ${size} statements`);
+    await runCase('restart-fill', of);
+    const runs: Result[] = [];
+    for (let round = 0; round < rounds; round++) runs.push(await runCase('restart', of));
+    results.set(`restart ${size}`, runs);
+    rmSync(logDir, { recursive: true });
   }
   report(results);
 }
 
+interface Row extends Partial<Latency> {
+  readonly name: string;
+  readonly eventsPerSecond: number;
+  readonly eventsPerCpuSecond: number;
+  readonly ratio: number;
+  readonly peakMiB: number;
+  readonly cpuSecondsPerMillion: number;
+  readonly baseline: string;
+  readonly seconds: number;
+}
+
+/** What a release is held to. */
+const targets: readonly {
+  readonly of: string;
+  readonly at: 'ratio' | 'eventsPerCpuSecond' | 'peakMiB' | 'p99Ms';
+  readonly least?: number;
+  readonly most?: number;
+  readonly what: string;
+}[] = [
+  { of: 'seal', at: 'ratio', least: 1, what: 'events a second as a share of what eachBatch reads, doing nothing:' },
+  { of: 'seal', at: 'eventsPerCpuSecond', least: 450_000, what: 'events a CPU-second' },
+  { of: 'seal', at: 'peakMiB', most: 200, what: 'MiB at the peak' },
+  { of: 'latency', at: 'p99Ms', most: 2_000, what: 'p99 in ms from acknowledged to published' },
+  { of: 'proof', at: 'p99Ms', most: 5, what: 'p99 in ms' },
+];
+
 function report(results: ReadonlyMap<string, readonly Result[]>): void {
   const rate = ({ events, seconds }: Result) => events / seconds;
+  const rows = new Map<string, Row>();
   if (!flags.json)
     process.stdout.write(
       `${'case'.padEnd(20)}${'events/s'.padStart(12)}${'per CPU-s'.padStart(12)}${'CPU-s per 1M'.padStart(14)}${'ratio'.padStart(8)}${'peak MiB'.padStart(10)}\n`,
@@ -152,10 +206,11 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
   for (const [name, rounds] of results) {
     // Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, each of the same round.
     const writes = name === 'emit' || name === 'kafkajs-send';
-    const baseline = name === 'proof' ? name : writes ? 'kafkajs-send' : 'kafkajs-eachBatch';
+    const alone = name === 'proof' || name === 'latency' || name.startsWith('restart');
+    const baseline = alone ? name : writes ? 'kafkajs-send' : 'kafkajs-eachBatch';
     const ratio = median(rounds.map((result, round) => rate(result) / rate(results.get(baseline)?.[round] ?? result)));
     const perCpu = median(rounds.map(({ events, cpuSeconds }) => events / cpuSeconds));
-    const row = {
+    const row: Row = {
       name,
       eventsPerSecond: Math.round(median(rounds.map(rate))),
       eventsPerCpuSecond: Math.round(perCpu),
@@ -163,13 +218,25 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
       peakMiB: Math.round(Math.max(...rounds.map(({ peakMiB }) => peakMiB))),
       cpuSecondsPerMillion: Math.round(1e8 / perCpu) / 100,
       baseline,
+      seconds: Math.round(median(rounds.map(({ seconds }) => seconds)) * 1000) / 1000,
       ...latencyOf(rounds),
     };
     const cells = [row.eventsPerSecond, row.eventsPerCpuSecond].map((cell) => String(cell).padStart(12)).join('');
     const text = `${name.padEnd(20)}${cells}${String(row.cpuSecondsPerMillion).padStart(14)}${row.ratio.toFixed(2).padStart(8)}${String(row.peakMiB).padStart(10)}`;
-    const each =
-      row.p99Ms === undefined ? '' : `  p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, cold at most ${row.slowestColdMs} ms`;
-    process.stdout.write(`${flags.json ? JSON.stringify(row) : text + each}\n`);
+    const slowest = row.slowestColdMs === undefined ? `at most ${row.slowestMs}` : `cold at most ${row.slowestColdMs}`;
+    const each = row.p99Ms === undefined ? '' : `  p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, ${slowest} ms`;
+    const took = name.startsWith('restart') ? `  began within ${row.seconds} s` : '';
+    process.stdout.write(`${flags.json ? JSON.stringify(row) : text + each + took}\n`);
+    rows.set(name, row);
+  }
+  if (flags.json) return;
+  process.stdout.write('\n');
+  for (const { of, at, least = -Infinity, most = Infinity, what } of targets) {
+    const value = rows.get(of)?.[at];
+    if (value === undefined) continue;
+    const verdict = value >= least && value <= most ? 'met' : 'missed';
+    const bound = least > -Infinity ? `at least ${least}` : `at most ${most}`;
+    process.stdout.write(`${verdict.padEnd(8)}${of}: ${what} ${value}, ${bound}\n`);
   }
 }
 
@@ -179,7 +246,12 @@ function latencyOf(rounds: readonly Result[]): Partial<Latency> {
   const hundredths = (all: readonly number[]) => Math.round(median(all) * 100) / 100;
   const [p50, p99, cold] = [of(({ p50Ms }) => p50Ms), of(({ p99Ms }) => p99Ms), of((one) => one.slowestColdMs)];
   if (p50.length === 0) return {};
-  return { p50Ms: hundredths(p50), p99Ms: hundredths(p99), slowestColdMs: hundredths(cold) };
+  const slowest = of(({ slowestMs }) => slowestMs);
+  return {
+    ...{ p50Ms: hundredths(p50), p99Ms: hundredths(p99) },
+    ...(cold.length === 0 ? {} : { slowestColdMs: hundredths(cold) }),
+    ...(slowest.length === 0 ? {} : { slowestMs: hundredths(slowest) }),
+  };
 }
 
 const stop = async () => {
