@@ -38,10 +38,11 @@ const todos: Partial<Record<LedgerErrorCode | KafkaErrorCode, string>> = {
     'Find out who changed the published log. What the seals topic still holds is made again by itself; restore the rest from a backup.',
   LOG_REFUSED: 'Run "tallystick verify" and treat the log key as compromised: nothing goes on from such a log.',
   SNAPSHOT_UNUSABLE: 'Nothing: the next publishing writes a new one. If it comes back, find out who changes it.',
-  WITNESS_QUORUM: "Look at the witnesses' alarms; publishing goes on by itself once the quorum is reached.",
+  WITNESS_QUORUM:
+    "Look at the witnesses' alarms, and at who else writes the published checkpoint; it goes on by itself once the quorum is reached.",
   WITNESS_UNAVAILABLE: 'Check the witness and the way to it; it is asked again by itself.',
   WITNESS_REFUSED:
-    'Read what the witness says: 422 means that it knows another history of this log; else give its operator the vkey of this log.',
+    'Read what the witness says: 422 means that it knows another history of this log; a larger size that the checkpoint store was rolled back, or that it lies; else give its operator the vkey of this log.',
   WITNESS_INVALID: 'Check that URL and vkey in the policy are of one witness, and both clocks.',
   SERVE_LISTEN: 'Find out who listens there (log.listen), or give another port; it is tried again every half minute.',
   STATEMENT_REFUSED: 'Run "tallystick verify" and report this with its output.',

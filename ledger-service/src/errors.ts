@@ -38,12 +38,13 @@ export const ledgerErrors = {
   CHECKPOINT_INVALID: 'the stored checkpoint is none of this log, or no log key held signed it',
   CHECKPOINT_ROLLED_BACK:
     'the newest stored checkpoint is smaller than one that was seen signed before; nothing is published, sealing goes on',
-  LOG_FORKED: 'two checkpoints with a signature of this log are not of one growing tree; nothing is published',
+  LOG_FORKED:
+    'two checkpoints with a signature of this log are not of one growing tree; nothing is published, no proofs are made',
   LOG_DAMAGED: 'tiles or entries of the published log are missing or wrong, and could not be made again',
   LOG_REFUSED: 'the log holds an entry that does not count, under a signed checkpoint: it was tampered with',
   SNAPSHOT_UNUSABLE: 'the snapshot of the log is missing or not usable; the log was read from its start',
   WITNESS_QUORUM:
-    'the witnesses have not cosigned for too long: the published checkpoint falls behind; sealing goes on',
+    'the witnesses have not cosigned for too long, or the published checkpoint lacks their quorum: it falls behind, or no proofs are made from it; sealing goes on',
   REQUEST_MALFORMED: 'a request for a proof names no topic, partition and offset',
   PARTITION_UNKNOWN: 'a proof is asked for of a partition of which the published log says nothing',
   OFFSET_BEYOND_END: 'a proof is asked for of an offset beyond the end of its partition',

@@ -94,7 +94,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
         start: async (signal) => {
           // Only where it is asked for: an HTTP server is no part of sealing.
           const { startServe } = await import('./serve/start-serve.ts');
-          return await startServe({ ...servedOf(options), ...serve, log, clock, logger, signal });
+          return await startServe({ ...servedOf(options), ...serve, log, clock, logger, signal, alarms: boards.serve });
         },
       }),
     }),

@@ -6,6 +6,7 @@ import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
 import { fetchProof } from '../fetch-proof.ts';
+import { readPolicy } from '../open-ledger.ts';
 import { withLog } from '../statements.ts';
 
 export interface ProveFlags {
@@ -49,10 +50,11 @@ export async function proveCommand(
 
 async function make(deployment: Deployment, topic: string, asked: EventRequest | null) {
   const { origin, rootKey, logKeys, topics } = deployment;
+  const policy = readPolicy(deployment);
   const { store, checkpoints } = await openStores(deployment.logPlace);
   try {
     return await withLog(deployment, 'verifier', async (log) => {
-      const sources = { log, topics, origin, rootKey, logKeys, store };
+      const sources = { log, topics, origin, rootKey, logKeys, store, policy };
       const event = asked ?? (await newestProvable(sources, topic));
       return { event, json: await proveEvent(sources, event, { deadlineMs }) };
     });

@@ -1,3 +1,4 @@
+import { encodeBase64 } from '@tallystick/core/encoding';
 import { LedgerError } from '../errors.ts';
 
 type Evidence = Readonly<Record<string, unknown>>;
@@ -45,6 +46,25 @@ export function logForked(what: string, evidence: Evidence): LedgerError {
     'LOG_FORKED',
     `${what} is not of the same tree as the newest stored checkpoint, and both carry a signature of this log: two histories were signed. Nothing is published.`,
     { evidence, fatal: true },
+  );
+}
+
+/** Two published checkpoints of one size; it is said what the roots are, for who is told keeps them. */
+export function publishedForked(size: number, before: Uint8Array, now: Uint8Array): LedgerError {
+  const [expected, found] = [encodeBase64(before), encodeBase64(now)];
+  return new LedgerError(
+    'LOG_FORKED',
+    `Two published checkpoints of size ${size} have two roots, first ${expected}, then ${found}, and both carry a signature of this log: two histories were signed. No proofs are made from the second.`,
+    { evidence: { size, expected, found }, fatal: true },
+  );
+}
+
+/** The published checkpoint is of this log, but not one that counts by the policy. */
+export function publishedWithoutQuorum(size: number, cause: Error): LedgerError {
+  return new LedgerError(
+    'WITNESS_QUORUM',
+    `The published checkpoint of size ${size} does not count by the policy: ${cause.message}. No proofs are made from it.`,
+    { cause, evidence: { size }, retriable: true },
   );
 }
 

@@ -3,6 +3,7 @@ import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { leafOf } from '@tallystick/core/leaf';
 import { buildProof, checkProof, type FullEvent, type RedactedEvent } from '@tallystick/core/proof';
 import type { Policy } from '@tallystick/core/policy';
+import type { AlarmBoard } from '../alarm-board.ts';
 import { systemClock, type Clock } from '../ports/clock.ts';
 import { KafkaEvents, type ReadLimits } from './adapters/kafka-events.ts';
 import { KafkaLeaves } from './adapters/kafka-leaves.ts';
@@ -39,15 +40,19 @@ export class ProofMaker {
   readonly events: KafkaEvents;
   readonly trees: SealTrees;
 
-  constructor(sources: ProofSources, limits: ProofLimits & { readonly clock?: Clock } = {}) {
-    const { log, topics, origin, logKeys, store } = sources;
-    const { deadlineMs = 5_000, cacheBytes = 64 * 1024 * 1024, clock = systemClock } = limits;
+  constructor(
+    sources: ProofSources,
+    limits: ProofLimits & { readonly clock?: Clock; readonly alarms?: AlarmBoard } = {},
+  ) {
+    const { log, topics, origin, logKeys, store, policy = null } = sources;
+    const { deadlineMs = 5_000, cacheBytes = 64 * 1024 * 1024, clock = systemClock, alarms } = limits;
     this.#sources = sources;
     this.#deadlineMs = deadlineMs;
     this.#source = new ProofSource(store);
     this.#pending = new NotYet(log, new PendingSeals(log, topics.seals, origin, clock));
-    this.#held = { logs: logKeys.map((key) => ({ key, url: null })), witnesses: [], quorum: 'none' };
-    this.follower = new LogFollower({ store, origin, logKeys, clock });
+    const logs = logKeys.map((key) => ({ key, url: null }));
+    this.#held = { witnesses: [], quorum: 'none', ...policy, logs };
+    this.follower = new LogFollower({ store, origin, logKeys, policy, clock, ...(alarms && { alarms }) });
     this.events = new KafkaEvents(log, cacheBytes);
     this.trees = new SealTrees(new KafkaLeaves(log, topics.leaves), (task) => this.#cold(task));
   }
@@ -55,8 +60,8 @@ export class ProofMaker {
   /**
    * The proof of an event as JSON, under the newest published checkpoint; redacted where its record is not there any more. It is checked as a
    * client checks it before it is given out.
-   * @throws LedgerError of `proofRefusals`; those of the log's store, LOG_DAMAGED, CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK;
-   *   KafkaError; CoreError PROOF_… where parts contradict each other
+   * @throws LedgerError of `proofRefusals`; those of the log's store, LOG_DAMAGED, LOG_FORKED, CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK,
+   *   WITNESS_QUORUM; KafkaError; CoreError PROOF_… where parts contradict each other
    */
   async prove(event: EventRequest): Promise<string> {
     const late = new AbortController();

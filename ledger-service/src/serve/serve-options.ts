@@ -2,9 +2,11 @@ import type { VerifierKey } from '@tallystick/core/note';
 import type { Policy } from '@tallystick/core/policy';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import type { AlarmBoard } from '../alarm-board.ts';
 import type { CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LogStore } from '../ports/log-store.ts';
+import type { Alarm } from '../status.ts';
 
 /** What proofs are made from. Nothing of it is written to, and no secret key is among it. */
 export interface ProofSources {
@@ -16,6 +18,8 @@ export interface ProofSources {
   readonly rootKey: VerifierKey;
   readonly logKeys: readonly VerifierKey[];
   readonly store: LogStore;
+  /** Whose quorum the published checkpoint must have, and by whose witnesses its age is told. Default: none. */
+  readonly policy?: Policy | null;
 }
 
 export interface ProofLimits {
@@ -39,10 +43,10 @@ export interface ServeOptions extends Omit<ProofSources, 'store'>, ProofLimits {
   readonly listen: ListenOn;
   /** The public root of the log where a proxy stands before it: requests under its host name are answered too. */
   readonly publicUrl?: string | null;
-  /** By its witnesses the age of the checkpoint is told. Default: none. */
-  readonly policy?: Policy | null;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** Where alarms go that are shown elsewhere too. Default: the status alone. */
+  readonly alarms?: AlarmBoard;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
 }
@@ -54,4 +58,6 @@ export interface ServeStatus {
   readonly published: number | null;
   /** Requests answered so far. */
   readonly requests: number;
+  /** Why the published log cannot be used, or could not: a fork is kept. */
+  readonly alarms: readonly Alarm[];
 }

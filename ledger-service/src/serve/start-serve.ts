@@ -1,8 +1,9 @@
 import { silentLogger } from '@tallystick/kafka/logger';
 import type { FastifyInstance } from 'fastify';
 import { isIPv4 } from 'node:net';
+import { AlarmBoard } from '../alarm-board.ts';
 import { LedgerError } from '../errors.ts';
-import { systemClock } from '../ports/clock.ts';
+import { systemClock, type Clock } from '../ports/clock.ts';
 import type { RunningRole } from '../ports/role.ts';
 import { Figures } from './figures.ts';
 import { Health } from './health.ts';
@@ -24,6 +25,8 @@ export interface RunningServe extends RunningRole<ServeStatus> {
 
 /** How long requests under way are waited for at a stop, in milliseconds. */
 const graceMs = 3_000;
+/** How often the published log is looked at while nobody asks for a proof, in milliseconds. */
+const lookEveryMs = 10_000;
 
 /**
  * Serves the published log (C2SP tlog-tiles), proofs of single events, /livez, /readyz and /metrics. It needs no key and asks nobody who he
@@ -32,9 +35,10 @@ const graceMs = 3_000;
  */
 export async function startServe(options: ServeOptions): Promise<RunningServe> {
   const { stores, listen, logger = silentLogger, clock = systemClock, signal } = options;
+  const alarms = options.alarms ?? new AlarmBoard(clock);
   checkLoopback(listen);
   signal?.throwIfAborted();
-  const maker = new ProofMaker({ ...options, store: stores.store }, options);
+  const maker = new ProofMaker({ ...options, store: stores.store }, { ...options, alarms });
   const warmer = new Warmer(maker, options.warmEvents ?? 100_000, logger);
   const metrics = new ServeMetrics(maker, new Figures(options, maker.follower));
   const health = new Health({ log: options.log, topic: options.topics.events, follower: maker.follower, clock });
@@ -50,9 +54,12 @@ export async function startServe(options: ServeOptions): Promise<RunningServe> {
   });
   const url = await listenOn(app, listen);
   logger.info('Serves the log and proofs.', { url });
+  const ending = new AbortController();
+  void lookEvery(() => maker.follower.view(), clock, ending.signal);
   const ended = Promise.withResolvers<void>();
   let stopping: Promise<void> | null = null;
   const finish = async () => {
+    ending.abort(new Error('the server stops'));
     const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
     await app
       .close()
@@ -64,10 +71,19 @@ export async function startServe(options: ServeOptions): Promise<RunningServe> {
   };
   return {
     url,
-    status: () => ({ url, published: maker.follower.last?.head.size ?? null, requests }),
+    status: () => ({ url, published: maker.follower.last?.head.size ?? null, requests, alarms: alarms.list() }),
     stop: async () => await (stopping ??= finish()),
     done: ended.promise,
   };
+}
+
+/** Alarms are raised also while nobody asks for anything. */
+async function lookEvery(look: () => Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+    // The alarm says why.
+    if (!signal.aborted) await look().catch(() => undefined);
+  }
 }
 
 /** @throws LedgerError CONFIG_INVALID */

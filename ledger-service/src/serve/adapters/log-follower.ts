@@ -2,9 +2,18 @@ import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { equalBytes } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
 import type { VerifierKey } from '@tallystick/core/note';
+import { openByPolicy, type Policy } from '@tallystick/core/policy';
 import { maxSnapshotBytes, openSnapshot, type Snapshot } from '@tallystick/core/snapshot';
+import type { AlarmBoard } from '../../alarm-board.ts';
 import { LedgerError } from '../../errors.ts';
-import { logDamaged, rolledBack } from '../../log/log-errors.ts';
+import { checkGrowth } from '../../log/growth.ts';
+import {
+  checkpointInvalid,
+  logDamaged,
+  publishedForked,
+  publishedWithoutQuorum,
+  rolledBack,
+} from '../../log/log-errors.ts';
 import { Peaks } from '../../log/peaks.ts';
 import { openHead, readEntries, type SignedHead } from '../../log/stored-log.ts';
 import { maxCheckpointBytes } from '../../ports/checkpoint-store.ts';
@@ -16,7 +25,11 @@ export interface LogFollowerOptions {
   readonly store: LogStore;
   readonly origin: string;
   readonly logKeys: readonly VerifierKey[];
+  /** A checkpoint without its quorum is no published one. null: none is asked for. */
+  readonly policy?: Policy | null;
   readonly clock: Clock;
+  /** Told why the published log cannot be used. A fork stays: it does not become undone. */
+  readonly alarms?: AlarmBoard;
 }
 
 /** The published log at one moment. */
@@ -56,7 +69,7 @@ export class LogFollower {
 
   /**
    * The published log as it is now (or was 50 ms ago). null before the first checkpoint.
-   * @throws LedgerError CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK, LOG_DAMAGED, and those of the store
+   * @throws LedgerError CHECKPOINT_INVALID, CHECKPOINT_ROLLED_BACK, LOG_FORKED, LOG_DAMAGED, WITNESS_QUORUM, and those of the store
    */
   async view(): Promise<LogView | null> {
     const { clock } = this.#options;
@@ -66,6 +79,19 @@ export class LogFollower {
   }
 
   async #advance(): Promise<LogView | null> {
+    const { alarms } = this.#options;
+    try {
+      const view = await this.#look();
+      alarms?.clear('published log');
+      return view;
+    } catch (error) {
+      const fork = error instanceof LedgerError && error.code === 'LOG_FORKED';
+      alarms?.raise(fork ? 'fork' : 'published log', error, 'published log');
+      throw error;
+    }
+  }
+
+  async #look(): Promise<LogView | null> {
     const { store, origin, logKeys, clock } = this.#options;
     const note = await store.read('checkpoint', maxCheckpointBytes);
     if (note === null) {
@@ -74,10 +100,26 @@ export class LogFollower {
     }
     if (this.#view === null || !equalBytes(note, this.#view.head.note)) {
       const head = openHead(note, { origin, logKeys, verify: nodeVerifyEd25519 }, 'published checkpoint');
+      this.#checkQuorum(head);
       this.#view = await this.#grow(head);
     }
     this.#readAt = clock.monotonic();
     return this.#view;
+  }
+
+  /** Clients hold a proof against the policy: what does not reach its quorum is of no use to them. */
+  #checkQuorum({ note, size }: SignedHead): void {
+    const { origin, logKeys, policy = null } = this.#options;
+    if (policy === null || policy.quorum === 'none') return;
+    const logs = logKeys.map((key) => ({ key, url: null }));
+    try {
+      openByPolicy(note, { origin, policy: { ...policy, logs }, verify: nodeVerifyEd25519 });
+    } catch (error) {
+      if (!(error instanceof CoreError)) throw error;
+      throw error.code === 'CHECKPOINT_QUORUM'
+        ? publishedWithoutQuorum(size, error)
+        : checkpointInvalid('published checkpoint', error);
+    }
   }
 
   async #grow(head: SignedHead): Promise<LogView> {
@@ -85,8 +127,12 @@ export class LogFollower {
     if (before !== null && head.size < before.size)
       throw rolledBack('The published checkpoint', before.size, head.size);
     if (before !== null && head.size === before.size && !equalBytes(head.root, before.root))
-      throw logDamaged(`Two published checkpoints of size ${head.size} have two roots.`, { size: head.size });
-    this.#state ??= await this.#begin();
+      throw publishedForked(head.size, before.root, head.root);
+    if (this.#state === null) {
+      // What is read anew says nothing of what was seen before.
+      if (before !== null) await checkGrowth(this.#options.store, before, head, 'What was published before');
+      this.#state = await this.#begin();
+    }
     try {
       await this.#read(this.#state, head);
     } catch (error) {
