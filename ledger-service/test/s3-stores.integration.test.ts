@@ -62,7 +62,7 @@ function suite(s3: TestS3): void {
       expect(await headers('checkpoint')).toEqual(['text/plain; charset=utf-8', 'no-store']);
       expect(await headers('snapshot')).toEqual(['text/plain; charset=utf-8', 'no-store']);
       expect(await headers('tile/0/000')).toEqual(forever);
-      expect(await headers('tile/0/000.p/3')).toEqual(forever);
+      expect(await headers('tile/0/000.p/3')).toEqual(['application/octet-stream', 'public, max-age=60']);
       expect(await headers('tile/entries/x001/234')).toEqual(forever);
     });
 

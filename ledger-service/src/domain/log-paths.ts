@@ -34,9 +34,10 @@ export function mediaTypeOf(path: string): string {
 }
 
 /**
- * The HTTP Cache-Control (C2SP tlog-tiles): a tile's bytes never change, a partial one's neither, for its width is in its path. The
- * checkpoint and the snapshot are replaced all the time.
+ * The HTTP Cache-Control (C2SP tlog-tiles): a full tile's bytes never change. A partial one may for a moment be of a publisher that lost, and
+ * is nobody's once it is full, so no cache keeps it long. The checkpoint and the snapshot are replaced all the time.
  */
 export function cacheControlOf(path: string): string {
-  return path.startsWith('tile/') ? 'public, max-age=31536000, immutable' : 'no-store';
+  if (!path.startsWith('tile/')) return 'no-store';
+  return path.includes('.p/') ? 'public, max-age=60' : 'public, max-age=31536000, immutable';
 }

@@ -48,8 +48,8 @@ describe('the served log', () => {
   it.each([
     ['checkpoint', 'text/plain; charset=utf-8', 'no-store'],
     ['snapshot', 'text/plain; charset=utf-8', 'no-store'],
-    ['tile/0/000.p/1', 'application/octet-stream', 'public, max-age=31536000, immutable'],
-    ['tile/entries/000.p/1', 'application/octet-stream', 'public, max-age=31536000, immutable'],
+    ['tile/0/000.p/1', 'application/octet-stream', 'public, max-age=60'],
+    ['tile/entries/000.p/1', 'application/octet-stream', 'public, max-age=60'],
     ['tile/0/000', 'application/octet-stream', 'public, max-age=31536000, immutable'],
   ])('%s has the headers of the specification, with GET and with HEAD', async (path, type, cache) => {
     const world = new World();
