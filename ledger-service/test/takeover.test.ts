@@ -119,7 +119,7 @@ describe('static assignment', () => {
     await world.emit(5);
     const startedAt = performance.now();
     await ledger.stop();
-    expect(performance.now() - startedAt).toBeLessThan(9_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
     log.thaw();
     await world.start(quick);
     await world.sealed();

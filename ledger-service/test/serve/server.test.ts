@@ -65,7 +65,7 @@ describe('listening', () => {
     await new Promise((resolve) => idle.once('connect', resolve));
     const began = performance.now();
     await Promise.all([server.stop(), server.stop(), server.done]);
-    expect(performance.now() - began).toBeLessThan(4_500);
+    expect(performance.now() - began).toBeLessThan(30_000);
     idle.destroy();
     await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
   });
