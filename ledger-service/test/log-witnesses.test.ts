@@ -145,19 +145,60 @@ it('has an unchanged checkpoint cosigned again before it gets old, also after a 
   expect(unasked()).toBe(held);
 });
 
-it('stops where a witness has cosigned more than is stored', async () => {
+it.each([
+  [1, 3],
+  [2, 2],
+])('stops where %d of three witnesses have cosigned more than is stored, and %d are needed', async (ahead, quorum) => {
   const witnesses = three();
   const world = new LogWorld();
   await world.begin();
-  const publisher = await world.start({ policy: policyOf(2, witnesses), witnesses, clock });
+  const publisher = await world.start({ policy: policyOf(quorum, witnesses), witnesses, clock });
   await until(
     async () => (await world.publishedSize()) === 1,
     () => 'published',
   );
-  witnesses[0]!.ahead = 50;
+  for (const witness of witnesses.slice(0, ahead)) witness.ahead = 50;
   await world.seal(2);
   await expect(publisher.done).rejects.toMatchObject({ code: 'CHECKPOINT_ROLLED_BACK' });
+  expect(await world.publishedSize()).toBe(1);
 });
+
+it.each([0, 1, 2])(
+  'no single witness ends publishing with a lie where a quorum of %d does without it',
+  async (quorum) => {
+    const witnesses = three();
+    const world = new LogWorld();
+    await world.begin();
+    const policy = policyOf(quorum, witnesses);
+    const publisher = await world.start({ policy, witnesses, clock });
+    await until(
+      async () => (await world.publishedSize()) === 1,
+      () => 'published',
+    );
+    witnesses[0]!.ahead = 50;
+    await world.seal(2);
+    const alarm = () => publisher.status().alarms.find(({ code }) => code === 'WITNESS_REFUSED');
+    await until(
+      async () => (await world.publishedSize()) === 4 && alarm() !== undefined,
+      () => 'published with an alarm',
+    );
+    expect(alarm()).toMatchObject({ place: 'witness w1' });
+    expect(alarm()?.message).toContain('w1 says that it cosigned 50 entries');
+    expect(publisher.status().witnesses[0]?.error).toContain('50');
+    // It is asked again, but not all the time.
+    const { asked } = witnesses[0]!;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(witnesses[0]!.asked - asked).toBeLessThan(5);
+
+    witnesses[0]!.ahead = null;
+    await world.seal(2);
+    await until(
+      async () => (await world.publishedSize()) === 6 && publisher.status().alarms.length === 0,
+      () => 'no alarm',
+    );
+    openByPolicy(await published(world), { origin, policy });
+  },
+);
 
 it('replaces a published checkpoint that is none of this log', async () => {
   const world = new LogWorld();

@@ -1,6 +1,7 @@
 import { consistencyPathFromTiles } from '@tallystick/core/tiles';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { AlarmBoard } from '../alarm-board.ts';
+import { LedgerError } from '../errors.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Candidate } from './candidate.ts';
@@ -32,8 +33,8 @@ export interface AskOptions {
   readonly logger: Logger;
   readonly alarms: AlarmBoard;
   readonly signal: AbortSignal;
-  /** It says that it cosigned a larger tree. */
-  readonly onAhead: (witness: string, size: number) => void;
+  /** One says that it cosigned a larger tree: see `ahead`. */
+  readonly onAhead: () => void;
 }
 
 /** One witness: never asked twice at once, left alone for a while after it failed, asked again before its cosignature gets old. */
@@ -50,6 +51,7 @@ export class AskedWitness {
   #size: number | null = null;
   #time: number | null = null;
   #error: string | null = null;
+  #ahead: number | null = null;
 
   constructor(witness: Witness, options: AskOptions) {
     this.witness = witness;
@@ -58,6 +60,25 @@ export class AskedWitness {
 
   get busy(): Promise<void> | null {
     return this.#busy;
+  }
+
+  /** The size of the larger tree that it says that it cosigned, where it said so last; null: it did not. */
+  get ahead(): number | null {
+    return this.#ahead;
+  }
+
+  /** There is a stored checkpoint as large as it says: it is asked on. */
+  caughtUp(): void {
+    this.#ahead = null;
+  }
+
+  /** Nothing is stored that is as large as it says: an alarm, and it is asked again later. */
+  disbelieve(stored: number | null): void {
+    const { name } = this.witness.witness;
+    const size = this.#ahead;
+    const message = `The witness ${name} says that it cosigned ${size} entries of this log, and the newest stored checkpoint ${stored === null ? 'is gone' : `has ${stored}`}. The quorum can be reached without it, so publishing goes on.`;
+    const evidence = { witness: name, size, stored };
+    this.#failed(new LedgerError('WITNESS_REFUSED', message, { evidence, retriable: true }));
   }
 
   status(): WitnessStatus {
@@ -105,31 +126,38 @@ export class AskedWitness {
 
   /** Never rejects. */
   async #ask(candidate: Candidate): Promise<void> {
-    const { store, clock, alarms, signal, recosignMs, logger, onAhead } = this.#options;
-    const { key, name } = this.witness.witness;
+    const { store, clock, signal, recosignMs, onAhead } = this.#options;
+    const { key } = this.witness.witness;
     const { size, note } = candidate.head;
     try {
       const answer = await this.witness.ask(note, { size, signal }, async (oldSize) => {
         return await consistencyPathFromTiles(oldSize, size, tileFetcher(store));
       });
       if (answer.kind === 'ahead') {
-        onAhead(name, answer.size);
+        this.#ahead = answer.size;
+        onAhead();
         return;
       }
       this.#failures = 0;
       this.#retryAt = -Infinity;
       this.#error = null;
+      this.#ahead = null;
       this.#took(candidate, answer.time, clock.monotonic() + recosignMs);
       this.clearAlarm();
       candidate.add(key, answer.lines, answer.time);
     } catch (error) {
-      if (signal.aborted) return;
-      this.#error = error instanceof Error ? error.message : String(error);
-      const backoff = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures, 10));
-      this.#retryAt = clock.monotonic() + backoff;
-      this.#failures += 1;
-      if (alarms.raise(this.#about, error, this.#about))
-        logger.warn('A witness did not cosign and is asked again.', { witness: name, error: this.#error });
+      if (!signal.aborted) this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    const { clock, alarms, logger } = this.#options;
+    const { name } = this.witness.witness;
+    this.#error = error instanceof Error ? error.message : String(error);
+    const backoff = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures, 10));
+    this.#retryAt = clock.monotonic() + backoff;
+    this.#failures += 1;
+    if (alarms.raise(this.#about, error, this.#about))
+      logger.warn('A witness did not cosign and is asked again.', { witness: name, error: this.#error });
   }
 }

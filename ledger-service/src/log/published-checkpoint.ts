@@ -1,5 +1,5 @@
 import { equalBytes } from '@tallystick/core/encoding';
-import { quorumTime, type Policy } from '@tallystick/core/policy';
+import { quorumReached, quorumTime, type Policy } from '@tallystick/core/policy';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { AlarmBoard } from '../alarm-board.ts';
 import { canPass } from '../alarms.ts';
@@ -51,15 +51,17 @@ export class PublishedCheckpoint {
   #lateSince: number | null = null;
   /** Monotonic. */
   #lookAgainAt = Infinity;
-  /** What a witness says that it cosigned, and that this publisher does not know. */
-  #ahead: { readonly witness: string; readonly size: number } | null = null;
+  /** A witness says that it cosigned what this publisher does not know; not looked at yet. */
+  #ahead = false;
 
   constructor(options: PublishedCheckpointOptions) {
     this.#options = options;
     const asking = {
       ...options,
       store: options.place.store,
-      onAhead: (witness: string, size: number) => (this.#ahead = { witness, size }),
+      onAhead: () => {
+        this.#ahead = true;
+      },
     };
     this.#witnesses = options.witnesses.map((witness) => new AskedWitness(witness, asking));
   }
@@ -139,7 +141,7 @@ export class PublishedCheckpoint {
   }
 
   async #step(): Promise<void> {
-    if (this.#ahead !== null) await this.#checkAhead(this.#ahead);
+    if (this.#ahead) await this.#checkAhead();
     await this.#lookAgain();
     this.#choose();
     if (this.#candidate?.due === true) {
@@ -218,17 +220,41 @@ export class PublishedCheckpoint {
   }
 
   /**
-   * A witness says that it cosigned a larger tree. Another publisher may have stored one meanwhile; where not, what that witness saw is
-   * gone from the store. It is only its word, but going on would be a second history: no witness that lies is worth that.
+   * Witnesses say that they cosigned a larger tree. Another publisher may have stored one meanwhile; where not, what they saw is gone from the
+   * store, or they lie. Where the quorum can be reached without them it is an alarm: else any listed witness could end publishing. Where it
+   * cannot, nothing could be published anyway, and going on would be a second history.
+   * @throws LedgerError CHECKPOINT_ROLLED_BACK
    */
-  async #checkAhead({ witness, size }: { readonly witness: string; readonly size: number }): Promise<void> {
-    const newest = await newestHead(this.#options.place);
-    if (newest === null || newest.size < size)
-      throw rolledBack(`What the witness ${witness} says that it cosigned`, size, newest?.size ?? null);
-    this.#ahead = null;
-    this.offer(newest);
+  async #checkAhead(): Promise<void> {
+    this.#ahead = false;
+    const newest = await newestHead(this.#options.place).catch((error: unknown) => {
+      this.#ahead = true;
+      throw error;
+    });
+    const stored = newest?.size ?? null;
+    const honest = new Set<string>();
+    const doubted: { readonly witness: AskedWitness; readonly size: number }[] = [];
+    let known = 0;
+    for (const witness of this.#witnesses) {
+      const size = witness.ahead;
+      if (size !== null && (stored === null || stored < size)) {
+        doubted.push({ witness, size });
+        continue;
+      }
+      honest.add(witness.witness.witness.key.vkey);
+      known = Math.max(known, size ?? 0);
+      if (size !== null) witness.caughtUp();
+    }
+    const [first] = doubted;
+    const { policy } = this.#options;
+    if (first !== undefined && policy !== null && !quorumReached(policy, honest)) {
+      const { name } = first.witness.witness.witness;
+      throw rolledBack(`What the witness ${name} says that it cosigned`, first.size, stored);
+    }
+    for (const { witness } of doubted) witness.disbelieve(stored);
+    if (newest !== null) this.offer(newest);
     // No witness cosigns a smaller one any more.
-    if (this.#candidate !== null && this.#candidate.head.size < size) this.#candidate = null;
+    if (this.#candidate !== null && this.#candidate.head.size < known) this.#candidate = null;
   }
 
   #watchLag(): void {
