@@ -5,10 +5,12 @@ import { openSnapshot } from '@tallystick/core/snapshot';
 import { describe, expect, it } from 'vitest';
 import { MemoryCheckpointStore } from '../src/adapters/memory-checkpoint-store.ts';
 import { MemoryLogStore } from '../src/adapters/memory-log-store.ts';
+import { MemoryStateFiles } from '../src/adapters/memory-state-files.ts';
+import { openStateFolder } from '../src/adapters/state-folder.ts';
 import type { LedgerError } from '../src/errors.ts';
 import { openLogState, type LogStateOptions } from '../src/log/log-state.ts';
 import { checkLogStore } from '../src/log/repair.ts';
-import { seenCheckpointFile, seenCheckpointInMemory } from '../src/log/seen-checkpoint.ts';
+import { seenCheckpointIn } from '../src/log/seen-checkpoint.ts';
 import type { LogStore } from '../src/ports/log-store.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -189,13 +191,13 @@ describe('a rolled-back checkpoint store', () => {
     await expect(publisher!.done).rejects.toThrow(code('CHECKPOINT_ROLLED_BACK'));
     await expect(world.start({ clock })).rejects.toThrow(code('CHECKPOINT_ROLLED_BACK'));
     // The published checkpoint alone is enough, and so is what this publisher remembers.
-    await expect(world.start({ clock, seen: seenCheckpointInMemory() })).rejects.toThrow(
+    await expect(world.start({ clock, seen: seenCheckpointIn(new MemoryStateFiles()) })).rejects.toThrow(
       code('CHECKPOINT_ROLLED_BACK'),
     );
     await world.store.remove(['checkpoint']);
     await expect(world.start({ clock })).rejects.toThrow(code('CHECKPOINT_ROLLED_BACK'));
     // So is the snapshot.
-    await expect(world.start({ clock, seen: seenCheckpointInMemory() })).rejects.toThrow(
+    await expect(world.start({ clock, seen: seenCheckpointIn(new MemoryStateFiles()) })).rejects.toThrow(
       code('CHECKPOINT_ROLLED_BACK'),
     );
     expect((await before.newest())!.note).toEqual(world.checkpoints.stored[(await before.newest())!.version - 1]);
@@ -226,7 +228,7 @@ describe('a rolled-back checkpoint store', () => {
   it('is seen by the file in the state folder', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tallystick-seen-'));
     try {
-      const seen = seenCheckpointFile(join(folder, 'published-checkpoint'));
+      const seen = seenCheckpointIn(await openStateFolder(folder));
       const world = await grown(5, { seen });
       await stopAll(world);
       expect(sizeOf((await seen.load())!)).toBe(7);
@@ -356,7 +358,12 @@ it('signs with both keys while they are rotated, and each may leave then', async
     const note = parseNote((await world.store.read(path, 1 << 24))!);
     for (const { key } of [logSigner, newLogSigner]) expect(noteSignedBy(note, key), path).toBe(true);
   }
-  await world.start({ logKeys: [newLogSigner.key], signers: [newLogSigner], clock, seen: seenCheckpointInMemory() });
+  await world.start({
+    logKeys: [newLogSigner.key],
+    signers: [newLogSigner],
+    clock,
+    seen: seenCheckpointIn(new MemoryStateFiles()),
+  });
   await world.seal(5);
   await world.logged(17);
   await world.expectWholeLog(both.logKeys);

@@ -85,11 +85,6 @@ export function decryptKey(text: string, passphrase: string, file: string): Sign
   return { name: key.name, seed: new Uint8Array(seed), key };
 }
 
-/** Whose key an encrypted file holds, which needs no passphrase (and is only true if the file opens with it). */
-export function vkeyOfEncrypted(text: string, file: string): string {
-  return parse(text, file).vkey;
-}
-
 function parse(text: string, file: string): EncryptedKey {
   let content: EncryptedKey;
   try {

@@ -3,10 +3,9 @@ import { LedgerError } from '../errors.ts';
 
 /**
  * Where a witness with this submission prefix is asked.
- * @throws LedgerError CONFIG_INVALID where the prefix is no https URL (or http, to this machine or where `allowHttp` says so), or
- *   holds a login, a query or a fragment
+ * @throws LedgerError CONFIG_INVALID where the prefix is no https URL (or http, to this machine), or holds a login, a query or a fragment
  */
-export function addCheckpointUrl(witness: { readonly name: string; readonly url: string }, allowHttp: boolean): string {
+export function addCheckpointUrl(witness: { readonly name: string; readonly url: string }): string {
   const wrong = (why: string, cause?: unknown): LedgerError =>
     new LedgerError('CONFIG_INVALID', `The URL of the witness ${witness.name} ${why}.`, {
       evidence: { witness: witness.name },
@@ -19,7 +18,7 @@ export function addCheckpointUrl(witness: { readonly name: string; readonly url:
     throw wrong('is not a URL', cause);
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw wrong('begins with neither https:// nor http://');
-  if (url.protocol === 'http:' && !allowHttp && !isLoopback(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     throw wrong('is plain http to another machine: use https');
   }
   if (url.username !== '' || url.password !== '') throw wrong('holds a login; witnesses know none');

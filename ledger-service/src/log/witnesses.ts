@@ -24,8 +24,6 @@ export interface WitnessClientOptions {
   readonly timeoutMs?: number;
   /** A cosignature's time may be this far from our clock. */
   readonly clockToleranceMs?: number;
-  /** Plain http to others than this machine: cosignatures are public and verified, so it gives away only who asks whom. */
-  readonly allowHttp?: boolean;
   /** Unix milliseconds. */
   readonly now?: () => number;
   readonly verify?: Ed25519Verify;
@@ -34,8 +32,6 @@ export interface WitnessClientOptions {
 export interface AskOptions {
   /** The size of the checkpoint's tree. */
   readonly size: number;
-  /** The size that the witness is thought to know where this client has not heard of it yet. Default 0, at which it tells. */
-  readonly oldSizeHint?: number;
   /** Ends the request early. */
   readonly signal?: AbortSignal;
 }
@@ -73,7 +69,7 @@ export class WitnessClient {
   /** @throws LedgerError CONFIG_INVALID where its URL cannot be asked */
   constructor(witness: WitnessAddress, options: WitnessClientOptions = {}) {
     this.witness = witness;
-    this.#url = addCheckpointUrl(witness, options.allowHttp ?? false);
+    this.#url = addCheckpointUrl(witness);
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#clockToleranceMs = options.clockToleranceMs ?? 300_000;
     this.#now = options.now ?? Date.now;
@@ -95,7 +91,7 @@ export class WitnessClient {
   async ask(checkpoint: Uint8Array, options: AskOptions, consistency: ConsistencyProofs): Promise<WitnessAnswer> {
     const { text } = parseNote(checkpoint);
     const { size } = options;
-    let oldSize = Math.min(this.#lastSize ?? options.oldSizeHint ?? 0, size);
+    let oldSize = Math.min(this.#lastSize ?? 0, size);
     for (let attempt = 1; ; attempt++) {
       const asked = this.#now();
       const body = await requestBody(oldSize, size, checkpoint, consistency);
