@@ -43,6 +43,13 @@ describe('docs/errors.md', () => {
     expect(documented(name)).toEqual(Object.keys(tables[name] ?? {}).sort());
   });
 
+  it('lists every problem of HTTP itself and no other', () => {
+    const [table] = /(?<=^const titles\b[^{]*\{\n)[^}]+/m.exec(read('ledger-service/src/serve/http/problem.ts')) ?? [];
+    const statuses = [...(table ?? '').matchAll(/^ {2}(\d{3}):/gm)].map((match) => `HTTP_${match[1] ?? ''}`);
+    expect(statuses).not.toEqual([]);
+    expect(documented('HTTP problems')).toEqual(statuses.sort());
+  });
+
   it('lists every finding and no other', () => {
     expect(documented('Findings')).toEqual(Object.keys(findingCodes).sort());
   });
