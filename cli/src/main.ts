@@ -12,6 +12,7 @@ import { keysChangeCommand } from './commands/keys-change.ts';
 import { keysEncryptCommand, keysMakeCommand } from './commands/keys-make.ts';
 import { keysRotateCommand } from './commands/keys-rotate.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
+import { logCheckCommand } from './commands/log-check.ts';
 import { proveCommand } from './commands/prove.ts';
 import { serviceCommand } from './commands/service.ts';
 import { signCommand } from './commands/sign.ts';
@@ -95,6 +96,7 @@ program
   .option('-o, --output <file>', 'where it goes (default: standard output)')
   .option('--topic <name>', 'the topic (default: that of the events)')
   .option('--url <url>', 'ask the server of that log, in place of the log and Kafka')
+  .option('--redacted', 'without the event: its leaf and offset stand in its place')
   .action(action(proveCommand));
 program
   .command('check-proof <file>')
@@ -106,6 +108,15 @@ program
   .option('--root-key <vkey>', "the root vkey or a file that holds it (default: rootKey, or the installation's)")
   .option('--json', 'what is proven as one line of JSON')
   .action(action(checkProofCommand));
+program
+  .command('log')
+  .description('look after the published log')
+  .command('check')
+  .description(
+    'hold every tile of the published log against the newest stored checkpoint; exit 1 if one is missing or wrong',
+  )
+  .option('--repair', "make what is missing or wrong anew, from the log and the seals topic, with the ledger's login")
+  .action(action(logCheckCommand));
 const keys = program.command('keys').description('make, show, add, retire and rotate the keys of the log');
 keys
   .command('show')

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../src/published-log.ts';
@@ -70,6 +70,21 @@ describe('a proof', () => {
     expect((await check([file])).code).toBe(0);
   });
 
+  it('is given without the event, from the log and from the server', async () => {
+    for (const [name, from] of [
+      ['redacted', []],
+      ['redacted-server', ['--url', url]],
+    ] as const) {
+      const file = join(site.folder, `${name}.json`);
+      await site.ok(['prove', '0', '7', '--redacted', '-o', file, ...from]);
+      expect(readFileSync(file, 'utf8')).not.toContain('"entry"');
+      const { code, out, errors } = await check([file, '--json']);
+      expect(code, errors).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ verified: true, partition: 0, offset: 7, redacted: true });
+    }
+    expect(JSON.parse(await site.ok(['prove', '0', '7', '--redacted']))).not.toHaveProperty('entry');
+  });
+
   it('that was altered fails, with the finding', async () => {
     const file = join(site.folder, 'altered.json');
     await site.ok(['prove', '0', '3', '-o', file]);
@@ -131,5 +146,22 @@ describe('a server', () => {
       expect((await check([file])).code).toBe(0);
     }
     await site.stop(serve);
+  });
+});
+
+describe('log check', () => {
+  it('finds a tile that is altered or gone, and makes it anew', async () => {
+    expect(await site.ok(['log', 'check'])).toMatch(/is whole: \d+ entries/);
+    const dir = (await site.deployed((deployment) => Promise.resolve(deployment.logPlace))) as { dir: string };
+    const [tile] = readdirSync(join(dir.dir, 'tile/0/000.p'))
+      .sort((a, b) => Number(b) - Number(a))
+      .map((width) => `tile/0/000.p/${width}`);
+    const bytes = readFileSync(join(dir.dir, tile ?? ''));
+    writeFileSync(join(dir.dir, tile ?? ''), Buffer.alloc(bytes.length));
+    const { code, out } = await site.run(['log', 'check']);
+    expect([code, out]).toEqual([1, `missing or wrong: ${tile}\n`]);
+    expect(await site.ok(['log', 'check', '--repair'])).toContain(`written again: ${tile}`);
+    expect(readFileSync(join(dir.dir, tile ?? ''))).toEqual(bytes);
+    expect(await site.ok(['log', 'check'])).toContain('is whole');
   });
 });

@@ -1,5 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import { parseProof } from '@tallystick/core/proof';
+import { parseProof, redactProof } from '@tallystick/core/proof';
 import { openStores } from '@tallystick/ledger-service/log-stores';
 import { newestProvable, parseEventRequest, proveEvent, type EventRequest } from '@tallystick/ledger-service/prove';
 import { type Context, deploymentOf } from '../context.ts';
@@ -11,6 +11,8 @@ import { withLog } from '../statements.ts';
 
 export interface ProveFlags {
   readonly output?: string;
+  /** Without the event: its leaf and offset stand in its place. */
+  readonly redacted?: boolean;
   readonly topic?: string;
   readonly url?: string;
 }
@@ -38,11 +40,12 @@ export async function proveCommand(
       : { event: asked, json: await fetchProof(flags.url, asked) };
   // What a server sends may be anything: at least it is a proof by its form.
   parseProof(proof.json);
+  const json = flags.redacted === true ? redactProof(proof.json) : proof.json;
   if (output === '-') {
-    context.out(proof.json);
+    context.out(json);
     return 0;
   }
-  write(output, proof.json);
+  write(output, json);
   context.out(`the proof of offset ${proof.event.offset} of partition ${proof.event.partition} is in ${output}`);
   context.say(`whoever holds the root key and a policy can check it: tallystick check-proof ${output}`);
   return 0;

@@ -19,11 +19,15 @@ type Entries = AsyncIterable<Uint8Array>;
  * @returns the paths of those that are missing or wrong
  * @throws LedgerError LOG_DAMAGED where the bundles themselves do not give the root, and those of the store
  */
-export async function checkLogStore(store: LogStore, head: TreeHead): Promise<string[]> {
+export async function checkLogStore(
+  store: LogStore,
+  head: TreeHead,
+  onProgress?: (entries: number) => void,
+): Promise<string[]> {
   const entries = () => readEntries(store, 0, head.size);
   if (!(await gives(entries(), head))) throw damaged(head);
   const wrong: string[] = [];
-  for await (const object of differing(store, entries(), head.size)) wrong.push(object.path);
+  for await (const object of differing(store, entries(), head.size, onProgress)) wrong.push(object.path);
   return wrong;
 }
 
@@ -33,6 +37,8 @@ export interface RepairOptions extends JudgeOptions {
   readonly head: TreeHead;
   /** The values of the seals topic's records from its start; called more than once. */
   readonly topic: () => Entries;
+  /** Told how many entries are compared. */
+  readonly onProgress?: (entries: number) => void;
 }
 
 /**
@@ -52,7 +58,7 @@ export async function repairLogStore(options: RepairOptions): Promise<string[]> 
   for (const entries of ways) {
     if (!(await gives(entries(), head))) continue;
     const written: string[] = [];
-    for await (const object of differing(store, entries(), head.size)) {
+    for await (const object of differing(store, entries(), head.size, options.onProgress)) {
       await store.write(object.path, object.bytes);
       written.push(object.path);
     }
@@ -79,7 +85,12 @@ async function gives(entries: Entries, { size, root }: TreeHead): Promise<boolea
 }
 
 /** The objects of the log that the store lacks or has otherwise. */
-async function* differing(store: LogStore, entries: Entries, size: number): AsyncGenerator<LogObject, void, void> {
+async function* differing(
+  store: LogStore,
+  entries: Entries,
+  size: number,
+  onProgress?: (entries: number) => void,
+): AsyncGenerator<LogObject, void, void> {
   const edge = LogEdge.empty();
   let from = 0;
   for await (const entry of entries) {
@@ -92,6 +103,7 @@ async function* differing(store: LogStore, entries: Entries, size: number): Asyn
     }
     from = edge.size;
     edge.flushed(from);
+    onProgress?.(from);
     if (from === size) return;
   }
 }
