@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { findingCodes } from '@tallystick/core/finding';
 import { coreErrors } from '@tallystick/core/errors';
+import { parsePolicy } from '@tallystick/core/policy';
 import { checkContent } from '@tallystick/schemas/audit-event';
 import { schemasErrors } from '@tallystick/schemas/errors';
 import { kafkaErrors } from '@tallystick/kafka/errors';
@@ -55,11 +56,32 @@ describe('docs/errors.md', () => {
   });
 });
 
+describe('docs/operations.md', () => {
+  it('says of every alarm what to do', () => {
+    const [table] = /(?<=^const todos\b[^{]*\{\n)[^}]+/m.exec(read('ledger-service/src/alarms.ts')) ?? [];
+    const codes = [...(table ?? '').matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => match[1] ?? '');
+    expect(codes.length).toBeGreaterThan(30);
+    const alarms =
+      read('docs/operations.md')
+        .split(/^## /m)
+        .find((part) => part.startsWith('Alarms\n')) ?? '';
+    const named = [...alarms.matchAll(/`([A-Z_]+)(…?)`/g)].map(([, name = '', open]) => ({ name, open: open !== '' }));
+    const isNamed = (code: string) => named.some(({ name, open }) => (open ? code.startsWith(name) : code === name));
+    expect(codes.filter((code) => !isNamed(code))).toEqual([]);
+  });
+
+  it('shows a policy that is one', () => {
+    const [, policy = ''] = /```\n(log [^`]+)```/.exec(read('docs/operations.md')) ?? [];
+    expect(parsePolicy(policy).witnesses).toHaveLength(1);
+  });
+});
+
 function markdownFiles(): string[] {
   const folders = [
     '.',
     'docs',
     'docs/adr',
+    'checker',
     ...readdirSync(root, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && existsSync(join(root, entry.name, 'package.json')))
       .map((entry) => entry.name),
