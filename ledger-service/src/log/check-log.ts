@@ -3,11 +3,13 @@ import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { LedgerError } from '../errors.ts';
-import type { CheckpointStore } from '../ports/checkpoint-store.ts';
+import { maxCheckpointBytes, type CheckpointStore } from '../ports/checkpoint-store.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import { topicStatements } from '../seal/topic-statements.ts';
+import { rolledBack } from './log-errors.ts';
 import { checkLogStore, repairLogStore } from './repair.ts';
-import { newestHead, type StoredHead } from './stored-log.ts';
+import { checkGrowth } from './growth.ts';
+import { newestHead, openHead, type SignedHead, type StoredHead } from './stored-log.ts';
 
 export interface CheckLogOptions {
   readonly store: LogStore;
@@ -37,11 +39,15 @@ const tries = 5;
 
 /**
  * Holds every tile and bundle of the published log against the newest stored checkpoint. null before the first.
- * @throws LedgerError LOG_DAMAGED where the bundles do not give its root, CHECKPOINT_INVALID, and those of the stores
+ * @throws LedgerError CHECKPOINT_ROLLED_BACK, LOG_FORKED where what is published is larger or another tree, LOG_DAMAGED where the bundles do
+ *   not give its root, CHECKPOINT_INVALID, and those of the stores
  */
 export async function checkLog(options: CheckLogOptions): Promise<CheckedLog | null> {
   for (let attempt = 1; ; attempt += 1) {
+    // In this order: what is published was stored before.
+    const published = await publishedHead(options);
     const head = await headOf(options);
+    if (published !== null) await checkGrowth(options.store, published, head, 'The published checkpoint');
     if (head === null) return null;
     const { size } = head;
     const grew = async () => attempt < tries && ((await headOf(options))?.size ?? size) > size;
@@ -61,7 +67,11 @@ export async function checkLog(options: CheckLogOptions): Promise<CheckedLog | n
  */
 export async function repairLog(options: RepairLogOptions): Promise<CheckedLog | null> {
   const { log, topic, store, origin, rootKey, onProgress } = options;
+  const published = await publishedHead(options);
   const head = await headOf(options);
+  // Nothing is mended to fit a checkpoint that was put back.
+  if (published !== null && (head === null || head.size < published.size))
+    throw rolledBack('The published checkpoint', published.size, head?.size ?? null);
   if (head === null) return null;
   const { topicId } = await log.describeTopic(topic);
   const { logStart: from, highWatermark: to } = await log.bounds(topic, 0);
@@ -71,6 +81,11 @@ export async function repairLog(options: RepairLogOptions): Promise<CheckedLog |
   const judge = { origin, rootKey, verify: nodeVerifyEd25519, evidence: 256, remember: 256, rememberEnds: Infinity };
   const paths = await repairLogStore({ ...judge, store, head, topic: statements, ...(onProgress && { onProgress }) });
   return { size: head.size, paths };
+}
+
+async function publishedHead({ store, origin, logKeys }: CheckLogOptions): Promise<SignedHead | null> {
+  const note = await store.read('checkpoint', maxCheckpointBytes);
+  return note === null ? null : openHead(note, { origin, logKeys, verify: nodeVerifyEd25519 }, 'published checkpoint');
 }
 
 async function headOf({ store, checkpoints, origin, logKeys }: CheckLogOptions): Promise<StoredHead | null> {

@@ -40,6 +40,16 @@ export function rolledBack(what: string, expected: number, found: number | null,
   );
 }
 
+/** What is published is smaller than what was published before; what is stored need not be. */
+export function publishedRolledBack(expected: number, found: number | null): LedgerError {
+  const now = found === null ? 'is gone' : `has size ${found}`;
+  return new LedgerError(
+    'CHECKPOINT_ROLLED_BACK',
+    `The published checkpoint was of size ${expected}, and now ${now}: somebody put an older one in its place. No proofs are made until the publisher has put the newest one there again, which it does within a minute unless the checkpoint store was rolled back, too.`,
+    { evidence: { expected, found }, fatal: true },
+  );
+}
+
 /** Two signed checkpoints that are not of one growing tree. */
 export function logForked(what: string, evidence: Evidence): LedgerError {
   return new LedgerError(

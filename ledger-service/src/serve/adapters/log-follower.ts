@@ -12,7 +12,7 @@ import {
   logDamaged,
   publishedForked,
   publishedWithoutQuorum,
-  rolledBack,
+  publishedRolledBack,
 } from '../../log/log-errors.ts';
 import { Peaks } from '../../log/peaks.ts';
 import { openHead, readEntries, type SignedHead } from '../../log/stored-log.ts';
@@ -95,7 +95,7 @@ export class LogFollower {
     const { store, origin, logKeys, clock } = this.#options;
     const note = await store.read('checkpoint', maxCheckpointBytes);
     if (note === null) {
-      if (this.#view !== null) throw rolledBack('The published checkpoint', this.#view.head.size, null);
+      if (this.#view !== null) throw publishedRolledBack(this.#view.head.size, null);
       return null;
     }
     if (this.#view === null || !equalBytes(note, this.#view.head.note)) {
@@ -124,8 +124,7 @@ export class LogFollower {
 
   async #grow(head: SignedHead): Promise<LogView> {
     const before = this.#view?.head ?? null;
-    if (before !== null && head.size < before.size)
-      throw rolledBack('The published checkpoint', before.size, head.size);
+    if (before !== null && head.size < before.size) throw publishedRolledBack(before.size, head.size);
     if (before !== null && head.size === before.size && !equalBytes(head.root, before.root))
       throw publishedForked(head.size, before.root, head.root);
     if (this.#state === null) {
