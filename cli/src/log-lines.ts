@@ -4,9 +4,11 @@ import type { Logger } from '@tallystick/kafka/logger';
 export function createLogger(service: string, terminal: boolean): Logger {
   const write = (level: string, message: string, fields: Readonly<Record<string, unknown>> = {}) => {
     const time = new Date().toISOString();
+    // A field of the same name must not hide when, how bad and where from a line is.
+    const own = { time, level, service, message };
     const line = terminal
       ? `${time.slice(11, 19)} ${service}${level === 'info' ? '' : ` ${level}`}: ${message}${inWords(fields)}`
-      : JSON.stringify({ time, level, service, message, ...fields }, plain);
+      : JSON.stringify({ ...own, ...fields, ...own }, plain);
     process.stderr.write(`${line}\n`);
   };
   return {

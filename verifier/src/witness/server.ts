@@ -102,7 +102,7 @@ function buildServer(witness: Witness, prefix: string, logger: Logger): FastifyI
     const answer = await witness.addCheckpoint(body);
     if (answer.kind === 'cosigned') {
       metrics.count(200);
-      logger.info('cosigned', { origin: answer.origin, size: answer.size, time: answer.time });
+      logger.info('cosigned', { origin: answer.origin, size: answer.size, cosignedAt: answer.time });
       return reply.type('text/plain; charset=utf-8').send(Buffer.from(answer.body));
     }
     const { status, detail, origin } = answer;

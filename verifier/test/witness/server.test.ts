@@ -144,7 +144,7 @@ describe('over HTTP', () => {
     expect(lines).toContainEqual({
       level: 'info',
       message: 'cosigned',
-      fields: { origin: log.origin, size: 8, time: expect.any(Number) },
+      fields: { origin: log.origin, size: 8, cosignedAt: expect.any(Number) },
     });
     lines.length = 0;
     const other = log.fork(7).grow(1, 'other ');
