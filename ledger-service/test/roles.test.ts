@@ -88,21 +88,6 @@ describe('sealing and publishing in one process', () => {
     expect(checkSeals(world)).toBe(34);
   });
 
-  it('a log store that is away at the start is waited for', async () => {
-    const world = new World();
-    const away = new LedgerError('LOG_STORE_UNAVAILABLE', 'away (injected)', { retriable: true });
-    const broken = brokenStore(world, () => away);
-    broken.fails = true;
-    const ledger = await world.start({ ...both, stores: { ...world.stores, store: broken.store } });
-    await until(() => codes(ledger).includes('LOG_STORE_UNAVAILABLE'));
-    await world.emit(12);
-    broken.fails = false;
-    await world.sealed();
-    await published(world);
-    await until(() => codes(ledger).length === 0);
-    expect(checkSeals(world)).toBe(12);
-  });
-
   it.each([
     ['emptied', (world: World) => world.cluster.truncate(topics.seals, 0, 0)],
     ['created anew', (world: World) => void world.cluster.recreateTopic(topics.seals)],
