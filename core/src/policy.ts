@@ -50,9 +50,13 @@ export function openByPolicy(
   const witnesses = policy.witnesses.map(({ key }) => key);
   const cosigned = verifiedCosignatures(opened.signed, witnesses, verify);
   if (!quorumReached(policy, new Set(cosigned.map(({ key }) => key.vkey)))) {
-    throw new CoreError('CHECKPOINT_QUORUM', `the cosignatures of ${excerpt(origin)} do not reach the quorum`, {
-      evidence: { expected: policy.quorum === 'none' ? 'none' : policy.quorum.name, found: namesOf(cosigned) },
-    });
+    throw new CoreError(
+      'CHECKPOINT_QUORUM',
+      `too few witnesses vouch for the checkpoint of ${excerpt(origin)}: it is cosigned by ${namesOf(cosigned).join(', ') || 'none'} of those the policy names, and its quorum asks for more`,
+      {
+        evidence: { expected: policy.quorum === 'none' ? 'none' : policy.quorum.name, found: namesOf(cosigned) },
+      },
+    );
   }
   return { ...opened, cosigned, quorumTime: quorumTime(policy, cosigned) };
 }

@@ -25,6 +25,8 @@ export function checkProofCommand(context: Context, flags: CheckProofFlags, [fil
   const rootKey = rootKeyOf(deployment, flags.rootKey);
   const policy = policyOf(deployment, flags.policy);
   const bytes = readProofFile(file);
+  if (bytes.length === 0)
+    throw new CliError('PROOF_FILE', `${file === '-' ? 'standard input' : file} is empty: there is no proof to check`);
   try {
     const proof = checkProof(decodeUtf8(bytes), { rootKey, policy, verify: nodeVerifyEd25519 });
     if (flags.json === true)
@@ -53,7 +55,14 @@ function policyOf({ policyFile }: Deployment, given: string | undefined): Policy
   const file = given ?? policyFile;
   if (file === null)
     throw new CliError('CONFIG_MISSING', 'no policy is given: name a file with --policy, or set log.policyFile');
-  return parsePolicy(readText(file, given === undefined ? 'log.policyFile' : '--policy'));
+  const setting = given === undefined ? 'log.policyFile' : '--policy';
+  const policy = parsePolicy(readText(file, setting));
+  if (policy.logs.length === 0)
+    throw new CliError(
+      'CONFIG_INVALID',
+      `${setting}: ${file} has no "log" line, so it says nothing of whose checkpoints to trust`,
+    );
+  return policy;
 }
 
 function readText(file: string, setting: string): string {

@@ -18,7 +18,7 @@ export async function keysChangeCommand(
   flags: { output: string },
   [role, vkey = '']: string[],
 ): Promise<number> {
-  const statement = await draftKeyStatement(deploymentOf(context), action, keyRole(role, keyRoles), vkey);
+  const { statement } = await draftKeyStatement(deploymentOf(context), action, keyRole(role, keyRoles), vkey);
   const output = resolve(context.cwd, flags.output);
   writeNew(output, formatStatement(statement));
   for (const line of inWords(statement)) context.say(line);
@@ -26,6 +26,12 @@ export async function keysChangeCommand(
     `${output}: to be signed where the root key is: tallystick sign ${flags.output} --key ROOTKEYFILE -o ${flags.output}.note`,
   );
   return 0;
+}
+
+export interface DraftedKey {
+  readonly statement: KeyStatement;
+  /** vkeys of the same role that are valid now. */
+  readonly valid: readonly string[];
 }
 
 /**
@@ -37,7 +43,7 @@ export async function draftKeyStatement(
   action: KeyStatement['action'],
   role: KeyRole,
   vkey: string,
-): Promise<KeyStatement> {
+): Promise<DraftedKey> {
   const { origin, rootKey } = deployment;
   const { keys } = await withLog(deployment, 'verifier', async (log) => (await readStatements(log, deployment)).judge);
   if (keys.nextNumber === 0) {
@@ -50,6 +56,7 @@ export async function draftKeyStatement(
   const { vkey: key } = parseVerifierKey(vkey);
   const statement: KeyStatement = { kind: 'key', origin, number, action, role, key, previous, time: Date.now() };
   const outcome = tryKeyStatement(statement, keys, { origin, rootKey });
-  if (outcome.outcome === 'accepted') return statement;
+  const ofRole = keys.entries.filter((entry) => entry.role === role && entry.retiredBy === null);
+  if (outcome.outcome === 'accepted') return { statement, valid: ofRole.map((entry) => entry.key.vkey) };
   throw new CliError('NOT_ACCEPTED', `this would have no effect: ${whyNot(outcome)}`, { evidence: { statement } });
 }

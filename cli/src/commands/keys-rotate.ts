@@ -39,29 +39,37 @@ export async function keysRotateCommand(context: Context, flags: RotateFlags, [g
 
   const key = makeKey(context, role, flags);
   context.say(`made ${key.vkey} in ${key.file}`);
-  const text = formatStatement(await draftKeyStatement(deployment, 'add', role, key.vkey));
-  const { statement, offset } = await submitStatement(deployment, await signNote(text, root));
+  const { statement: draft, valid } = await draftKeyStatement(deployment, 'add', role, key.vkey);
+  const { statement, offset } = await submitStatement(deployment, await signNote(formatStatement(draft), root));
   context.say(`the root key vouches for it: ${statement.kind} statement accepted at offset ${offset ?? '-'}`);
   context.out(key.vkey);
-  for (const line of role === 'seal' ? afterSeal(key.file) : afterLog(key)) context.say(line);
+  for (const line of role === 'seal' ? afterSeal(key.file, valid) : afterLog(key, valid)) context.say(line);
   return 0;
 }
 
-function afterSeal(file: string): string[] {
+/** The commands that retire the keys that were valid before; with several, the operator knows which one the new key takes the place of. */
+function retiring(role: 'seal' | 'log', old: readonly string[]): string[] {
+  const each = old.map((vkey) => `       tallystick keys retire ${role} '${vkey}' -o retire.txt`);
+  return old.length < 2 ? each : ['     (one of these, whose place the new key takes)', ...each];
+}
+
+function afterSeal(file: string, old: readonly string[]): string[] {
   return [
     'Now:',
     `  1. Set ledger.sealKeyFile to ${file} and restart the ledger. Do so for every ledger that has the old key.`,
-    '  2. When all run with it, retire the old key: tallystick keys retire seal OLDVKEY -o retire.txt, sign, submit. "tallystick keys show" names it.',
+    '  2. When all run with it, retire the old key; then "tallystick sign retire.txt --key ROOTKEYFILE -o retire.note", "tallystick submit retire.note":',
+    ...retiring('seal', old),
     '     What it has sealed stays verifiable. A ledger that still uses it stops, loudly.',
     '  3. Destroy the old key file.',
   ];
 }
 
-function afterLog({ file, vkey }: { file: string; vkey: string }): string[] {
+function afterLog({ file, vkey }: { file: string; vkey: string }, old: readonly string[]): string[] {
   return [
     'Now:',
     `  1. Set log.nextKeyFile to ${file} and restart the publisher: checkpoints are signed by both keys.`,
     `  2. Give everybody who checks the log the new vkey: ${vkey}`,
-    '  3. When they have it: set log.keyFile to the new file, unset log.nextKeyFile, restart the publisher; retire the old key (tallystick keys retire log OLDVKEY).',
+    '  3. When they have it: set log.keyFile to the new file, unset log.nextKeyFile, restart the publisher; retire the old key:',
+    ...retiring('log', old),
   ];
 }
