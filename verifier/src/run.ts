@@ -1,13 +1,28 @@
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
+import type { KeyState } from '@tallystick/core/judge';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { Patience } from './deadline.ts';
 import type { Findings } from './domain/findings.ts';
+import type { SourceDescriptor } from './ports/evidence-source.ts';
 
 /** What all parts of one run share. */
 export interface Run extends Patience {
   readonly log: RecordLog;
   readonly topics: TopicNames;
+  /** Name of the log. */
+  readonly origin: string;
+  /** The key chain as the statements gave it: final before any record is read. */
+  readonly keys: KeyState;
+  /** null: events of our own schema can be read, others cannot. */
+  readonly schemas: SchemaSource | null;
+  readonly maxClockSkewMs: number | null;
+  /** Threads that read records, and from what they open them again (set where there are more than one). */
+  readonly workers: number;
+  readonly reopen: SourceDescriptor | null;
+  /** By `chainName`, what the checks of content knew at the end of the run that this one goes on from (plain JSON); empty for a full run. */
+  readonly contentBefore: ReadonlyMap<string, unknown>;
   readonly settleMs: number;
   readonly maxTailAgeMs: number | null;
   readonly now: () => number;

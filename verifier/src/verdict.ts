@@ -1,5 +1,7 @@
 import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { TopicNames } from '@tallystick/kafka/record-log';
+import type { Acknowledgement } from './domain/acknowledgement.ts';
+import type { ScopeRange } from './scope.ts';
 
 /**
  * What one run of the verifier says: plain data, safe to write as JSON. `version` changes when a member changes its meaning;
@@ -18,6 +20,11 @@ export interface Verdict {
   /** ISO 8601, this machine's clock. */
   readonly startedAt: string;
   readonly durationMs: number;
+  /** `incremental`: what an earlier run checked was not read again. */
+  readonly mode: 'full' | 'incremental';
+  readonly scope: VerdictScope;
+  /** The published log as this run found it; null without one. */
+  readonly published: PublishedVerdict | null;
   readonly anchoredTo: AnchoredTo;
   readonly checked: Checked;
   readonly counts: Counts;
@@ -28,12 +35,46 @@ export interface Verdict {
   readonly rates: Rates;
 }
 
+/** Which events were looked at. */
+export interface VerdictScope {
+  readonly kind: 'all' | 'ranges';
+  /** As asked, before they were widened to whole seals; null for everything. `last` is null where there is no end. */
+  readonly ranges: readonly (Omit<ScopeRange, 'last'> & { readonly last: number | null })[] | null;
+  /** Events that accepted seals cover, and how many of these this run was asked to look at. */
+  readonly sealedEvents: number;
+  readonly inScope: number;
+}
+
+export interface PublishedVerdict {
+  /** URL, folder or file. */
+  readonly place: string;
+  /** Of the checkpoint that the run went by; null where there was none that counts. */
+  readonly size: number | null;
+  /** Base64. */
+  readonly root: string | null;
+  /** vkey of the key that signed it. */
+  readonly signer: string | null;
+  /** Entries and tiles (bundles among them) that were read and agree. */
+  readonly entries: number;
+  readonly tiles: number;
+  /** Names in the policy of the witnesses that cosigned, and when (ISO 8601). */
+  readonly cosigners: readonly { readonly name: string; readonly vkey: string; readonly time: string }[];
+  /** Name of the quorum in the policy; null without a policy or where it asks for none. */
+  readonly quorum: string | null;
+  /** When the quorum stood, ISO 8601; null without one, or where it was not reached. */
+  readonly quorumTime: string | null;
+}
+
 /** What this verdict rests on besides the records: a later rewriting of everything shows only against an anchor. */
 export interface AnchoredTo {
-  /** `anchor`: what an earlier run of this checker accepted. `key`: the root key alone. */
-  readonly kind: 'anchor' | 'key';
+  /** `anchor`: what an earlier run of this checker accepted. `witnesses`: the quorum's cosignatures, and no earlier run. `key`: the root key alone. */
+  readonly kind: 'anchor' | 'witnesses' | 'key';
   /** When the anchor was last moved, ISO 8601; null without one. */
   readonly since: string | null;
+  /** Names of the witnesses whose cosignatures reached the policy's quorum; empty without one. */
+  readonly witnesses: readonly string[];
+  /** The checkpoint that an earlier run accepted and this one held the log to; null without one. */
+  readonly checkpoint: { readonly size: number; readonly root: string } | null;
   /** Partitions for which the anchor named a statement. */
   readonly partitions: number;
   /** Whether this run moved the anchor forward. Only a run that ends 0 does. */
@@ -102,16 +143,20 @@ export interface Rates {
 export interface ReportedFinding extends Finding {
   /** What acknowledges it: protocol section 9. */
   readonly hash: string;
+  /** Set where somebody answers for it and that still counts: it lifts an exit code 1 of this finding. */
+  readonly acknowledged?: Omit<Acknowledgement, 'hash'>;
 }
 
 /** What the verifier tells while it works. */
 export interface Progress {
-  readonly phase: 'statements' | 'records';
-  /** Records of the seals topic, or sealed events, done and expected. */
+  readonly phase: 'log' | 'statements' | 'records';
+  /** Entries of the log, records of the seals topic, or sealed events, done and expected. */
   readonly done: number;
   readonly total: number;
   /** The partition whose records are read; null for statements. */
   readonly partition: number | null;
+  /** About how long this phase will take yet, ms, from the rate so far; null while that is not known. */
+  readonly leftMs: number | null;
 }
 
-export type { Finding, FindingCode };
+export type { Acknowledgement, Finding, FindingCode };

@@ -2,7 +2,13 @@ import type { VerifierKey } from '@tallystick/core/note';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import type { Policy } from '@tallystick/core/policy';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
+import type { Acknowledgement } from './domain/acknowledgement.ts';
 import type { AnchorStore } from './ports/anchor-store.ts';
+import type { SourceDescriptor } from './ports/evidence-source.ts';
+import type { PublishedLog } from './ports/published-log.ts';
+import type { Scope } from './scope.ts';
 import type { Progress } from './verdict.ts';
 
 export interface VerifyOptions {
@@ -15,6 +21,28 @@ export interface VerifyOptions {
   readonly rootKey: VerifierKey;
   /** What earlier runs accepted. Moved forward by a run that ends 0, never otherwise. */
   readonly anchor?: AnchorStore;
+  /** The published log: opened by the caller, who closes it too. Without it the seals topic alone says what was accepted. */
+  readonly published?: PublishedLog;
+  /** Keys of the log; key statements with the role `log` vouch for further ones. */
+  readonly logKeys?: readonly VerifierKey[];
+  /** Whose cosignatures the checkpoint needs, and further keys of the log. Without it the log's signature is enough. */
+  readonly policy?: Policy;
+  /** Findings that somebody answers for. */
+  readonly acknowledged?: readonly Acknowledgement[];
+  /** Oldest age of the checkpoint by the quorum's time, ms; older is `checkpoint-old`. Needs a policy with a quorum. Default: no limit. */
+  readonly maxCheckpointAgeMs?: number;
+  /** How far the clocks of producer, broker and ledger may be apart, ms; more is `clock-skew`. Default: no limit. */
+  readonly maxClockSkewMs?: number;
+  /** Without it only events of our own schema can be read; what the others hold is then not looked at, and findings say so. */
+  readonly schemas?: SchemaSource;
+  /** Default: everything. */
+  readonly scope?: Scope;
+  /** Goes on from what the anchor remembers, where it remembers enough; needs `anchor`. Default: everything from the first genesis. */
+  readonly incremental?: boolean;
+  /** Threads that read records; default 1. More need `reopen`. */
+  readonly workers?: number;
+  /** From what a thread opens the same records again. */
+  readonly reopen?: SourceDescriptor;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
   /** Longest wait for any one answer, ms; default 30,000. A service that takes longer is `unavailable`. */

@@ -43,9 +43,20 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
   if (anchor !== null) checkAnchorFits(anchor, origin, rootKey.vkey);
 
   let total = 0;
+  const newJudge = (): Judge => new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
+  const judge = newJudge();
   const run: Run = {
     log,
     topics,
+    origin,
+    get keys() {
+      return judge.keys;
+    },
+    schemas: options.schemas ?? null,
+    maxClockSkewMs: options.maxClockSkewMs ?? null,
+    workers: options.workers ?? 1,
+    reopen: options.reopen ?? null,
+    contentBefore: new Map(),
     deadlineMs: options.deadlineMs ?? 30_000,
     settleMs: options.settleMs ?? 10_000,
     signal,
@@ -55,20 +66,18 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     codecs: options.codecs ?? nodeCodecs,
     findings: new Findings(options.maxFindings ?? 10_000),
     meter: new Meter((events, partition) =>
-      onProgress?.({ phase: 'records', done: Math.min(events, total), total, partition }),
+      onProgress?.({ phase: 'records', done: Math.min(events, total), total, partition, leftMs: null }),
     ),
   };
-  const newJudge = (): Judge => new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
-  const judge = newJudge();
 
   const statements = await tryStatements(run, judge, anchor, (done, of) =>
-    onProgress?.({ phase: 'statements', done, total: of, partition: null }),
+    onProgress?.({ phase: 'statements', done, total: of, partition: null, leftMs: null }),
   );
   const plans = statements === null ? [] : plansOf(statements);
   total = plans.reduce((sum, plan) => sum + plan.sealedEvents, 0);
   if (statements !== null) for (const chain of statements.chains.values()) reportStatements(run.findings, chain);
   const checked = await checkRecords(run, plans, (statements?.unjudged.size ?? 0) > 0);
-  onProgress?.({ phase: 'records', done: total, total, partition: null });
+  onProgress?.({ phase: 'records', done: total, total, partition: null, leftMs: null });
   const decided = await trySettle(run, judge, newJudge, statements, plans);
   if (statements !== null && plans.every(({ acceptedSeals }) => acceptedSeals === 0))
     reportNothing(run, judge, statements, plans);
@@ -87,9 +96,19 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     topics,
     startedAt: new Date(startedAt).toISOString(),
     durationMs: Math.round(durationMs),
+    mode: 'full',
+    scope: {
+      kind: 'all',
+      ranges: null,
+      sealedEvents: sum(plans, ({ sealedEvents }) => sealedEvents),
+      inScope: sum(plans, ({ sealedEvents }) => sealedEvents),
+    },
+    published: null,
     anchoredTo: {
       kind: anchor === null ? 'key' : 'anchor',
       since: anchor === null ? null : new Date(anchor.savedAt).toISOString(),
+      witnesses: [],
+      checkpoint: null,
       partitions: anchor?.partitions.length ?? 0,
       updated,
     },
