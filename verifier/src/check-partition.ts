@@ -78,22 +78,20 @@ async function settledBounds(run: Run, plan: Plan): Promise<{ logStart: number; 
   }
 }
 
-/** The runs of offsets to read, ends exclusive: all that is there but what an earlier generation lost. */
+/** The runs of offsets to read, ends exclusive: all that is there but what an earlier generation lost, or nobody asked for. */
 function* readable(plan: Plan, logStart: number, highWatermark: number): Generator<[number, number], void, void> {
+  const end = Math.min(highWatermark, plan.readTo);
   let from = Math.max(plan.from, logStart);
   for (const section of plan.sections) {
-    if (section.kind !== 'lost' || section.last < from) continue;
-    if (from < Math.min(section.first, highWatermark)) yield [from, Math.min(section.first, highWatermark)];
+    if ((section.kind !== 'lost' && section.kind !== 'outside') || section.last < from) continue;
+    if (from < Math.min(section.first, end)) yield [from, Math.min(section.first, end)];
     from = section.last + 1;
   }
-  if (from < highWatermark) yield [from, highWatermark];
+  if (from < end) yield [from, end];
 }
 
 function openLeaves(run: Run, plan: Plan, found: PartitionFindings): StoredLeaves {
-  const lastSeals = new Map<number, number>();
-  for (const section of plan.sections) {
-    if (section.kind === 'seal') lastSeals.set(section.seal.generation, section.seal.seal);
-  }
+  const { lastSeals } = plan;
   return new StoredLeaves(leavesPieces(run, plan, found, lastSeals.size > 0), plan.topic, lastSeals, run, (hole) => {
     found.leavesUnreadable(hole.damage.error);
   });

@@ -3,7 +3,9 @@ import { offsetsPlace } from '@tallystick/core/finding';
 import type { FindingCode } from '@tallystick/core/finding';
 import type { KafkaError } from '@tallystick/kafka/errors';
 import type { Findings, NewFinding } from './domain/findings.ts';
+import { sectionAt } from './domain/plan.ts';
 import type { Plan, SealSection, Section } from './domain/plan.ts';
+import { sectionsBetween } from './domain/sections.ts';
 import type { AlteredRun } from './name-altered.ts';
 import type { Piece } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
@@ -30,7 +32,7 @@ export class PartitionFindings {
 
   /** What log start and high watermark alone say. */
   bounds({ logStart, highWatermark }: { logStart: number; highWatermark: number }): void {
-    const { genesisOffset, from, end } = this.plan;
+    const { genesisOffset, floor, from, end } = this.plan;
     if (genesisOffset !== null && logStart < Math.min(genesisOffset, highWatermark)) {
       this.add({
         code: 'before-genesis',
@@ -41,7 +43,7 @@ export class PartitionFindings {
       });
     }
     if (logStart > from) this.lostBelow(from, logStart - 1, logStart);
-    if (logStart > end) {
+    if (logStart > end && this.plan.readTo > end) {
       this.add({
         code: this.hasUnknown ? 'unreadable' : 'not-covered',
         place: this.hasUnknown ? '-' : offsetsPlace(end, logStart - 1),
@@ -52,7 +54,7 @@ export class PartitionFindings {
           : `Offsets ${end} to ${logStart - 1} are in no seal and in no gap, and the log starts at ${logStart}: these events were deleted before they were sealed.`,
       });
     }
-    if (highWatermark < end) this.truncated(Math.max(from, highWatermark), highWatermark);
+    if (highWatermark < end) this.truncated(Math.max(floor, highWatermark), highWatermark);
   }
 
   /** What the reader could not read as it should be. */
@@ -239,9 +241,8 @@ export class PartitionFindings {
   }
 
   private lostBelow(first: number, last: number, logStart: number): void {
-    for (const section of this.plan.sections) {
-      if (section.first > last) return;
-      if (section.last < first || section.kind !== 'seal') continue;
+    for (const section of sectionsBetween(this.plan.sections, first, last)) {
+      if (section.kind !== 'seal') continue;
       const { seal, hash } = section;
       const to = Math.min(last, section.last);
       if (to <= (this.plan.prunedTo.get(seal.generation) ?? -1)) continue;
@@ -296,7 +297,7 @@ export class PartitionFindings {
 
   private neverSealed(cause: 'magic' | 'invalid', base: number, error: KafkaError): void {
     const { evidence } = error;
-    const section = this.plan.sections.find((each) => each.first <= base && base <= each.last);
+    const section = sectionAt(this.plan, base);
     if (error.code === 'BROKER_ERROR') {
       this.unreadable(base, base, error, `cannot be served (${error.message})`);
     } else if (section?.kind !== 'seal') {
@@ -339,7 +340,7 @@ export class PartitionFindings {
       if (before !== undefined && before[1] + 1 === from) before[1] = to;
       else parts.push([from, to]);
     };
-    for (const section of this.plan.sections) {
+    for (const section of sectionsBetween(this.plan.sections, first, last)) {
       if (section.kind === 'seal') take(Math.max(first, section.first), Math.min(last, section.last));
     }
     take(Math.max(first, this.plan.end), last);

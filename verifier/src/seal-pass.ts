@@ -3,7 +3,7 @@ import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import { maxBatchEvents } from '@tallystick/core/statement';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { Plan, SealSection } from './domain/plan.ts';
+import type { Plan, SealSection, Section } from './domain/plan.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import type { Piece } from './read-through.ts';
 import type { Run } from './run.ts';
@@ -42,6 +42,8 @@ export class SealPass {
   private readonly leaves = Buffer.alloc(maxBatchEvents * leafBytes);
   private readonly scratch = Buffer.alloc(maxBatchEvents * leafBytes);
   private section = 0;
+  private sectionNow: Section | undefined;
+  private sectionIndex = -1;
   private offset: number;
 
   // Of the batch under way.
@@ -82,7 +84,7 @@ export class SealPass {
   /** Offsets up to here (exclusive) were not there to be read. */
   async skipTo(to: number): Promise<void> {
     while (this.offset < to) {
-      const section = this.plan.sections[this.section];
+      const section = this.current();
       if (section === undefined) {
         this.offset = to;
         return;
@@ -96,11 +98,13 @@ export class SealPass {
     this.found.batch(header);
     this.run.meter.add(bytes.length, header.lastOffset - Math.max(header.baseOffset, this.offset) + 1);
     while (this.offset <= header.lastOffset) {
-      const section = this.plan.sections[this.section];
+      const section = this.current();
       if (section === undefined) {
-        this.unsealed += header.lastOffset - this.offset + 1;
-        this.oldestUnsealed ??= header.maxTimestamp;
+        const count = Math.min(header.lastOffset + 1, this.plan.readTo) - this.offset;
         this.offset = header.lastOffset + 1;
+        if (count <= 0) return;
+        this.unsealed += count;
+        this.oldestUnsealed ??= header.maxTimestamp;
         return;
       }
       const last = Math.min(header.lastOffset, section.last);
@@ -121,7 +125,7 @@ export class SealPass {
 
   /** Moves on behind `last` and settles the section that ends there. */
   private async reach(last: number): Promise<void> {
-    const section = this.plan.sections[this.section];
+    const section = this.current();
     this.offset = last + 1;
     if (section === undefined || last < section.last) return;
     this.section += 1;
@@ -153,6 +157,15 @@ export class SealPass {
       this.checkedEvents += this.count;
     }
     await this.stored.of(section, computed);
+  }
+
+  /** The section that the pass stands in; undefined behind the last. */
+  private current(): Section | undefined {
+    if (this.sectionIndex !== this.section) {
+      this.sectionIndex = this.section;
+      this.sectionNow = this.plan.sections.at(this.section);
+    }
+    return this.sectionNow;
   }
 
   private rootOf(leaves: Uint8Array): string {

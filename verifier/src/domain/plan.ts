@@ -1,129 +1,238 @@
-import type { Base64Hash, GenesisStatement, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
+import type {
+  Base64Hash,
+  GenesisStatement,
+  PartitionStatement,
+  Range,
+  SealStatement,
+} from '@tallystick/core/statement-types';
+import { SectionStore } from '../section-store.ts';
+import { firstEndingAt, JoinedSections } from './sections.ts';
+import type { Part, Section, Sections } from './sections.ts';
+
+export type { SealSection, Section, Sections } from './sections.ts';
 
 /** A statement that the judge accepted, in its chain's order. */
 export interface Accepted<S extends PartitionStatement = PartitionStatement> {
   readonly hash: Base64Hash;
   readonly statement: S;
+  /** Its index in the log, in the order of acceptance; left out where that is not known. */
+  readonly place?: number;
 }
-
-export interface SealSection {
-  readonly kind: 'seal';
-  readonly first: number;
-  readonly last: number;
-  readonly hash: Base64Hash;
-  readonly seal: SealStatement;
-}
-
-/** A run of offsets and what the accepted statements say of it. Both ends inclusive. */
-export type Section =
-  | SealSection
-  | {
-      readonly kind: 'gap';
-      readonly first: number;
-      readonly last: number;
-      readonly hash: Base64Hash;
-      readonly generation: number;
-    }
-  /** Between an earlier generation's last checked seal and the next one: the loss that its genesis names. Not checked. */
-  | { readonly kind: 'lost'; readonly first: number; readonly last: number };
 
 /** What the accepted statements of one partition ask of its records. */
 export interface Plan {
   readonly topic: string;
   readonly partition: number;
+  /** The newest one. */
   readonly genesis: Accepted<GenesisStatement>;
   /** `first-offset` of generation 0 where it is of the topic that is there now, else null. */
   readonly genesisOffset: number | null;
   /** Ascending and without holes from `from` to `end`. */
-  readonly sections: readonly Section[];
+  readonly sections: Sections;
   readonly from: number;
-  /** The offset after the last one that a statement speaks of. */
+  /** The offset after the last one of a section. */
   readonly end: number;
-  /** All accepted seals and their events, whether they can still be checked or not. */
+  /** Where an earlier run began: what lies between it and `from` was checked then. `from` where there was none. */
+  readonly floor: number;
+  /** Records are read up to here at most (exclusive): `end`, or Infinity where the unsealed tail is looked at too. */
+  readonly readTo: number;
+  /** All accepted seals and their events, whether they are planned or not, those of earlier runs included. */
+  readonly acceptedSeals: number;
+  readonly sealedEvents: number;
+  /** Seals in `sections`, and their events. */
+  readonly plannedSeals: number;
+  readonly plannedEvents: number;
+  readonly last: Accepted;
+  /** Statements of the whole chain. */
+  readonly count: number;
+  /** Last seal of the newest generation. */
+  readonly lastSeal: SealStatement | null;
+  /** By generation: number of the last seal in `sections`. */
+  readonly lastSeals: ReadonlyMap<number, number>;
+  /** By generation: last offset removed under a retention rule. */
+  readonly prunedTo: ReadonlyMap<number, number>;
+  /** What the next run goes on from, where this one found all of it good. */
+  readonly state: PlanState;
+  /** The lowest `first-offset` of all generations after this one; Infinity after the newest. */
+  laterFirstOffset(generation: number): number;
+  /** Gives up what `sections` holds outside of memory. */
+  close(): void;
+}
+
+/** Where a plan goes on behind what an earlier run checked: plain JSON, a few hundred bytes a generation. */
+export interface PlanState {
+  /** The first offset that is not checked yet, in the newest generation's topic. */
+  readonly next: number;
+  readonly floor: number;
+  readonly geneses: readonly Accepted<GenesisStatement>[];
   readonly acceptedSeals: number;
   readonly sealedEvents: number;
   readonly last: Accepted;
   readonly count: number;
-  /** Last seal of the newest generation. */
   readonly lastSeal: SealStatement | null;
-  /** By generation: last offset removed under a retention rule. */
-  readonly prunedTo: ReadonlyMap<number, number>;
-  /** The lowest `first-offset` of all generations after this one; Infinity after the newest. */
-  laterFirstOffset(generation: number): number;
+  readonly prunedTo: readonly (readonly [generation: number, offset: number])[];
+}
+
+export interface PlanOptions {
+  /** What an earlier run checked; the chain then begins behind its `last`. */
+  readonly start?: PlanState | null;
+  /** Only sections that touch one of these offsets (both ends inclusive, any order); default: all, and the unsealed tail. */
+  readonly within?: readonly Range[];
+  /** Where a long plan's temporary file is made. */
+  readonly tempDir?: string;
+  /** Sections that are kept in memory; default 50,000. */
+  readonly keptSections?: number;
 }
 
 interface Generation {
   readonly genesis: Accepted<GenesisStatement>;
-  readonly sections: Section[];
+  /** Its sections in the store: from (inclusive), to (exclusive). */
+  readonly from: number;
+  to: number;
+  /** An earlier run knew it. */
+  readonly known: boolean;
 }
 
 /**
  * Lays the accepted statements of one partition out over its offsets (protocol section 5: an earlier generation's seals are
  * checked where its topic is the current one and their offsets lie below every later `first-offset`).
- * @param chain begins with the genesis of generation 0, as the judge accepts nothing else first
+ * @param chain begins with the genesis of generation 0, as the judge accepts nothing else first, or goes on behind `start`
+ * @returns null where there is no genesis
  */
-export function planOf(chain: readonly Accepted[]): Plan | null {
-  const generations: Generation[] = [];
-  const prunedTo = new Map<number, number>();
-  let acceptedSeals = 0;
-  let sealedEvents = 0;
-  let lastSeal: SealStatement | null = null;
-  for (const { hash, statement } of chain) {
+export function planOf(chain: Iterable<Accepted>, options: PlanOptions = {}): Plan | null {
+  const builder = new PlanBuilder(options);
+  for (const accepted of chain) builder.add(accepted);
+  return builder.finish();
+}
+
+/** {@link planOf} for statements that come one by one and need not be kept. */
+export class PlanBuilder {
+  private readonly options: PlanOptions;
+  private readonly store: SectionStore;
+  private readonly generations: Generation[];
+  private readonly prunedTo: Map<number, number>;
+  private acceptedSeals: number;
+  private sealedEvents: number;
+  private lastSeal: SealStatement | null;
+  private last: Accepted | null;
+  private count: number;
+
+  constructor(options: PlanOptions = {}) {
+    const { start = null } = options;
+    this.options = options;
+    this.store = new SectionStore(options.tempDir, options.keptSections);
+    this.generations = (start?.geneses ?? []).map((genesis) => ({ genesis, from: 0, to: 0, known: true }));
+    this.prunedTo = new Map(start?.prunedTo);
+    this.acceptedSeals = start?.acceptedSeals ?? 0;
+    this.sealedEvents = start?.sealedEvents ?? 0;
+    this.lastSeal = start?.lastSeal ?? null;
+    this.last = start?.last ?? null;
+    this.count = start?.count ?? 0;
+  }
+
+  add(accepted: Accepted): void {
+    const { hash, statement, place = Infinity } = accepted;
     const { generation } = statement;
+    this.last = accepted;
+    this.count += 1;
     switch (statement.kind) {
-      case 'genesis':
-        generations.push({ genesis: { hash, statement }, sections: [] });
-        lastSeal = null;
+      case 'genesis': {
+        const at = this.store.length;
+        this.generations.push({ genesis: { hash, statement }, from: at, to: at, known: false });
+        this.lastSeal = null;
         break;
-      case 'seal':
-        generations[generation]?.sections.push({ kind: 'seal', ...statement.offsets, hash, seal: statement });
-        acceptedSeals += 1;
-        sealedEvents += statement.events.last - statement.events.first + 1;
-        lastSeal = statement;
+      }
+      case 'seal': {
+        const { seal, events, offsets, epoch, root, after, head, time } = statement;
+        const values = { generation, seal, events, offsets, epoch, root, after, head, time };
+        this.place(generation, { kind: 'seal', ...offsets, hash, seal: values, place });
+        this.acceptedSeals += 1;
+        this.sealedEvents += events.last - events.first + 1;
+        this.lastSeal = statement;
         break;
+      }
       case 'gap':
-        generations[generation]?.sections.push({ kind: 'gap', ...statement.offsets, hash, generation });
+        this.place(generation, { kind: 'gap', ...statement.offsets, hash, generation });
         break;
       case 'prune':
-        prunedTo.set(generation, statement.offset);
+        this.prunedTo.set(generation, statement.offset);
         break;
     }
   }
-  const first = generations[0];
-  const newest = generations.at(-1);
-  const last = chain.at(-1);
-  if (first === undefined || newest === undefined || last === undefined) return null;
-  const { topic, partition, topicId } = newest.genesis.statement;
-  const sections = layOut(generations, topicId);
-  const newestFirst = newest.genesis.statement.firstOffset;
-  return {
-    topic,
-    partition,
-    genesis: newest.genesis,
-    genesisOffset: first.genesis.statement.topicId === topicId ? first.genesis.statement.firstOffset : null,
-    sections,
-    from: sections[0]?.first ?? newestFirst,
-    end: (sections.at(-1)?.last ?? newestFirst - 1) + 1,
-    acceptedSeals,
-    sealedEvents,
-    last,
-    count: chain.length,
-    lastSeal,
-    prunedTo,
-    laterFirstOffset: (generation) => laterFirstOffset(generations, generation),
-  };
+
+  /** The plan of what was added; nothing can be added afterwards. null where there was no genesis. */
+  finish(): Plan | null {
+    const { generations, store, last, options } = this;
+    const newest = generations.at(-1);
+    const first = generations[0];
+    if (newest === undefined || first === undefined || last === null) {
+      store.close();
+      return null;
+    }
+    const { topic, partition, topicId, firstOffset } = newest.genesis.statement;
+    const next = this.nextOf(topicId);
+    const whole = new JoinedSections(layOut(generations, store, topicId, next));
+    const wholeFrom = whole.at(0)?.first ?? (newest.known ? (next ?? firstOffset) : firstOffset);
+    const wholeEnd = (whole.at(whole.length - 1)?.last ?? wholeFrom - 1) + 1;
+    const { within } = options;
+    const tailTo = within === undefined ? Infinity : tailEnd(within, wholeEnd);
+    const sections = within === undefined ? whole : choose(whole, within, tailTo > wholeEnd ? wholeEnd : null);
+    const from = sections.at(0)?.first ?? (within !== undefined && tailTo > wholeEnd ? wholeEnd : wholeFrom);
+    const end = (sections.at(sections.length - 1)?.last ?? from - 1) + 1;
+    const { acceptedSeals, sealedEvents, count, lastSeal, prunedTo } = this;
+    const floor = within === undefined && next !== null ? Math.min(options.start?.floor ?? from, from) : from;
+    return {
+      topic,
+      partition,
+      genesis: newest.genesis,
+      genesisOffset: first.genesis.statement.topicId === topicId ? first.genesis.statement.firstOffset : null,
+      sections,
+      from,
+      end,
+      floor,
+      readTo: Math.max(end, tailTo),
+      acceptedSeals,
+      sealedEvents,
+      ...countsOf(sections),
+      last,
+      count,
+      lastSeal,
+      prunedTo,
+      state: {
+        next: wholeEnd,
+        floor,
+        geneses: generations.map(({ genesis }) => genesis),
+        acceptedSeals,
+        sealedEvents,
+        last,
+        count,
+        lastSeal,
+        prunedTo: [...prunedTo],
+      },
+      laterFirstOffset: (generation) => laterFirstOffset(generations, generation),
+      close: () => store.close(),
+    };
+  }
+
+  private place(generation: number, section: Section): void {
+    const of = this.generations[generation];
+    // A chain goes on in its newest generation only.
+    if (of === undefined || of !== this.generations.at(-1)) return;
+    this.store.push(section);
+    of.to = this.store.length;
+  }
+
+  /** The first offset that an earlier run did not check; null where there was none, or it knew another topic. */
+  private nextOf(topicId: string): number | null {
+    const { start = null } = this.options;
+    if (start === null || start.geneses.at(-1)?.statement.topicId !== topicId) return null;
+    return start.next;
+  }
 }
 
 /** The section that an offset lies in, or null. */
-export function sectionAt({ sections }: Plan, offset: number): Section | null {
-  let from = 0;
-  let to = sections.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if ((sections[middle]?.last ?? Infinity) < offset) from = middle + 1;
-    else to = middle;
-  }
-  const section = sections[from];
+export function sectionAt({ sections }: Pick<Plan, 'sections'>, offset: number): Section | null {
+  const section = sections.at(firstEndingAt(sections, offset));
   return section !== undefined && section.first <= offset ? section : null;
 }
 
@@ -131,20 +240,77 @@ function laterFirstOffset(generations: readonly Generation[], generation: number
   return Math.min(...generations.slice(generation + 1).map((later) => later.genesis.statement.firstOffset));
 }
 
-function layOut(generations: readonly Generation[], topicId: string): Section[] {
-  const placed: Section[] = [];
-  let begun: number | null = null;
-  for (const [index, { genesis, sections }] of generations.entries()) {
+/** @param next what lies below it was checked before; null where nothing was */
+function layOut(
+  generations: readonly Generation[],
+  store: SectionStore,
+  topicId: string,
+  next: number | null,
+): readonly Part[] {
+  const parts: Part[] = [];
+  let begun = next;
+  let reached: number | null = null;
+  for (const [index, { genesis, from, to, known }] of generations.entries()) {
     const { firstOffset } = genesis.statement;
     const limit = laterFirstOffset(generations, index);
     if (genesis.statement.topicId !== topicId || firstOffset >= limit) continue;
-    const next: number = placed.length > 0 ? (placed.at(-1)?.last ?? 0) + 1 : (begun ?? firstOffset);
-    if (firstOffset > next) placed.push({ kind: 'lost', first: next, last: firstOffset - 1 });
+    const due: number = reached ?? begun ?? firstOffset;
+    if (firstOffset > due && !known) {
+      parts.push({ kind: 'lost', first: due, last: firstOffset - 1 });
+      reached = firstOffset;
+    }
     begun ??= firstOffset;
-    for (const section of sections) if (section.last < limit) placed.push(section);
+    const count = firstEndingAt(store, limit, from, to) - from;
+    if (count === 0) continue;
+    parts.push({ list: store, from, count });
+    reached = (store.at(from + count - 1)?.last ?? 0) + 1;
   }
   const end = generations.at(-1)?.genesis.statement.firstOffset ?? 0;
-  const reached = (placed.at(-1)?.last ?? end - 1) + 1;
-  if (reached < end) placed.push({ kind: 'lost', first: reached, last: end - 1 });
-  return placed;
+  if (reached !== null && reached < end) parts.push({ kind: 'lost', first: reached, last: end - 1 });
+  return parts;
+}
+
+/**
+ * The sections that touch one of the ranges; what lies between them is `outside`.
+ * @param tail where the unsealed records begin, if they are asked for too
+ */
+function choose(sections: Sections, ranges: readonly Range[], tail: number | null): Sections {
+  const parts: Part[] = [];
+  let done = 0;
+  for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const from = Math.max(done, firstEndingAt(sections, first));
+    const touching = firstEndingAt(sections, last);
+    const to = (sections.at(touching)?.first ?? Infinity) <= last ? touching + 1 : touching;
+    if (to <= from) continue;
+    const begins = sections.at(from);
+    const before = sections.at(done - 1);
+    if (done > 0 && from > done && before !== undefined && begins !== undefined) {
+      parts.push({ kind: 'outside', first: before.last + 1, last: begins.first - 1 });
+    }
+    parts.push({ list: sections, from, count: to - from });
+    done = to;
+  }
+  const before = sections.at(done - 1);
+  if (tail !== null && before !== undefined && before.last + 1 < tail) {
+    parts.push({ kind: 'outside', first: before.last + 1, last: tail - 1 });
+  }
+  return new JoinedSections(parts);
+}
+
+/** The end of the unsealed records that the ranges ask for, exclusive; 0 where they ask for none. */
+function tailEnd(ranges: readonly Range[], sealedEnd: number): number {
+  return ranges.reduce((end, { last }) => (last >= sealedEnd ? Math.max(end, last + 1) : end), 0);
+}
+
+function countsOf(sections: Sections): Pick<Plan, 'plannedSeals' | 'plannedEvents' | 'lastSeals'> {
+  const lastSeals = new Map<number, number>();
+  let plannedSeals = 0;
+  let plannedEvents = 0;
+  for (const section of sections) {
+    if (section.kind !== 'seal') continue;
+    plannedSeals += 1;
+    plannedEvents += section.last - section.first + 1;
+    lastSeals.set(section.seal.generation, section.seal.seal);
+  }
+  return { plannedSeals, plannedEvents, lastSeals };
 }
