@@ -209,6 +209,12 @@ export class Deployment {
     return address ?? missing('log.listen', 'where serve listens');
   }
 
+  /** Where the ledger's own metrics are served; null: nowhere. */
+  get metricsListen(): ListenAddress | null {
+    const text = this.#config.text('ledger.metricsListen');
+    return text === undefined ? null : parseListen(text);
+  }
+
   get publishMs(): number {
     return this.#config.number('log.publishMs') ?? 250;
   }

@@ -4,7 +4,8 @@ import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
 import { parsePolicy, type Policy } from '@tallystick/core/policy';
 import type { Logger } from '@tallystick/kafka/logger';
 import { openStores, type LogStores } from '@tallystick/ledger-service/log-stores';
-import { startLedger, type LedgerOptions } from '@tallystick/ledger-service/service';
+import type { MetricsServer } from '@tallystick/ledger-service/metrics-server';
+import { startLedger, type LedgerOptions, type RunningLedger } from '@tallystick/ledger-service/service';
 import type { Running } from './commands/service.ts';
 import { type Context, deploymentOf } from './context.ts';
 import type { Deployment } from './deployment.ts';
@@ -41,9 +42,24 @@ export async function openLedger(context: Context, logger: Logger, only?: Ledger
   });
   try {
     const ledger = await startLedger({ ...common, ...sealing, ...publishing, ...serving, stores });
-    return { status: () => ledger.status(), stop: () => ledger.stop(), done: closing(ledger.done, stores) };
+    const metrics = await metricsOf(deployment, logger, ledger);
+    const done = closing(ledger.done, stores).finally(async () => await metrics?.stop());
+    return { status: () => ledger.status(), stop: () => ledger.stop(), done };
   } catch (error) {
     await close(stores);
+    throw error;
+  }
+}
+
+/** Where the configuration asks for it; a ledger whose metrics cannot be served does not run: nobody would see how it is. */
+async function metricsOf(deployment: Deployment, logger: Logger, ledger: RunningLedger): Promise<MetricsServer | null> {
+  const listen = deployment.metricsListen;
+  if (listen === null) return null;
+  const { startMetricsServer } = await import('@tallystick/ledger-service/metrics-server');
+  try {
+    return await startMetricsServer({ listen, logger, status: () => ledger.status() });
+  } catch (error) {
+    await ledger.stop();
     throw error;
   }
 }

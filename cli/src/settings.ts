@@ -107,6 +107,10 @@ export const settings: Readonly<Record<string, Setting>> = {
     list: true,
     what: 'what `tallystick ledger` does: seal, publish, serve (default: all)',
   },
+  'ledger.metricsListen': {
+    schema: listenAddress,
+    what: 'host:port on which the ledger answers /metrics, /livez and /readyz: a loopback address (default: nowhere)',
+  },
   'log.dir': { schema: text, what: 'folder in which the log is published (default: log beside the keys)' },
   'log.checkpointDir': { schema: text, what: 'folder of the checkpoint store, shared by all publishers' },
   'log.s3.endpoint': { schema: url, what: 'an S3-compatible service other than that of AWS' },

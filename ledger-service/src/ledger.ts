@@ -4,6 +4,7 @@ import { LatestOnly } from './adapters/atomic-file.ts';
 import type { AlarmBoard } from './alarm-board.ts';
 import { LedgerError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
+import type { PublishStatus } from './log/publish-status.ts';
 import { roleNames, type RoleName, type RunningRole } from './ports/role.ts';
 import type { StateFiles } from './ports/state-files.ts';
 import type { Sealing } from './seal/sealing.ts';
@@ -16,7 +17,7 @@ const statusFile = 'status.json';
 /** The roles of this process. */
 export interface LedgerRoles {
   readonly seal?: SupervisedRole<Sealing>;
-  readonly publish?: SupervisedRole<RunningRole>;
+  readonly publish?: SupervisedRole<RunningRole<PublishStatus>>;
   readonly serve?: SupervisedRole<RunningRole>;
 }
 

@@ -1,4 +1,5 @@
 import type { JudgeCounts } from '@tallystick/core/judge';
+import type { PublishStatus } from './log/publish-status.ts';
 import type { RoleName } from './ports/role.ts';
 
 /** Something that a person has to look at. */
@@ -67,7 +68,7 @@ export interface LedgerStatus {
   /** Null where this process does not seal, or not yet. */
   readonly seals: Omit<SealStatus, 'partitions'> | null;
   /** What the publisher and the server say; null where this process has no such role, or not yet. */
-  readonly publish: unknown;
+  readonly publish: PublishStatus | null;
   readonly serve: unknown;
   /** Of the ledger as a whole and its roles; those of partitions are with them. */
   readonly alarms: readonly Alarm[];
