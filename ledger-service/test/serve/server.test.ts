@@ -45,6 +45,17 @@ it('/metrics counts requests, lookups and the log', async () => {
   expect(server.status()).toMatchObject({ url: server.url, published: size, requests: 4 });
 });
 
+it('a request without a Host header is a problem like any other', async () => {
+  const server = await serve(new World());
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.write('GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n');
+  const answer = Buffer.concat(await socket.toArray()).toString();
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain('application/problem+json');
+  expect(answer).toContain('"code":"HTTP_400"');
+});
+
 describe('listening', () => {
   it.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '128.0.0.1', ''])('%s is refused', async (host) => {
     await expect(serve(new World(), { listen: { host, port: 0 } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

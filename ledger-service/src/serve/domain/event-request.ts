@@ -18,21 +18,24 @@ const maxPartition = 2 ** 31 - 1;
 export function parseEventRequest(topic: string, partition: string, offset: string): EventRequest {
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
     throw refuse('REQUEST_MALFORMED', 'The topic is no name that a Kafka topic can have.');
-  const request = { topic, partition: whole('partition', partition), offset: whole('offset', offset) };
-  if (request.partition > maxPartition) throw malformed('partition', partition);
-  return request;
+  return {
+    topic,
+    partition: whole('partition', partition, maxPartition),
+    offset: whole('offset', offset, Number.MAX_SAFE_INTEGER),
+  };
 }
 
-function whole(what: string, text: string): number {
+function whole(what: string, text: string, most: number): number {
+  let value = Infinity;
   try {
-    return parseDecimal(text);
+    value = parseDecimal(text);
   } catch (cause) {
-    if (cause instanceof CoreError) throw malformed(what, text);
-    throw cause;
+    if (!(cause instanceof CoreError)) throw cause;
   }
-}
-
-function malformed(what: string, text: string): Error {
+  if (value <= most) return value;
   const shown = JSON.stringify(text.slice(0, 40));
-  return refuse('REQUEST_MALFORMED', `The ${what} is ${shown}, not a decimal number without sign or leading zeros.`);
+  throw refuse(
+    'REQUEST_MALFORMED',
+    `The ${what} is ${shown}, not a decimal number from 0 to ${most} without sign or leading zeros.`,
+  );
 }

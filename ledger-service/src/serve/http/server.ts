@@ -40,6 +40,8 @@ export function buildApp(
       headersTimeout: limits.headersMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: maxHeaderBytes,
+      // Refused below, as a problem: Node itself would send no body.
+      requireHostHeader: false,
     },
     frameworkErrors: (error, _request, reply) =>
       void sendProblem(reply as FastifyReply, httpProblem(error.statusCode ?? 400, 'The path is malformed.')),
@@ -78,6 +80,10 @@ export function buildApp(
 }
 
 function refuseLarge(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    void sendProblem(reply, httpProblem(400, 'The request has no Host header (RFC 9112, section 3.2).'));
+    return;
+  }
   const length = Number(request.headers['content-length'] ?? 0);
   if (length > maxBodyBytes) {
     // What is still to come is not waited for.
