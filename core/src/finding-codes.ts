@@ -18,7 +18,7 @@ const warning = { severity: 'warning', exit: 0 } as const;
 const note = { severity: 'note', exit: 0 } as const;
 const inconclusive = { severity: 'warning', exit: 3 } as const;
 
-/** Section 9 of the protocol as data: every code that a verdict can hold. */
+/** Section 9 of the protocol as data, and the three codes that ADR 6 adds to it: every code that a verdict can hold. */
 export const findingCodes = {
   'root-mismatch': {
     ...tampering,
@@ -124,6 +124,12 @@ export const findingCodes = {
     place: 'offsets',
     what: 'an event does not pin its schema: what it means is what the registry says',
   },
+  'clock-skew': {
+    ...warning,
+    place: 'offsets',
+    what: 'clocks of producers and brokers are further apart than the limit',
+  },
+  undecodable: { ...warning, place: 'offsets', what: 'records are no audit events: they are sealed, but say nothing' },
   race: {
     ...note,
     place: 'statement',
@@ -134,6 +140,7 @@ export const findingCodes = {
     place: 'statement',
     what: 'the same statement, under the same key, was produced again: it is ignored',
   },
+  duplicate: { ...note, place: 'offsets', what: 'the same event was delivered more than once' },
   prune: { ...note, place: 'statement', what: 'events were removed under a retention rule after they were archived' },
   'no-genesis': { ...inconclusive, place: 'none', what: 'a partition has records but no accepted genesis' },
   'nothing-to-check': {

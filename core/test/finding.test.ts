@@ -28,7 +28,7 @@ const finding: Finding = {
 };
 
 describe('codes', () => {
-  // The protocol's table, written down a second time: exit, severity, then each code with its kind of place.
+  // The protocol's table and the codes of ADR 6, written down a second time: exit, severity, then each code with its kind of place.
   const table = {
     '1 tampering': `root-mismatch(o) head-mismatch(o) time-mismatch(o) epoch-mismatch(o) altered(o) bad-crc(o) bad-magic(o) fork(s)
       false-gap(s) topic-recreated(o) rollback(o) before-genesis(o) log-refused(s) checkpoint tile quorum proof archive-mismatch(s)
@@ -36,12 +36,12 @@ describe('codes', () => {
     '1 loss': `gap(s) generation(s) seals-lost(s) deleted(o) truncated(o) missing-offsets(o) not-covered(o) topic-missing(o)
       sequence-hole(o)`,
     '0 warning': `control-batch(o) transactional-batch(o) create-time(o) unparsed-batch(o) time-outside(o) key-refused(s)
-      leaves-missing(o) leaves-wrong(o) leaves-unreadable(o) unjudged(s) unpinned-schema(o)`,
-    '0 note': 'race(s) resend(s) prune(s)',
+      leaves-missing(o) leaves-wrong(o) leaves-unreadable(o) unjudged(s) unpinned-schema(o) clock-skew(o) undecodable(o)`,
+    '0 note': 'race(s) resend(s) prune(s) duplicate(o)',
     '3 warning': `no-genesis nothing-to-check unreadable unknown-statement archive-unchecked tail-old checkpoint-old unavailable`,
   };
 
-  it('are the table of the protocol, no more and no less', () => {
+  it('are the table of the protocol and what an ADR adds, no more and no less', () => {
     const expected = Object.entries(table).flatMap(([row, list]) =>
       list.split(/\s+/).map((entry) => {
         const [code, place] = entry.replace(')', '').split('(');
