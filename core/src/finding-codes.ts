@@ -18,7 +18,7 @@ const warning = { severity: 'warning', exit: 0 } as const;
 const note = { severity: 'note', exit: 0 } as const;
 const inconclusive = { severity: 'warning', exit: 3 } as const;
 
-/** Section 9 of the protocol as data, and the three codes that ADR 6 adds to it: every code that a verdict can hold. */
+/** Section 9 of the protocol as data, and the codes that ADR 6 and ADR 8 add to it: every code that a verdict can hold. */
 export const findingCodes = {
   'root-mismatch': {
     ...tampering,
@@ -88,6 +88,9 @@ export const findingCodes = {
   },
   'id-conflict': { ...tampering, place: 'offsets', what: 'two records have one event id and different content' },
   'bad-signature': { ...tampering, place: 'offsets', what: "a producer's signature on an event does not verify" },
+  'copy-altered': { ...tampering, place: 'offsets', what: 'a row of the query copy is not what its record gives' },
+  'copy-extra': { ...tampering, place: 'offsets', what: 'the query copy holds rows that no record gives' },
+  'copy-missing': { ...loss, place: 'offsets', what: 'the query copy lacks rows that it had, or should have' },
   gap: { ...loss, place: 'statement', what: 'events were deleted before they were sealed' },
   generation: {
     ...loss,
@@ -156,6 +159,7 @@ export const findingCodes = {
   },
   'archive-unchecked': { ...inconclusive, place: 'none', what: 'an archive object was not checked' },
   'tail-old': { ...inconclusive, place: 'none', what: 'the unsealed tail is older than the limit' },
+  'copy-behind': { ...inconclusive, place: 'none', what: 'the query copy is further behind than the limit' },
   'checkpoint-old': { ...inconclusive, place: 'none', what: 'the checkpoint is older than the limit' },
   unavailable: { ...inconclusive, place: 'none', what: 'a service does not answer or refuses the login' },
 } as const satisfies Record<string, CodeMeaning>;

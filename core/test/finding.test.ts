@@ -28,17 +28,17 @@ const finding: Finding = {
 };
 
 describe('codes', () => {
-  // The protocol's table and the codes of ADR 6, written down a second time: exit, severity, then each code with its kind of place.
+  // The protocol's table and the codes of ADR 6 and 8, written down a second time: exit, severity, then each code with its kind of place.
   const table = {
     '1 tampering': `root-mismatch(o) head-mismatch(o) time-mismatch(o) epoch-mismatch(o) altered(o) bad-crc(o) bad-magic(o) fork(s)
       false-gap(s) topic-recreated(o) rollback(o) before-genesis(o) log-refused(s) checkpoint tile quorum proof archive-mismatch(s)
-      id-conflict(o) bad-signature(o)`,
+      id-conflict(o) bad-signature(o) copy-altered(o) copy-extra(o)`,
     '1 loss': `gap(s) generation(s) seals-lost(s) deleted(o) truncated(o) missing-offsets(o) not-covered(o) topic-missing(o)
-      sequence-hole(o)`,
+      sequence-hole(o) copy-missing(o)`,
     '0 warning': `control-batch(o) transactional-batch(o) create-time(o) unparsed-batch(o) time-outside(o) key-refused(s)
       leaves-missing(o) leaves-wrong(o) leaves-unreadable(o) unjudged(s) unpinned-schema(o) clock-skew(o) undecodable(o)`,
     '0 note': 'race(s) resend(s) prune(s) duplicate(o)',
-    '3 warning': `no-genesis nothing-to-check unreadable unknown-statement archive-unchecked tail-old checkpoint-old unavailable`,
+    '3 warning': `no-genesis nothing-to-check unreadable unknown-statement archive-unchecked tail-old checkpoint-old copy-behind unavailable`,
   };
 
   it('are the table of the protocol and what an ADR adds, no more and no less', () => {
