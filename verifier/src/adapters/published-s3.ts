@@ -1,0 +1,99 @@
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { VerifierError } from '../errors.ts';
+import type { PublishedLog } from '../ports/published-log.ts';
+import { checkLogPath, readAtMost, tooLarge, unavailable } from '../published/log-path.ts';
+
+export interface S3LogOptions {
+  readonly bucket: string;
+  /** What the keys of its objects begin with, such as `log/`; empty by default. */
+  readonly prefix?: string;
+  /** An S3-compatible service other than that of AWS. */
+  readonly endpoint?: string;
+  /** Default us-east-1 with an endpoint, else as the AWS SDK finds one. */
+  readonly region?: string;
+  /** Both or neither; without them the AWS SDK looks for credentials in its own places. s3:GetObject and s3:ListBucket are enough. */
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  /** How long one read may take, all tries together, ms; default 30,000. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * The published log in a bucket: GetObject, nothing else. Errors hold no secret and no signed request.
+ * @throws VerifierError OPTIONS_INVALID
+ */
+export function s3PublishedLog(options: S3LogOptions): PublishedLog {
+  const { bucket, prefix = '', deadlineMs = 30_000 } = options;
+  check(options);
+  const client = clientOf(options, deadlineMs);
+  const place = `s3://${bucket}/${prefix}`;
+  const closing = new AbortController();
+  return {
+    place,
+    async read(path, maxBytes) {
+      const command = new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${checkLogPath(path)}` });
+      const abortSignal = AbortSignal.any([AbortSignal.timeout(deadlineMs), closing.signal]);
+      try {
+        const { Body, ContentLength, ContentEncoding } = await client.send(command, { abortSignal });
+        if (ContentLength !== undefined && ContentLength > maxBytes) throw tooLarge(place, path, maxBytes);
+        if (ContentEncoding !== undefined && ContentEncoding !== '' && ContentEncoding !== 'aws-chunked') {
+          throw unavailable(
+            place,
+            path,
+            `the object has the content encoding ${JSON.stringify(ContentEncoding.slice(0, 40))}`,
+          );
+        }
+        if (Body === undefined) return new Uint8Array();
+        const web = Body.transformToWebStream();
+        const stop = (): void => void web.cancel().catch(() => undefined);
+        abortSignal.addEventListener('abort', stop, { once: true });
+        try {
+          const bytes = await readAtMost(web, maxBytes, () => tooLarge(place, path, maxBytes));
+          // A body that was cancelled may seem to have ended.
+          abortSignal.throwIfAborted();
+          return bytes;
+        } finally {
+          abortSignal.removeEventListener('abort', stop);
+        }
+      } catch (error) {
+        if (error instanceof VerifierError) throw error;
+        const name = error instanceof Error ? error.name : 'Error';
+        // By its code, not by status 404: a missing bucket or a proxy can answer that too.
+        if (name === 'NoSuchKey') return null;
+        // The SDK's own error carries the request, its signature and the access key: only its name is kept.
+        throw unavailable(place, path, abortSignal.aborted ? `no whole answer within ${deadlineMs} ms` : name);
+      }
+    },
+    async close() {
+      closing.abort();
+      client.destroy();
+    },
+  };
+}
+
+function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3LogOptions, deadlineMs: number): S3Client {
+  const where = region ?? (endpoint === undefined ? undefined : 'us-east-1');
+  return new S3Client({
+    maxAttempts: 3,
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: deadlineMs, throwOnRequestTimeout: true },
+    ...(where === undefined ? {} : { region: where }),
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId, secretAccessKey } }),
+  });
+}
+
+function check({ bucket, prefix = '', endpoint, accessKeyId, secretAccessKey }: S3LogOptions): void {
+  const bad = (message: string): VerifierError => new VerifierError('OPTIONS_INVALID', message);
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+    throw bad(`The bucket's name ${JSON.stringify(bucket)} is none that S3 allows.`);
+  if (!/^(?:[A-Za-z0-9!_.*'()-]+\/)*$/.test(prefix) || prefix.length > 500)
+    throw bad(`The prefix ${JSON.stringify(prefix)} must be empty or end with "/", in plain characters.`);
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined))
+    throw bad('Access key and secret go together: set both of them, or neither.');
+  if (endpoint === undefined) return;
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
+    throw bad('The S3 endpoint must be an http or https URL without credentials.');
+}
