@@ -1,14 +1,17 @@
-import { KafkaError } from '@tallystick/kafka/errors';
 import { inTime, pause } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
+import { JoinedSections } from './domain/sections.ts';
+import type { Sections } from './domain/sections.ts';
+import { shardsOf } from './domain/shards.ts';
+import type { Shard } from './domain/shards.ts';
+import { LeavesFollower } from './follow-leaves.ts';
 import { nameAltered } from './name-altered.ts';
 import { PartitionFindings } from './partition-findings.ts';
-import { readThrough } from './read-through.ts';
-import type { Piece, Source } from './read-through.ts';
+import { readShard } from './read-shard.ts';
+import type { ShardCounts, ShardTools } from './read-shard.ts';
+import type { Source } from './read-through.ts';
 import type { Run } from './run.ts';
-import { SealPass } from './seal-pass.ts';
 import type { DamagedSeal } from './seal-pass.ts';
-import { StoredLeaves } from './stored-leaves.ts';
 
 /** What the records of one partition came to. */
 export interface PartitionResult {
@@ -32,36 +35,47 @@ export async function checkPartition(run: Run, plan: Plan, hasUnknown: boolean):
   const { deadlineMs, signal } = run;
   const source: Source = { log: run.log, topic, topicId, partition, deadlineMs, signal, reuse: true };
   const found = new PartitionFindings(run.findings, plan, hasUnknown);
-  const { logStart, highWatermark } = await settledBounds(run, plan);
-  found.bounds({ logStart, highWatermark });
-  const stored = openLeaves(run, plan, found);
+  const bounds = await settledBounds(run, plan);
+  found.bounds(bounds);
   const name = async ({ section, root }: DamagedSeal, leaves: Uint8Array): Promise<void> => {
-    const altered = await nameAltered(run, source, found, section, leaves, highWatermark);
+    const altered = await nameAltered(run, source, found, section, leaves, bounds.highWatermark);
     // The second reading found nothing: what was served changed in between.
     if (altered === 0 && root !== null) found.rootMismatch(section, root);
   };
-  const pass = new SealPass(run, plan, found, stored, name);
+  const seals = new LeavesFollower(run, plan, found, name);
+  const tools: ShardTools = { ...run, source, found, seals, records: null };
+  const total = new Total();
   try {
-    for (const [from, to] of readable(plan, logStart, highWatermark)) {
-      await pass.skipTo(from);
-      for await (const piece of readThrough(source, from, to)) await pass.piece(piece);
+    for (const shard of shardsOf(plan, bounds, { events: Infinity, sections: Infinity })) {
+      total.add(await readShard(shard, sectionsOf(plan, shard), tools, 'report'));
     }
-    await pass.skipTo(Math.max(highWatermark, plan.end));
-    for await (const { section, leaves } of stored.late()) {
-      const damaged = pass.damaged.get(section.hash);
-      if (damaged === undefined) continue;
-      pass.damaged.delete(section.hash);
-      await name(damaged, leaves);
-    }
+    await seals.finish();
   } finally {
-    await stored.close();
+    await seals.close();
   }
-  const { missing, wrong } = stored.lacking();
-  found.leavesLacking(missing, wrong);
-  for (const damaged of pass.damaged.values()) found.unnamed(damaged);
-  if (pass.oldestUnsealed !== null) checkTail(run, found, pass.oldestUnsealed);
-  const { checkedEvents, matchedSeals, unsealed } = pass;
-  return { logStart, highWatermark, checkedEvents, matchedSeals, unsealed };
+  const { oldestUnsealed, ...counts } = total;
+  if (oldestUnsealed !== null) checkTail(run, found, oldestUnsealed);
+  return { ...bounds, ...counts };
+}
+
+/** The sum over shards. */
+class Total {
+  checkedEvents = 0;
+  matchedSeals = 0;
+  unsealed = 0;
+  oldestUnsealed: bigint | null = null;
+
+  add(counts: ShardCounts | null): void {
+    if (counts === null) return;
+    this.checkedEvents += counts.checkedEvents;
+    this.matchedSeals += counts.matchedSeals;
+    this.unsealed += counts.unsealed;
+    this.oldestUnsealed ??= counts.oldestUnsealed;
+  }
+}
+
+function sectionsOf({ sections }: Plan, { fromSection, toSection }: Shard): Sections {
+  return new JoinedSections([{ list: sections, from: fromSection, count: toSection - fromSection }]);
 }
 
 /**
@@ -72,54 +86,9 @@ async function settledBounds(run: Run, plan: Plan): Promise<{ logStart: number; 
   const until = performance.now() + run.settleMs;
   for (;;) {
     const what = `The question where partition ${plan.partition} of ${plan.topic} begins and ends`;
-    const bounds = await inTime(what, run, run.log.bounds(plan.topic, plan.partition));
-    if (bounds.highWatermark >= plan.end || performance.now() >= until) return bounds;
+    const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(plan.topic, plan.partition));
+    if (highWatermark >= plan.end || performance.now() >= until) return { logStart, highWatermark };
     await pause(Math.min(200, run.settleMs), run.signal);
-  }
-}
-
-/** The runs of offsets to read, ends exclusive: all that is there but what an earlier generation lost, or nobody asked for. */
-function* readable(plan: Plan, logStart: number, highWatermark: number): Generator<[number, number], void, void> {
-  const end = Math.min(highWatermark, plan.readTo);
-  let from = Math.max(plan.from, logStart);
-  for (const section of plan.sections) {
-    if ((section.kind !== 'lost' && section.kind !== 'outside') || section.last < from) continue;
-    if (from < Math.min(section.first, end)) yield [from, Math.min(section.first, end)];
-    from = section.last + 1;
-  }
-  if (from < end) yield [from, end];
-}
-
-function openLeaves(run: Run, plan: Plan, found: PartitionFindings): StoredLeaves {
-  const { lastSeals } = plan;
-  return new StoredLeaves(leavesPieces(run, plan, found, lastSeals.size > 0), plan.topic, lastSeals, run, (hole) => {
-    found.leavesUnreadable(hole.damage.error);
-  });
-}
-
-/** Missing or unreadable leaves are a warning: the batches are checked without them. */
-async function* leavesPieces(
-  run: Run,
-  plan: Plan,
-  found: PartitionFindings,
-  wanted: boolean,
-): AsyncGenerator<Piece, void, void> {
-  if (!wanted) return;
-  const topic = run.topics.leaves;
-  const { partition } = plan;
-  try {
-    const { topicId, partitions } = await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic));
-    if (!partitions.some((each) => each.partition === partition)) return;
-    const what = `The question where partition ${partition} of ${topic} begins and ends`;
-    const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(topic, partition));
-    const source: Source = { log: run.log, topic, topicId, partition, deadlineMs: run.deadlineMs, signal: run.signal };
-    for await (const piece of readThrough(source, logStart, highWatermark)) {
-      if (piece.kind === 'batches') for (const { bytes } of piece.batches) run.meter.add(bytes.length, 0);
-      yield piece;
-    }
-  } catch (error) {
-    if (!(error instanceof KafkaError) || error.code === 'ABORTED') throw error;
-    if (error.code !== 'TOPIC_MISSING') found.leavesUnreadable(error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
 import { LeafChain } from '@tallystick/core/leaf';
-import type { SealSection } from './domain/plan.ts';
+import type { SealSection } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import { readThrough } from './read-through.ts';
 import type { Source } from './read-through.ts';

@@ -16,15 +16,32 @@ export interface LastEvent {
   readonly epoch: number | null;
 }
 
+/** What the findings of one partition say of it. */
+export type PlanOfFindings = Pick<
+  Plan,
+  'topic' | 'partition' | 'genesis' | 'genesisOffset' | 'sections' | 'from' | 'end' | 'floor' | 'readTo' | 'prunedTo'
+>;
+
+/** Warnings that there is one of for each partition, with the first offset. */
+const onceAPartition = new Set<FindingCode>([
+  'control-batch',
+  'transactional-batch',
+  'create-time',
+  'time-outside',
+  'unparsed-batch',
+  'leaves-missing',
+  'leaves-wrong',
+  'leaves-unreadable',
+]);
+
 /** Words the findings of one partition. Decides nothing but which code a place and a cause come to (protocol section 9). */
 export class PartitionFindings {
-  private readonly findings: Findings;
-  private readonly plan: Plan;
+  private readonly findings: Pick<Findings, 'add'>;
+  private readonly plan: PlanOfFindings;
   private readonly hasUnknown: boolean;
-  /** Warnings are one a partition, with the first offset. */
   private readonly warned = new Set<FindingCode>();
 
-  constructor(findings: Findings, plan: Plan, hasUnknown: boolean) {
+  constructor(findings: Pick<Findings, 'add'>, plan: PlanOfFindings, hasUnknown: boolean) {
     this.findings = findings;
     this.plan = plan;
     this.hasUnknown = hasUnknown;
@@ -349,12 +366,16 @@ export class PartitionFindings {
 
   private warn(code: FindingCode, offset: number, message: string, detail?: Record<string, unknown>): void {
     if (this.warned.has(code)) return;
-    this.warned.add(code);
     this.add({ code, place: offsetsPlace(offset, offset), message, ...(detail === undefined ? {} : { detail }) });
   }
 
-  private add(finding: NewFinding): void {
+  /** Takes over a finding of this partition that was worded elsewhere: by the same class in another thread, say. */
+  add(finding: NewFinding): void {
     const { topic, partition, genesis } = this.plan;
+    if (onceAPartition.has(finding.code)) {
+      if (this.warned.has(finding.code)) return;
+      this.warned.add(finding.code);
+    }
     this.findings.add({ topic, partition, generation: genesis.statement.generation, ...finding });
   }
 }

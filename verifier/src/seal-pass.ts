@@ -1,14 +1,15 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
+import type { BatchHeader } from '@tallystick/core/batch';
+import type { Codecs } from '@tallystick/core/codecs';
+import type { Sha256 } from '@tallystick/core/hash';
 import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import { maxBatchEvents } from '@tallystick/core/statement';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { Plan, SealSection, Section } from './domain/plan.ts';
+import type { SealSection, Section, Sections } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import type { Piece } from './read-through.ts';
-import type { Run } from './run.ts';
 import { epochOf, timeOf } from './seal-values.ts';
-import type { StoredLeaves } from './stored-leaves.ts';
 
 const leafBytes = 32;
 
@@ -19,8 +20,46 @@ export interface DamagedSeal {
   readonly root: string | null;
 }
 
+/** Who goes on with each seal whose records were there, in the order of the seals. */
+export interface SealSink {
+  /** @param leaves of which the root is the seal's; to be looked at only until this resolves */
+  agrees(section: SealSection, leaves: Uint8Array): void | Promise<void>;
+  differs(damaged: DamagedSeal): void | Promise<void>;
+}
+
+/** What looks into the records themselves, in offset order. */
+export interface RecordSink {
+  /** What comes next is covered by the seal with this index in the log; Infinity where no seal covers it, or that is not known. */
+  section(place: number): void;
+  /** The records of a batch whose offsets lie in `from` to `to`, both inclusive. */
+  batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void>;
+  /** What comes next lies behind everything that is sealed. */
+  tail(): void | Promise<void>;
+}
+
+/** Some sections in a row, and what lies behind them. */
+export interface Slice {
+  readonly partition: number;
+  /** Without holes. */
+  readonly sections: Sections;
+  /** Where the first section begins. */
+  readonly from: number;
+  /** Records behind the last section count as unsealed up to here, exclusive. */
+  readonly readTo: number;
+}
+
+export interface PassOptions {
+  readonly sha256: Sha256;
+  readonly codecs: Codecs;
+  readonly slice: Slice;
+  readonly found: PartitionFindings;
+  readonly seals: SealSink;
+  readonly records: RecordSink | null;
+  readonly meter: { add(bytes: number, events: number): void };
+}
+
 /**
- * One pass over the records of a partition, in offset order: chains the leaves of each sealed batch from the leaf that its seal
+ * One pass over records in offset order: chains the leaves of each sealed batch from the leaf that its seal
  * names, and compares. Batches are independent, so one that does not fit costs nothing of the next.
  */
 export class SealPass {
@@ -30,14 +69,8 @@ export class SealPass {
   unsealed = 0;
   /** Timestamp of the first of them. */
   oldestUnsealed: bigint | null = null;
-  /** By statement hash: seals that do not fit and whose stored leaves were not met yet. */
-  readonly damaged = new Map<string, DamagedSeal>();
 
-  private readonly run: Run;
-  private readonly plan: Plan;
-  private readonly found: PartitionFindings;
-  private readonly stored: StoredLeaves;
-  private readonly name: (damaged: DamagedSeal, leaves: Uint8Array) => Promise<void>;
+  private readonly options: PassOptions;
   private readonly chain: LeafChain;
   private readonly leaves = Buffer.alloc(maxBatchEvents * leafBytes);
   private readonly scratch = Buffer.alloc(maxBatchEvents * leafBytes);
@@ -45,33 +78,24 @@ export class SealPass {
   private sectionNow: Section | undefined;
   private sectionIndex = -1;
   private offset: number;
+  /** The section that `records` was told of last. */
+  private toldSection = -1;
 
   // Of the batch under way.
   private count = 0;
   private broken = false;
   private epoch = -1;
 
-  /** @param name called with a batch that does not fit and its stored leaves */
-  constructor(
-    run: Run,
-    plan: Plan,
-    found: PartitionFindings,
-    stored: StoredLeaves,
-    name: (damaged: DamagedSeal, leaves: Uint8Array) => Promise<void>,
-  ) {
-    this.run = run;
-    this.plan = plan;
-    this.found = found;
-    this.stored = stored;
-    this.name = name;
-    this.offset = plan.from;
-    const { sha256, codecs } = run;
-    this.chain = new LeafChain({ sha256, codecs, partition: plan.partition, previous: new Uint8Array(leafBytes) });
+  constructor(options: PassOptions) {
+    const { sha256, codecs, slice } = options;
+    this.options = options;
+    this.offset = slice.from;
+    this.chain = new LeafChain({ sha256, codecs, partition: slice.partition, previous: new Uint8Array(leafBytes) });
   }
 
   async piece(piece: Piece): Promise<void> {
     if (piece.kind === 'hole') {
-      this.found.damage(piece);
+      this.options.found.damage(piece);
       await this.skipTo(piece.last + 1);
       return;
     }
@@ -95,32 +119,51 @@ export class SealPass {
   }
 
   private async batch({ bytes, header }: ReadBatch): Promise<void> {
-    this.found.batch(header);
-    this.run.meter.add(bytes.length, header.lastOffset - Math.max(header.baseOffset, this.offset) + 1);
+    const { found, meter, records } = this.options;
+    // Read for the sake of what follows it only.
+    if (header.lastOffset < this.offset) return;
+    found.batch(header);
+    meter.add(bytes.length, header.lastOffset - Math.max(header.baseOffset, this.offset) + 1);
     while (this.offset <= header.lastOffset) {
       const section = this.current();
       if (section === undefined) {
-        const count = Math.min(header.lastOffset + 1, this.plan.readTo) - this.offset;
-        this.offset = header.lastOffset + 1;
-        if (count <= 0) return;
-        this.unsealed += count;
-        this.oldestUnsealed ??= header.maxTimestamp;
+        await this.unsealedBatch(bytes, header);
         return;
       }
+      const from = this.offset;
       const last = Math.min(header.lastOffset, section.last);
       if (section.kind === 'gap') {
-        this.found.falseGap(section, this.offset);
+        found.falseGap(section, from);
       } else if (section.kind === 'seal') {
-        if (this.offset === section.first) this.chain.reset(decodeBase64(section.seal.after));
+        if (from === section.first) this.chain.reset(decodeBase64(section.seal.after));
         const at = this.count * leafBytes;
         // Behind a hole the chain says nothing, but the batch is still judged and counted as read.
-        const count = this.chain.append(bytes, header, this.offset, last, this.leaves, this.broken ? 0 : at);
+        const count = this.chain.append(bytes, header, from, last, this.leaves, this.broken ? 0 : at);
         this.count += count;
         this.epoch = header.leaderEpoch;
-        if (this.chain.unparsedReason !== null) this.found.unparsed(header, this.chain.unparsedReason);
+        if (this.chain.unparsedReason !== null) found.unparsed(header, this.chain.unparsedReason);
+      }
+      if (records !== null && (section.kind === 'seal' || section.kind === 'gap')) {
+        if (this.toldSection !== this.section) records.section(section.kind === 'seal' ? section.place : Infinity);
+        this.toldSection = this.section;
+        await records.batch(bytes, header, from, last);
       }
       await this.reach(last);
     }
+  }
+
+  private async unsealedBatch(bytes: Uint8Array, header: BatchHeader): Promise<void> {
+    const { slice, records } = this.options;
+    const from = this.offset;
+    const last = Math.min(header.lastOffset, slice.readTo - 1);
+    this.offset = header.lastOffset + 1;
+    if (last < from) return;
+    this.unsealed += last - from + 1;
+    this.oldestUnsealed ??= header.maxTimestamp;
+    if (records === null) return;
+    if (this.toldSection !== Infinity) await records.tail();
+    this.toldSection = Infinity;
+    await records.batch(bytes, header, from, last);
   }
 
   /** Moves on behind `last` and settles the section that ends there. */
@@ -137,17 +180,14 @@ export class SealPass {
   private async settle(section: SealSection): Promise<void> {
     // None of it was there: what is missing was reported, and there is nothing to compare.
     if (this.count === 0) return;
-    const { seal } = section;
+    const { found, seals } = this.options;
     const computed = this.leaves.subarray(0, this.count * leafBytes);
     const root = this.broken ? null : this.rootOf(computed);
-    if (root !== seal.root) {
-      const damaged: DamagedSeal = { section, root };
-      const leaves = await this.stored.of(section, null);
-      if (leaves === null) this.damaged.set(section.hash, damaged);
-      else await this.name(damaged, leaves);
+    if (root !== section.seal.root) {
+      await seals.differs({ section, root });
       return;
     }
-    const fits = this.found.lastEvent(section, {
+    const fits = found.lastEvent(section, {
       head: encodeBase64(computed.subarray(-leafBytes)),
       time: timeOf(this.chain.lastTimestamp),
       epoch: epochOf(this.epoch),
@@ -156,14 +196,14 @@ export class SealPass {
       this.matchedSeals += 1;
       this.checkedEvents += this.count;
     }
-    await this.stored.of(section, computed);
+    await seals.agrees(section, computed);
   }
 
   /** The section that the pass stands in; undefined behind the last. */
   private current(): Section | undefined {
     if (this.sectionIndex !== this.section) {
       this.sectionIndex = this.section;
-      this.sectionNow = this.plan.sections.at(this.section);
+      this.sectionNow = this.options.slice.sections.at(this.section);
     }
     return this.sectionNow;
   }
@@ -171,6 +211,6 @@ export class SealPass {
   private rootOf(leaves: Uint8Array): string {
     this.scratch.set(leaves);
     const count = leaves.length / leafBytes;
-    return encodeBase64(rootInPlace(this.scratch.subarray(0, leaves.length), count, this.run.sha256));
+    return encodeBase64(rootInPlace(this.scratch.subarray(0, leaves.length), count, this.options.sha256));
   }
 }

@@ -4,7 +4,7 @@ import { encodeBase64 } from '@tallystick/core/encoding';
 import type { Sha256 } from '@tallystick/core/hash';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { SealSection } from './domain/plan.ts';
+import type { SealSection } from './domain/sections.ts';
 import type { Piece } from './read-through.ts';
 
 export interface LeavesTools {
@@ -12,9 +12,15 @@ export interface LeavesTools {
   readonly codecs: Codecs;
 }
 
-interface LeavesRecord {
+/** Whether these are the leaves that the records gave. */
+export type SameLeaves = (stored: Uint8Array) => boolean;
+
+export interface LeavesPlace {
   readonly generation: number;
   readonly seal: number;
+}
+
+interface LeavesRecord extends LeavesPlace {
   readonly leaves: Uint8Array;
 }
 
@@ -67,13 +73,13 @@ export class StoredLeaves {
 
   /**
    * The stored leaves of a seal, in the order of the seals.
-   * @param computed leaves of which the root is the seal's: the stored ones are compared with them and need no hashing; null
-   *   where the records do not give the root
+   * @param same whether stored leaves are those that were computed, whose root is the seal's: such need no tree; null where the
+   *   records do not give the root
    * @returns the stored leaves that give the seal's root; null if they were not met yet: {@link late} may bring them
    */
-  async of(section: SealSection, computed: Uint8Array | null): Promise<Uint8Array | null> {
+  async of(section: SealSection, same: SameLeaves | null): Promise<Uint8Array | null> {
     const place = nameOf(section.seal.generation, section.seal.seal);
-    const entry: Open = { section, wanted: computed === null, met: false };
+    const entry: Open = { section, wanted: same === null, met: false };
     this.open.set(place, entry);
     for (;;) {
       this.ahead ??= await this.next();
@@ -81,7 +87,7 @@ export class StoredLeaves {
       if (record === null || isAfter(record, section)) return null;
       this.ahead = null;
       if (nameOf(record.generation, record.seal) === place) {
-        if (this.gives(record.leaves, section, computed)) {
+        if (this.gives(record.leaves, section, same)) {
           this.open.delete(place);
           return record.leaves;
         }
@@ -131,10 +137,10 @@ export class StoredLeaves {
     if (entry.wanted) this.found.push({ section: entry.section, leaves: record.leaves });
   }
 
-  private gives(leaves: Uint8Array, { seal, first, last }: SealSection, computed: Uint8Array | null): boolean {
+  private gives(leaves: Uint8Array, { seal, first, last }: SealSection, same: SameLeaves | null): boolean {
     const count = last - first + 1;
     if (leaves.length !== count * leafBytes) return false;
-    if (computed !== null) return Buffer.compare(leaves, computed) === 0;
+    if (same !== null) return same(leaves);
     return encodeBase64(rootInPlace(Uint8Array.from(leaves), count, this.tools.sha256)) === seal.root;
   }
 
@@ -160,21 +166,23 @@ export class StoredLeaves {
     if (!parsed.parsed) return;
     for (const { key, value } of recordsOf(parsed)) {
       if (key === null || value === null) continue;
-      const place = this.placeOf(key);
-      if (place !== null) this.queue.push({ ...place, leaves: value });
+      const place = placeOfLeaves(key, this.topic);
+      if (place !== null && place.seal <= (this.lastSeals.get(place.generation) ?? -1))
+        this.queue.push({ ...place, leaves: value });
     }
   }
+}
 
-  /** The key is the text `<topic>/<generation>/<seal>`; a topic's name holds no slash. */
-  private placeOf(key: Uint8Array): { generation: number; seal: number } | null {
-    // Any bytes can stand in a key. The names of topics are ASCII, so one byte is one character.
-    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-    const match = /^([^/]+)\/(0|[1-9]\d{0,15})\/(0|[1-9]\d{0,15})$/.exec(text);
-    if (match === null || match[1] !== this.topic) return null;
-    const generation = Number(match[2]);
-    const seal = Number(match[3]);
-    return seal <= (this.lastSeals.get(generation) ?? -1) ? { generation, seal } : null;
-  }
+/**
+ * The seal that a record's key names: the text `<topic>/<generation>/<seal>`; a topic's name holds no slash. null for what is none, or
+ * of another topic.
+ */
+export function placeOfLeaves(key: Uint8Array, topic: string): LeavesPlace | null {
+  // Any bytes can stand in a key. The names of topics are ASCII, so one byte is one character.
+  const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+  const match = /^([^/]+)\/(0|[1-9]\d{0,15})\/(0|[1-9]\d{0,15})$/.exec(text);
+  if (match === null || match[1] !== topic) return null;
+  return { generation: Number(match[2]), seal: Number(match[3]) };
 }
 
 function nameOf(generation: number, seal: number): string {
