@@ -1,0 +1,28 @@
+import { readFile, stat } from 'node:fs/promises';
+import { VerifierError } from '../errors.ts';
+import { replaceFile } from '../report/replace-file.ts';
+import { parseRecord, type RunRecordStore } from './run-record.ts';
+
+const largestFile = 64 * 1024;
+
+/** A record in one file, replaced as a whole: a crash leaves the old one or the new one. */
+export function fileRunRecord(path: string): RunRecordStore {
+  return {
+    async load() {
+      try {
+        return (await stat(path)).size > largestFile ? null : parseRecord(await readFile(path, 'utf8'));
+      } catch {
+        // Nothing depends on it but when to run: without it a run is due at once.
+        return null;
+      }
+    },
+    async save(record) {
+      try {
+        await replaceFile(path, `${JSON.stringify(record)}\n`);
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new VerifierError('SCHEDULE_STATE', `${path} cannot be written: ${why}.`, { cause, evidence: { path } });
+      }
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { VerifierError } from '../errors.ts';
+import { codeOf, lockFolder, type FolderLock } from '../witness/folder-lock.ts';
+import type { RunLock } from './run-lock.ts';
+
+export interface FolderRunLockOptions {
+  /** How often a holder shows that it lives, ms. Default 10,000. */
+  readonly beatMs?: number;
+  /** A holder on another machine that has shown nothing for so long is gone, ms. Default 90,000. */
+  readonly leaseMs?: number;
+}
+
+/**
+ * A lock in a folder, which is made where it is missing. Its file names the process and when that began: on the same machine a killed
+ * holder is noticed at once. What a process of another machine (another container) does cannot be seen, so a holder also writes the file `alive`
+ * again and again, and one that stopped doing so is taken for dead. Ages are told by the clock of the file system alone.
+ */
+export function folderRunLock(folder: string, options: FolderRunLockOptions = {}): RunLock {
+  const { beatMs = 10_000, leaseMs = 90_000 } = options;
+  return {
+    async take() {
+      try {
+        await mkdir(folder, { recursive: true });
+        for (let attempt = 0; ; attempt++) {
+          const lock = await lockFolder(folder);
+          if ('release' in lock) return await hold(folder, lock, beatMs);
+          if (attempt === 3 || !(await isGone(folder, lock, leaseMs))) return { holder: lock.holder.slice(0, 500) };
+          await takeFromDead(folder, lock.file);
+        }
+      } catch (cause) {
+        throw unusable(folder, cause);
+      }
+    },
+  };
+}
+
+async function hold(folder: string, lock: FolderLock, beatMs: number) {
+  const lost = new AbortController();
+  await beat(folder);
+  let busy: Promise<void> | null = null;
+  const look = async (): Promise<void> => {
+    try {
+      if (!(await lock.held())) lost.abort();
+      else await beat(folder);
+    } catch {
+      // A full disk for a moment is not a lost lock: who takes it over meanwhile is seen by the next look.
+    }
+    busy = null;
+  };
+  const timer = setInterval(() => {
+    busy ??= look();
+  }, beatMs);
+  timer.unref();
+  return {
+    lost: lost.signal,
+    release: async () => {
+      clearInterval(timer);
+      await busy;
+      try {
+        if (await lock.held()) await lock.release();
+      } catch (cause) {
+        throw unusable(folder, cause);
+      }
+    },
+  };
+}
+
+const aliveName = 'alive';
+
+/** Written anew, not touched: so the time comes from the file system, which may be on another machine. */
+async function beat(folder: string): Promise<void> {
+  const draft = join(folder, `.alive-${process.pid}`);
+  await writeFile(draft, `${process.pid}\n`);
+  await rename(draft, join(folder, aliveName));
+}
+
+async function isGone(folder: string, { holder, file }: { holder: string; file: string }, leaseMs: number) {
+  // Of a process of this machine the lock itself knows better.
+  if (hostOf(holder) === hostname()) return false;
+  const probe = join(folder, `.now-${process.pid}-${randomUUID()}`);
+  await writeFile(probe, '');
+  try {
+    const now = (await stat(probe)).mtimeMs;
+    const shown = await Promise.all([file, join(folder, aliveName)].map(changedAt));
+    return now - Math.max(...shown) > leaseMs;
+  } finally {
+    await unlink(probe);
+  }
+}
+
+async function changedAt(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+function hostOf(holder: string): string | null {
+  try {
+    const { host } = JSON.parse(holder) as { host?: unknown };
+    return typeof host === 'string' ? host : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Puts a released lock with the next number behind the dead one: of several that do so one succeeds, and none can remove the lock of a living
+ * process that was faster.
+ */
+async function takeFromDead(folder: string, file: string): Promise<void> {
+  const number = Number(/^lock-(\d+)$/.exec(basename(file))?.[1]);
+  const draft = join(folder, `.free-${randomUUID()}`);
+  await writeFile(draft, JSON.stringify({ pid: 0, host: hostname(), began: null, released: true }));
+  try {
+    await link(draft, join(dirname(file), `lock-${number + 1}`));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await unlink(draft);
+  }
+}
+
+function unusable(folder: string, cause: unknown): VerifierError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VerifierError('SCHEDULE_STATE', `The lock in ${folder} cannot be taken or released: ${why}.`, {
+    cause,
+    evidence: { folder },
+  });
+}

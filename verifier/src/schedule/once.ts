@@ -1,0 +1,34 @@
+import { VerifierError } from '../errors.ts';
+import type { VerificationRun } from '../report/reporter.ts';
+import { Runner, type RunnerOptions } from './runner.ts';
+
+export interface OnceOptions extends RunnerOptions {
+  readonly signal: AbortSignal;
+}
+
+/** One run that is over, and the reporters that could not be told of it. */
+export interface OnceResult {
+  readonly run: VerificationRun;
+  readonly failed: readonly string[];
+}
+
+/**
+ * One run with lock and reports, as a CronJob wants it: what an earlier process left unfinished is told too.
+ * @throws VerifierError VERIFY_RUNNING, VERIFY_ABORTED, VERIFY_STUCK, SCHEDULE_STATE, SCHEDULE_INVALID
+ */
+export async function runOnce(options: OnceOptions): Promise<OnceResult> {
+  const runner = new Runner(options, await options.record.load());
+  const attempt = await runner.attempt('once', options.signal);
+  switch (attempt.kind) {
+    case 'ended':
+      return attempt;
+    case 'stuck':
+      throw new VerifierError('VERIFY_STUCK', attempt.error.message);
+    case 'skipped':
+      throw new VerifierError('VERIFY_RUNNING', `Another run holds the lock: ${attempt.holder}`);
+    case 'lost':
+      throw new VerifierError('VERIFY_RUNNING', 'Another process took the lock over: this run was given up.');
+    case 'stopped':
+      throw new VerifierError('VERIFY_ABORTED', 'The verification was cancelled before it could give a verdict.');
+  }
+}

@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { silentLogger, type Logger } from '@tallystick/kafka/logger';
+import type { Reporter, RunError, RunTrigger, VerificationRun } from '../report/reporter.ts';
+import type { Verdict } from '../verdict.ts';
+import { systemClock, type ScheduleClock } from './clock.ts';
+import { invalid } from './cron.ts';
+import { deliver, type Message } from './deliver.ts';
+import { noObserver, type RunObserver } from './observer.ts';
+import { isHeld, type HeldLock, type RunLock } from './run-lock.ts';
+import {
+  newRecord,
+  withStart,
+  type EndedRun,
+  type RunRecord,
+  type RunRecordStore,
+  type StartedRun,
+} from './run-record.ts';
+import { defaultExitCodeOf, supervise, type RunEnd } from './supervise.ts';
+
+export interface RunnerOptions {
+  /** One verification. It must heed the signal: reject soon after it is aborted. */
+  readonly run: (signal: AbortSignal) => Promise<Verdict>;
+  readonly reporters: readonly Reporter[];
+  readonly lock: RunLock;
+  readonly record: RunRecordStore;
+  readonly clock?: ScheduleClock;
+  readonly logger?: Logger;
+  readonly observer?: RunObserver;
+  /** A run that takes longer is cancelled, ms. Default 24 h. */
+  readonly maxRunMs?: number;
+  /** How long a cancelled run, and reports under way when the process is to end, may take yet, ms. Default 10,000. */
+  readonly graceMs?: number;
+  /** Tries for each report, and the time for one, ms. Default 3 and 30,000. */
+  readonly reportAttempts?: number;
+  readonly reportMs?: number;
+  /** The exit code that an error of `run` means. Default: 2 for options, anchors, policies and schedules, else 3. */
+  readonly exitCodeOf?: (error: unknown) => 2 | 3;
+  /** UUIDs. */
+  readonly newId?: () => string;
+}
+
+/** What became of one attempt to run. `failed` are the reporters that could not be told. */
+export type Attempt =
+  | { readonly kind: 'ended'; readonly run: VerificationRun; readonly failed: readonly string[] }
+  | { readonly kind: 'skipped'; readonly holder: string }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'stuck'; readonly error: RunError };
+
+/** Runs verifications one at a time, remembers how they ended, and tells the reporters. */
+export class Runner {
+  readonly clock: ScheduleClock;
+  readonly logger: Logger;
+  readonly observer: RunObserver;
+  readonly #options: RunnerOptions;
+  #record: RunRecord;
+
+  /**
+   * @param record what earlier processes left behind
+   * @throws VerifierError SCHEDULE_INVALID
+   */
+  constructor(options: RunnerOptions, record: RunRecord | null) {
+    checkLimits(options);
+    this.#options = options;
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? silentLogger;
+    this.observer = options.observer ?? noObserver;
+    const now = this.clock.now();
+    this.#record = record ?? newRecord(now);
+    // Written by a clock that was wrong.
+    if (this.#record.since > now) this.#record = { ...this.#record, since: now };
+    this.observer.remembered(this.#record);
+  }
+
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  /** Runs once, unless another process does. Rejects only where the lock cannot be used (SCHEDULE_STATE). */
+  async attempt(trigger: RunTrigger, stop: AbortSignal): Promise<Attempt> {
+    const taken = await this.#options.lock.take();
+    if (!isHeld(taken)) {
+      await this.reload();
+      this.observer.skipped('locked');
+      this.logger.warn('another process runs the verification: this run is left out', { holder: taken.holder });
+      return { kind: 'skipped', holder: taken.holder };
+    }
+    try {
+      return await this.#attempt(trigger, taken, stop);
+    } finally {
+      await taken
+        .release()
+        .catch((error: unknown) => this.logger.error('the lock of the run is not released', { error }));
+    }
+  }
+
+  async #attempt(trigger: RunTrigger, lock: HeldLock, stop: AbortSignal): Promise<Attempt> {
+    const { run, maxRunMs = 86_400_000, graceMs = 10_000, newId = randomUUID } = this.#options;
+    await this.reload();
+    const id = newId();
+    const at = this.clock.now();
+    await this.#remember(withStart(this.#record, { id, trigger, at }));
+    this.observer.begun(at);
+    this.logger.info('a verification begins', { run: id, trigger });
+    const exitCodeOf = this.#options.exitCodeOf ?? defaultExitCodeOf;
+    const limits = { clock: this.clock, maxRunMs, graceMs, stop, lost: lock.lost, exitCodeOf };
+    const end = await supervise(run, limits);
+    if (end.kind === 'stopped' || end.kind === 'lost') {
+      this.observer.brokenOff(end.kind);
+      this.logger.warn(
+        end.kind === 'lost'
+          ? 'another process took the lock over: this run is given up'
+          : 'the verification was broken off: the next start begins it again',
+        { run: id },
+      );
+      return end;
+    }
+    const over = runOf({ id, trigger, startedAt: iso(at), finishedAt: iso(this.clock.now()) }, end);
+    this.#say(over);
+    this.observer.ended(over);
+    await this.#remember(withEnd(this.#record, over, this.clock.now(), false));
+    const failed = await this.#tell(over, stop);
+    await this.#remember({ ...withEnd(this.#record, over, this.clock.now(), true), interrupted: [] });
+    if (end.kind === 'stuck') {
+      this.observer.brokenOff('stuck');
+      return end;
+    }
+    return { kind: 'ended', run: over, failed };
+  }
+
+  /** Tells runs that never ended first, then this one. */
+  async #tell(run: VerificationRun, stop: AbortSignal): Promise<readonly string[]> {
+    const { interrupted } = this.#record;
+    if (interrupted.length > 0) this.observer.interrupted(interrupted.length);
+    for (const lost of interrupted) await this.deliver({ run: interruptedRun(lost, run.startedAt) }, stop);
+    return await this.deliver({ run }, stop);
+  }
+
+  async deliver(message: Message, stop: AbortSignal): Promise<readonly string[]> {
+    const { reporters, reportAttempts: attempts = 3, reportMs: attemptMs = 30_000, graceMs = 10_000 } = this.#options;
+    const { clock, logger } = this;
+    const over = new AbortController();
+    const late = new AbortController();
+    // What is known when the process is to end is told yet, if that takes no longer than the grace.
+    const onStop = (): void => void clock.sleep(graceMs, over.signal).then(() => late.abort());
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true, signal: over.signal });
+    try {
+      const onResult = (reporter: string, delivered: boolean): void => this.observer.reported(reporter, delivered);
+      return await deliver(reporters, message, { clock, logger, attempts, attemptMs, stop: late.signal, onResult });
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Another process on the same state may have run meanwhile. */
+  async reload(): Promise<void> {
+    const stored = await this.#options.record.load();
+    if (stored !== null && (stored.started?.at ?? 0) >= (this.#record.started?.at ?? 0)) this.#record = stored;
+  }
+
+  /** A record that cannot be kept stops no verification. */
+  async #remember(record: RunRecord): Promise<void> {
+    this.#record = record;
+    try {
+      await this.#options.record.save(record);
+    } catch (error) {
+      this.logger.error('the state of the schedule cannot be kept: after a restart a run may be repeated', { error });
+    }
+  }
+
+  #say({ id, verdict, error }: VerificationRun): void {
+    if (verdict === undefined) {
+      this.logger.error(`the verification broke off: ${error.message}`, { run: id, code: error.code });
+      return;
+    }
+    const { exitCode, durationMs, checked, findings } = verdict;
+    const fields = { run: id, exitCode, durationMs, events: checked.events, findings: findings.length };
+    if (exitCode === 0) this.logger.info('verified', fields);
+    else this.logger.error(`the verification ended: ${verdict.verdict}`, fields);
+  }
+}
+
+function runOf(
+  times: Pick<VerificationRun, 'id' | 'trigger' | 'startedAt' | 'finishedAt'>,
+  end: Exclude<RunEnd, { kind: 'stopped' | 'lost' }>,
+): VerificationRun {
+  return end.kind === 'verdict' ? { ...times, verdict: end.verdict } : { ...times, error: end.error };
+}
+
+function interruptedRun({ id, trigger, at }: StartedRun, noticedAt: string): VerificationRun {
+  const message = `The process of the run that began at ${iso(at)} ended before it had a verdict.`;
+  const error: RunError = { code: 'VERIFY_INTERRUPTED', message, exitCode: 3 };
+  return { id, trigger, startedAt: iso(at), finishedAt: noticedAt, error };
+}
+
+function withEnd(record: RunRecord, { id, verdict }: VerificationRun, at: number, reported: boolean): RunRecord {
+  const ended: EndedRun = {
+    id,
+    at: record.ended?.id === id ? record.ended.at : at,
+    verdict: verdict?.verdict ?? 'error',
+    reported,
+  };
+  if (verdict === undefined) return { ...record, ended };
+  const { updated, since } = verdict.anchoredTo;
+  return {
+    ...record,
+    ended,
+    finishedAt: ended.at,
+    verifiedAt: verdict.exitCode === 0 ? ended.at : record.verifiedAt,
+    anchoredAt: timeOf(updated ? verdict.startedAt : since),
+  };
+}
+
+function timeOf(text: string | null): number | null {
+  const time = text === null ? Number.NaN : Date.parse(text);
+  return Number.isNaN(time) ? null : time;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function checkLimits({ maxRunMs, graceMs, reportAttempts, reportMs }: RunnerOptions): void {
+  for (const [name, value] of Object.entries({ maxRunMs, graceMs, reportAttempts, reportMs })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
+    throw invalid(`The option ${name} is ${value}: it must be a whole number above 0.`);
+  }
+}
