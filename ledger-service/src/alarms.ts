@@ -11,7 +11,7 @@ const wait = 'Check the brokers; the ledger goes on by itself.';
 
 const todos: Partial<Record<LedgerErrorCode | KafkaErrorCode, string>> = {
   SEALS_LOST:
-    'Find out what became of the seals topic, and run "tallystick verify". What the published log holds was produced again, what was only pending is sealed anew.',
+    'Find out what became of the seals topic, and run "tallystick verify". What the published log holds is produced again, what was only pending is sealed anew. The alarm is over once the topic was found whole.',
   FORK: 'Two statements contradict each other or the records: run "tallystick verify" and treat the seal keys as compromised until it is known why.',
   RECORDS_DISAGREE:
     'Run "tallystick verify": the records of a sealed batch were changed. Restore them (it is tried again every half minute), or begin a generation with "tallystick generation".',

@@ -51,6 +51,10 @@ export interface LedgerOptions {
   readonly policy?: Policy | null;
   /** Publish: how often a checkpoint is made while there is something new. Default 250 ms. */
   readonly publishMs?: number;
+  /** Publish: how old cosignatures of an unchanged checkpoint may get before the witnesses are asked again. Default 600,000 ms. */
+  readonly recosignMs?: number;
+  /** Publish: how long the published checkpoint may lag behind the stored one before it is an alarm. Default 30,000 ms. */
+  readonly quorumLateMs?: number;
 
   /** Serve: where it listens (a loopback address), and the public root of the log where a proxy stands before it. */
   readonly serve?: { readonly listen: ListenOn; readonly publicUrl?: string | null };
@@ -66,6 +70,8 @@ export interface LedgerOptions {
   readonly topicCheckMs?: number;
   /** How often what somebody has to mend is tried again. Default 30,000 ms. */
   readonly mendMs?: number;
+  /** How long alarms of what mends itself are shown at least, so that who looks now and then sees them. Default 60,000 ms. */
+  readonly alarmShownMs?: number;
   /** Default: the machine's. */
   readonly clock?: Clock;
 }

@@ -17,7 +17,7 @@ import { Ledger, type LedgerRoles } from './ledger.ts';
 import { holdsSealEnd, openLogState } from './log/log-state.ts';
 import { startPublisher } from './log/publisher.ts';
 import { seenCheckpointIn } from './log/seen-checkpoint.ts';
-import { newestHead } from './log/stored-log.ts';
+import { emptyHead, newestHead, verifiedEntries } from './log/stored-log.ts';
 import { systemClock } from './ports/clock.ts';
 import type { LogReader } from './ports/published-log.ts';
 import { Sealing } from './seal/sealing.ts';
@@ -54,7 +54,7 @@ export interface RunningLedger {
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { kafka, origin, rootKey, stateDir, roles = ['seal', 'publish'], clock = systemClock } = options;
-  const { logger = silentLogger, mendMs = 30_000 } = options;
+  const { logger = silentLogger, mendMs = 30_000, alarmShownMs = 60_000 } = options;
   checkRoles(roles);
   checkLogKeys(options.logKeys, origin, rootKey);
   const given = isRecordLog(kafka);
@@ -66,7 +66,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const shared = { clock, logger, mendMs };
   const seen = seenCheckpointIn(state);
   // One each, so that what one role clears is never another's.
-  const board = () => new AlarmBoard(clock);
+  const board = () => new AlarmBoard(clock, alarmShownMs);
   const boards = { ledger: board(), seal: board(), publish: board(), serve: board() };
   const made: LedgerRoles = {
     ...(seal && {
@@ -134,6 +134,7 @@ function checkSealing(options: LedgerOptions): Omit<SealingParts, 'log' | 'alarm
     topicCheckMs: options.topicCheckMs ?? 10_000,
     mendMs: options.mendMs ?? 30_000,
     partitions: options.partitions === undefined ? null : new Set(options.partitions),
+    alarmShownMs: options.alarmShownMs ?? 60_000,
     takeoverMs: checkWhole('takeoverMs', options.takeoverMs ?? 60_000, 1),
     partitionAlarms: new Map(),
     memory: { begun: false, lost: false },
@@ -148,7 +149,14 @@ function logReader({ origin, rootKey, stores, logKeys, ...options }: LedgerOptio
   const memory = { evidence: 256, remember: 4_096, rememberEnds: 65_536 };
   const onSnapshotUnusable = ({ message }: LedgerError) => logger.warn(message);
   return {
-    open: () => openLogState({ ...place, ...memory, rootKey, onSnapshotUnusable }),
+    open: async () => ({
+      ...(await openLogState({ ...place, ...memory, rootKey, onSnapshotUnusable })),
+      remembered: memory.remember,
+    }),
+    since: async (from) => {
+      const head = (await newestHead(place)) ?? emptyHead;
+      return { size: head.size, entries: verifiedEntries(stores.store, head, from, head.size) };
+    },
     holdsSealEnd: async (needs) => await holdsSealEnd(stores.store, needs, (await newestHead(place))?.size ?? 0),
   };
 }

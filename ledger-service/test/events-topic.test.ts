@@ -152,7 +152,7 @@ describe('what somebody mends', () => {
 });
 
 describe('records that were deleted', () => {
-  it('before they were sealed: a gap for exactly those offsets, an alarm that stays, and sealing goes on behind', async () => {
+  it('before they were sealed: a gap for exactly those offsets, an alarm, and sealing goes on behind', async () => {
     const world = await sealedWorld();
     await world.emit(9);
     world.cluster.deleteRecords(topics.events, 0, 15);

@@ -56,7 +56,7 @@ describe.each(losses)('a seals topic that was %s', (what, lose) => {
     expectHolds(world, entries);
     await world.sealed();
     expect(checkSeals(world)).toBe(42);
-    // It stays: a topic that is whole again makes nobody responsible.
+    // For a while: somebody should see it.
     expect(codes(ledger)).toEqual(['SEALS_LOST']);
     // And what is produced is what was lost, once: another start finds it whole.
     await ledger.stop();

@@ -37,3 +37,6 @@ export const passingAlarms: ReadonlySet<string> = new Set([
   'STATE_NOT_WRITTEN',
   'SNAPSHOT_UNUSABLE',
 ]);
+
+/** Alarms of what the ledgers mend themselves: they are over once it is mended. */
+export const mendedAlarms: ReadonlySet<string> = new Set(['SEALS_LOST', 'LOG_DAMAGED']);

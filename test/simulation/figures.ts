@@ -6,6 +6,8 @@ export const deadlineMs = 3_000;
 export const mendMs = 2_000;
 export const takeoverMs = 4_000;
 export const topicCheckMs = 1_500;
+/** How long alarms of what mends itself are shown at least, ms. */
+export const alarmShownMs = 2_000;
 export const publishMs = 300;
 export const limits = { events: 6, ageMs: 1_000 };
 

@@ -1,6 +1,6 @@
 import { MemoryStateFiles } from '@tallystick/ledger-service/memory-state-files';
 import { startLedger, type Alarm, type RunningLedger } from '@tallystick/ledger-service/service';
-import { deadlineMs, epoch, limits, mendMs, publishMs, takeoverMs, topicCheckMs } from './figures.ts';
+import { alarmShownMs, deadlineMs, epoch, limits, mendMs, publishMs, takeoverMs, topicCheckMs } from './figures.ts';
 import { keys, origin, topics, verifyOnce } from './keys.ts';
 import { Life } from './life.ts';
 import { Outside } from './outside.ts';
@@ -105,6 +105,7 @@ export class Instance {
         mendMs,
         takeoverMs,
         topicCheckMs,
+        alarmShownMs,
         publishMs,
         logger: world.loggerOf(life),
       });

@@ -303,6 +303,8 @@ export class PublishSession {
     this.#staged = 0;
     this.#room.notify();
     if (this.#pending.length > 0) this.#wake.notify();
+    // Who stores a checkpoint writes the snapshot beside it.
+    this.#parts.alarms.clear('snapshot');
     this.#parts.onStored(newest, []);
   }
 

@@ -16,6 +16,7 @@ import type { RunningRole } from '../ports/role.ts';
 import { retryPause } from '../retry.ts';
 import type { PublishStatus } from './publish-status.ts';
 import { checkSigners } from './log-signers.ts';
+import { lossAlarms, watchLosses } from './loss-watch.ts';
 import { PartialTiles } from './partial-tiles.ts';
 import { isReopened, PublishSession, Reopen, type SessionParts } from './publish-session.ts';
 import { PublishedCheckpoint, type Witness } from './published-checkpoint.ts';
@@ -98,6 +99,8 @@ class Publisher implements RunningRole<PublishStatus> {
   #entries = 0;
   #openings = 0;
   #toldToStop = false;
+  /** Is a session under way? */
+  #isOpen = false;
 
   constructor(options: PublisherOptions) {
     const { log, topics, origin, rootKey, stores, logKeys, signers, policy = null, seen, signal } = options;
@@ -151,7 +154,9 @@ class Publisher implements RunningRole<PublishStatus> {
   async begin(): Promise<void> {
     const session = await this.#open();
     await this.#partial.findOld(session.size);
-    const tasks = [this.#publish(session), this.#published.run(), this.#collect()];
+    const signal = this.#stopping.signal;
+    const losses = watchLosses({ ...this.#parts, isOpen: () => this.#isOpen, signal });
+    const tasks = [this.#publish(session), this.#published.run(), this.#collect(), losses];
     for (const task of tasks) task.catch((error: unknown) => this.#stopping.abort(error));
     void Promise.allSettled(tasks).then(async (results) => {
       await this.#seen.idle();
@@ -218,8 +223,10 @@ class Publisher implements RunningRole<PublishStatus> {
         const session: PublishSession = next ?? (await this.#open());
         next = null;
         from = session.size;
+        this.#isOpen = true;
         await session.run();
       } catch (error) {
+        this.#isOpen = false;
         if (signal.aborted) return;
         const passes = canPass(error) || error instanceof Reopen;
         // Who got on is not in trouble; who does not for long has met what opening does not mend.
@@ -227,8 +234,7 @@ class Publisher implements RunningRole<PublishStatus> {
         if (!passes && (!isReopened(error) || attempt > mostOpenings)) throw error;
         logger.warn('The log is opened anew.', { error: String(error) });
         const { code } = asTallystickError(error);
-        // A loss stays an alarm: that the log holds what was lost makes nobody less responsible for it.
-        if (code === 'SEALS_LOST' || code === 'LOG_DAMAGED') alarms.raise(`publish ${code}`, error, 'publish');
+        if (code === 'SEALS_LOST' || code === 'LOG_DAMAGED') alarms.raise(lossAlarms[code], error, 'publish');
         const pause = attempt < 2 ? clock.sleep(publishMs, signal) : retryPause(attempt, signal, clock);
         await pause.catch(() => undefined);
       }

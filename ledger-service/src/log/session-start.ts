@@ -3,6 +3,7 @@ import { firstMissingEntry } from '../domain/missing-entry.ts';
 import { LedgerError } from '../errors.ts';
 import { topicStatements } from '../seal/topic-statements.ts';
 import { checkGrowth } from './growth.ts';
+import { lossAlarms } from './loss-watch.ts';
 import { LogEdge } from './log-edge.ts';
 import { rolledBack } from './log-errors.ts';
 import { openLogState, type LogState } from './log-state.ts';
@@ -55,7 +56,7 @@ export async function openSession(options: OpenSessionOptions): Promise<SessionS
       if (!(error instanceof LedgerError) || error.code !== 'LOG_DAMAGED' || head === null || attempt === tries)
         throw error;
       logger.error('The published log is damaged and is made again.', { error: error.message });
-      alarms.raise('publish LOG_DAMAGED', error, 'publish');
+      alarms.raise(lossAlarms.LOG_DAMAGED, error, 'publish');
       const written = await repair(options, head);
       logger.warn('The published log is whole again.', { written: written.length });
       continue;
@@ -85,7 +86,11 @@ function noteSnapshot(
   unusable: LedgerError | null,
   { checkpoint, size }: LogState,
 ): void {
-  if (unusable === null) return;
+  if (unusable === null) {
+    // What kept an earlier session from writing one is over: there is one.
+    alarms.clear('snapshot');
+    return;
+  }
   logger.warn(unusable.message, { code: unusable.code });
   alarms.raise('snapshot', unusable, 'snapshot');
   // The log key signs a snapshot only after its checkpoint was stored.

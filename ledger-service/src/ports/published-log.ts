@@ -7,6 +7,8 @@ export interface PublishedLog {
    * it owns it.
    */
   readonly judge: Judge;
+  /** How many statements of a partition the judge remembers. */
+  readonly remembered: number;
   /** Entries of the log. */
   readonly size: number;
   /**
@@ -21,10 +23,12 @@ export interface PublishedLog {
   entries(from: number, to: number): AsyncIterable<Uint8Array>;
 }
 
-/** What the roles ask of the log. Both throw LedgerError where it cannot be read or is not what its keys signed. */
+/** What the roles ask of the log. All throw LedgerError where it cannot be read or is not what its keys signed. */
 export interface LogReader {
   /** The log as it is now. */
   open(): Promise<PublishedLog>;
+  /** The newest stored checkpoint's size, and the entries from `from` up to it, each held against its root. Nothing else is read. */
+  since(from: number): Promise<{ readonly size: number; readonly entries: AsyncIterable<Uint8Array> }>;
   /** Does the log hold a seal of that partition and generation with that end? It may look through all of it. */
   holdsSealEnd(needs: NeededEnd): Promise<boolean>;
 }

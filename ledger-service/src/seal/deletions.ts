@@ -2,7 +2,7 @@ import type { ChainPoint } from '@tallystick/core/judge';
 import type { GapStatement } from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
 
-// Both are alarms that stay: sealing goes on, the loss does not pass.
+// Sealing goes on in both cases, and every verification reports the loss.
 
 /** What a gap statement says, as an alarm. */
 export function recordsDeleted({ topic, partition, generation, offsets }: GapStatement): KafkaError {

@@ -169,9 +169,10 @@ export class PartitionSealer {
     let lag = new LagWatch(waitMs);
     const from = this.#state()?.hash;
     for (;;) {
-      const { highWatermark } = await log.bounds(topics.events, this.partition);
+      const { logStart, highWatermark } = await log.bounds(topics.events, this.partition);
       const state = this.#state();
       this.#highWatermark = highWatermark;
+      if (state !== null) this.#noteDeletions(state, logStart);
       if (state?.hash !== from && waitMs < takeoverMs) {
         waitMs = takeoverMs;
         lag = new LagWatch(takeoverMs);
@@ -233,13 +234,31 @@ export class PartitionSealer {
   /** A fetch came back. Where it shows that what was wrong has passed, the alarm goes. */
   #good(run: SealRun, chunk: ReadChunk): void {
     this.#highWatermark = chunk.highWatermark;
-    const deleted = deletedLater(run.confirmed, chunk.logStart);
-    if (deleted !== null) this.#alarms.raise('deleted', deleted, this.#where);
+    this.#noteDeletions(run.confirmed, chunk.logStart);
     if (this.#stuck !== null && !recovered(this.#stuck, run.confirmed, chunk)) return;
     this.#stuck = null;
     this.#activity = 'sealing';
     this.#alarms.clear('sealing');
     this.#attempt = 0;
+  }
+
+  /** Records that are gone stay an alarm; what a gap says, once seals follow behind it: every verification reports it from then on. */
+  #noteDeletions(point: ChainPoint, logStart: number): void {
+    const deleted = deletedLater(point, logStart);
+    if (deleted !== null) this.#alarms.raise('deleted', deleted, this.#where);
+    else
+      this.#over(
+        'deleted',
+        'The records that an alarm was about are there, or are not asked for any more: it is over.',
+      );
+    const last = this.#state()?.lastSeal?.statement.offsets.last;
+    if (last !== undefined && last >= point.nextOffset - 1)
+      this.#over('gap', 'Sealing went on behind a gap: the alarm is over. Every verification reports the gap.');
+  }
+
+  #over(about: string, message: string): void {
+    const alarm = this.#alarms.mended(about);
+    if (alarm !== null) this.#context.logger.info(message, { place: this.#where, code: alarm.code });
   }
 
   async #writeGenesis(topicId: string): Promise<PartitionState> {

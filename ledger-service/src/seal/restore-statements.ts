@@ -38,6 +38,10 @@ export interface RestoreOptions {
 export interface Whole {
   /** Was offered every entry of the log, and no record of the seals topic from `from` on. */
   readonly judge: Judge;
+  /** How many statements of a partition it remembers. */
+  readonly remembered: number;
+  /** Entries of the log that it was offered. */
+  readonly size: number;
   readonly from: number;
   /** Where the topic began. */
   readonly logStart: number;
@@ -65,7 +69,9 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
     const state = await published.open();
     const bounds = await log.bounds(topic, 0);
     const position = placeOf(state, topicId, bounds);
-    const whole = { judge: state.judge, from: position ?? bounds.logStart, logStart: bounds.logStart, producedTo };
+    const { judge, size, remembered } = state;
+    const { logStart } = bounds;
+    const whole = { judge, size, remembered, from: position ?? logStart, logStart, producedTo };
     if (state.size === 0) return whole;
     if (position !== null && bounds.logStart === 0 && !options.distrust) {
       if (await hasBothEnds(state, position, bounds.highWatermark, options)) return whole;

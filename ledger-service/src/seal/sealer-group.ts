@@ -9,12 +9,15 @@ import type { SealingParts } from './sealing-parts.ts';
 /** The sealers of all partitions. They run between `open` and `close`, which may follow each other any number of times. */
 export class SealerGroup {
   readonly #context: SealerContext;
-  readonly #parts: Pick<SealingParts, 'partitions' | 'partitionAlarms' | 'clock'>;
+  readonly #parts: Pick<SealingParts, 'partitions' | 'partitionAlarms' | 'alarmShownMs' | 'clock'>;
   readonly #sealers = new Map<number, PartitionSealer>();
   #open: { readonly control: AbortController; readonly runs: Promise<void>[] } | null = null;
   #ended: Promise<unknown> = Promise.resolve();
 
-  constructor(context: SealerContext, parts: Pick<SealingParts, 'partitions' | 'partitionAlarms' | 'clock'>) {
+  constructor(
+    context: SealerContext,
+    parts: Pick<SealingParts, 'partitions' | 'partitionAlarms' | 'alarmShownMs' | 'clock'>,
+  ) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -34,11 +37,11 @@ export class SealerGroup {
 
   /** Makes a sealer for every partition that has none. */
   make({ partitions: described }: TopicDescription): void {
-    const { partitions, partitionAlarms, clock } = this.#parts;
+    const { partitions, partitionAlarms, alarmShownMs, clock } = this.#parts;
     for (const { partition } of described) {
       if (this.#sealers.has(partition)) continue;
       let alarms = partitionAlarms.get(partition);
-      if (alarms === undefined) partitionAlarms.set(partition, (alarms = new AlarmBoard(clock)));
+      if (alarms === undefined) partitionAlarms.set(partition, (alarms = new AlarmBoard(clock, alarmShownMs)));
       const sealer = new PartitionSealer(this.#context, partition, partitions?.has(partition) ?? true, alarms);
       this.#sealers.set(partition, sealer);
       if (this.#open !== null) this.#run(sealer, this.#open);

@@ -38,6 +38,8 @@ export interface SealingParts {
   /** The partitions that are this ledger's; null: all. */
   readonly partitions: ReadonlySet<number> | null;
   readonly takeoverMs: number;
+  /** How long alarms of what mends itself are shown at least. */
+  readonly alarmShownMs: number;
   readonly clock: Clock;
   /** Of the role, and of each partition: they outlive one run, for a loss does not pass because sealing was begun anew. */
   readonly alarms: AlarmBoard;

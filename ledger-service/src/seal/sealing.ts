@@ -6,10 +6,12 @@ import { patientLog } from '../patient-log.ts';
 import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
+import { LogWatch } from './log-watch.ts';
 import { restoreStatements, type Whole } from './restore-statements.ts';
 import { SealerGroup } from './sealer-group.ts';
 import type { SealingParts } from './sealing-parts.ts';
 import { keyNotValid, StatementWriter } from './statement-writer.ts';
+import { watchTopics } from './topic-watch.ts';
 import { describeTopics, partitionsError, settingsError, type LedgerTopics } from './topics.ts';
 
 /** For seals that are under way, and for what hears that nothing can be written any more. */
@@ -33,7 +35,7 @@ export class Sealing implements RunningRole<SealStatus> {
   readonly #end = Promise.withResolvers<void>();
   #caughtUp = false;
   #topics: LedgerTopics;
-  readonly #start: Pick<Whole, 'logStart' | 'producedTo'>;
+  readonly #start: Omit<Whole, 'judge' | 'from'>;
   /** Pending statements that the topic holds before what was produced again. */
   readonly #ahead: Uint8Array[] = [];
   #failure: { readonly error: unknown } | null = null;
@@ -150,7 +152,7 @@ export class Sealing implements RunningRole<SealStatus> {
     this.#caughtUp = true;
     this.#sealers.make(this.#topics.events);
     this.#checkKey();
-    void this.#watchTopics();
+    this.#watchTopics().catch((error: unknown) => this.#fail(error));
   }
 
   /**
@@ -223,34 +225,33 @@ export class Sealing implements RunningRole<SealStatus> {
     }
   }
 
-  /**
-   * A topic may be given more partitions at any time: each is sealed from its own genesis on. Settings that were made unsafe meanwhile
-   * are an alarm; what still arrives is sealed, for a seal is what shows a loss.
-   */
   async #watchTopics(): Promise<void> {
-    const { log, topics, settings, topicCheckMs, logger, clock } = this.#parts;
-    const { signal } = this.#working;
-    while (!signal.aborted) {
-      try {
-        await clock.sleep(topicCheckMs, signal);
+    const { topics, deadlineMs, clock, published } = this.#parts;
+    const { logStart, size: from, remembered } = this.#start;
+    const view = this.#view;
+    await watchTopics({
+      ...this.#parts,
+      logStart,
+      logWatch: new LogWatch({ published, view, topic: topics.seals, from, remembered, deadlineMs, clock }),
+      onTopics: async (described) => {
         const before = this.#topics.leaves.partitions.length;
-        const { logStart } = await log.bounds(topics.seals, 0);
-        if (logStart > this.#start.logStart) throw startLost(topics.seals, this.#start.logStart, logStart);
-        this.#topics = await describeTopics(log, topics);
-        this.#sealers.make(this.#topics.events);
-        if (this.#topics.leaves.partitions.length > before) this.#sealers.pokeAll();
-        this.#raise('settings', await settingsError(topics, settings));
+        this.#topics = described;
+        this.#sealers.make(described.events);
+        if (described.leaves.partitions.length > before) this.#sealers.pokeAll();
         await this.#sealers.observe();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof LedgerError && error.code === 'SEALS_LOST') {
-          this.#fail(error);
-          return;
-        }
-        // The sealers meet the same trouble, and say so.
-        logger.warn('The topics could not be asked for their partitions and settings.', { error: String(error) });
-      }
-    }
+      },
+      onSettings: (error) => this.#raise('settings', error),
+      onWhole: () => this.#mended(),
+      signal: this.#working.signal,
+    });
+  }
+
+  /** The topic holds again all that the log holds, and what was only pending is sealed anew by whoever seals. */
+  #mended(): void {
+    const { alarms, logger, topics } = this.#parts;
+    const alarm = alarms.mended('seals-lost');
+    if (alarm === null) return;
+    logger.info('The seals topic is whole again: the alarm is over.', { code: alarm.code, topic: topics.seals });
   }
 
   #raise(about: string, error: unknown): void {
@@ -263,7 +264,7 @@ export class Sealing implements RunningRole<SealStatus> {
   #fail(error: unknown): void {
     if (this.#failure !== null || this.#ending !== null) return;
     this.#failure = { error };
-    // It stays: that sealing is begun anew and the topic made whole makes nobody responsible for the loss.
+    // It stands until the topic was made whole and looked at again.
     if (error instanceof LedgerError && error.code === 'SEALS_LOST') {
       this.#raise('seals-lost', error);
       this.#parts.memory.lost = true;
@@ -298,11 +299,6 @@ export class Sealing implements RunningRole<SealStatus> {
 interface Writers {
   readonly seals: SafeWriter;
   readonly leaves: SafeWriter;
-}
-
-function startLost(topic: string, expected: number, found: number): LedgerError {
-  const message = `The seals topic ${topic} began at offset ${expected} and begins at ${found} now: statements were deleted from it.`;
-  return new LedgerError('SEALS_LOST', message, { evidence: { topic, expected, found }, fatal: true });
 }
 
 function placeOf(error: unknown, otherwise: string): string {
