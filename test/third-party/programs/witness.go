@@ -94,7 +94,7 @@ func grow(ctx context.Context, dir, secret, policyFile, countText, words string)
 	for i := range count {
 		last = appender.Add(ctx, tessera.NewEntry(fmt.Appendf(nil, "%s %d", words, i)))
 	}
-	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	wait, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
 	index, checkpoint, err := tessera.NewPublicationAwaiter(wait, reader.ReadCheckpoint, 50*time.Millisecond).Await(wait, last)
 	if err != nil {
