@@ -7,10 +7,22 @@ export const verifierErrors = {
   ANCHOR_VERSION: 'an anchor file of a version that this release does not know',
   ANCHOR_FOREIGN: 'an anchor file of another log: its origin or root key is not the one given',
   ANCHOR_UNREADABLE: 'an anchor file that cannot be read, written or replaced',
+  ANCHOR_KEY: 'the key file of an anchor cannot be used',
   ANCHOR_LOCKED: 'an anchor file that another run holds and does not let go',
   POLICY_FILE_INVALID: 'a verification policy that does not parse, or has a member that it cannot have',
   LOG_UNAVAILABLE: 'the published log cannot be read, or gives no answer in time',
   LOG_RESOURCE_TOO_LARGE: 'the published log serves more bytes than a resource of its kind can have',
+  BUNDLE_UNREADABLE: 'an evidence bundle that cannot be opened or read',
+  BUNDLE_TRUNCATED: 'an evidence bundle that is cut off before its end',
+  BUNDLE_COMPRESSED: 'an evidence bundle that was compressed',
+  BUNDLE_FORMAT:
+    'a file that is no evidence bundle: another kind of file, or an archive with other members, names or order',
+  BUNDLE_LIMIT: 'an evidence bundle, or a member of one, larger than a bundle can be',
+  BUNDLE_MANIFEST: 'an evidence bundle whose manifest does not parse or contradicts itself',
+  BUNDLE_VERSION: 'an evidence bundle of a version that this release does not know',
+  BUNDLE_DIGEST: 'an evidence bundle whose bytes are not those of its own SHA-256 sums',
+  BUNDLE_WRITE: 'an evidence bundle that cannot be written to its place',
+  COPY_UNAVAILABLE: 'the query copy cannot be read, or gives no answer in time',
   VERIFY_ABORTED: 'the run was cancelled before it could give a verdict',
   SCHEDULE_INVALID: 'a schedule that makes no sense: its pattern, its time zone, a limit or an address',
   SCHEDULE_STATE: 'the folder that keeps the lock and the last run cannot be read or written',
@@ -31,6 +43,7 @@ export const verifierErrors = {
   WITNESS_STATE_LOCKED: 'another process holds the state of the witness',
   WITNESS_STATE_UNREADABLE: 'the state of a witness cannot be read or written',
   WITNESS_LISTEN: 'the witness cannot listen on its address',
+  SELF_TEST_TOO_LARGE: 'a log whose statements do not fit into the memory that a self-test may use',
 } as const;
 
 export type VerifierErrorCode = keyof typeof verifierErrors;

@@ -1,0 +1,55 @@
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import { readPartition } from '@tallystick/kafka/strict-reader';
+import type { Patience } from '../deadline.ts';
+import { inTime } from '../deadline.ts';
+import { VerifierError } from '../errors.ts';
+import type { CopiedPartition, CopiedTopic } from './copied-log.ts';
+
+/** How many bytes may still be copied. Taken from as it goes. */
+export interface Room {
+  bytes: number;
+}
+
+/** What of a partition is copied: from the batch that holds this offset on. Infinity: nothing but its bounds. */
+export type CopyFrom = (partition: number, bounds: { logStart: number; highWatermark: number }) => number;
+
+/**
+ * Copies a topic's stored bytes. What lies before `from` is not copied, and the copy's log start says so.
+ * @throws KafkaError where it cannot be read; VerifierError SELF_TEST_TOO_LARGE
+ */
+export async function copyTopic(
+  log: RecordLog,
+  name: string,
+  patience: Patience,
+  room: Room,
+  from: CopyFrom = (_, { logStart }) => logStart,
+): Promise<CopiedTopic> {
+  const { topicId, partitions } = await inTime(`A description of topic ${name}`, patience, log.describeTopic(name));
+  const copied: CopiedPartition[] = [];
+  for (const { partition } of partitions.toSorted((a, b) => a.partition - b.partition)) {
+    const what = `The question where partition ${partition} of ${name} begins and ends`;
+    const bounds = await inTime(what, patience, log.bounds(name, partition));
+    const { logStart, highWatermark } = bounds;
+    const begin = Math.min(Math.max(from(partition, bounds), logStart), highWatermark);
+    const copy: CopiedPartition = { logStart: begin, highWatermark, batches: [] };
+    const { deadlineMs, signal } = patience;
+    const source = { log, topic: name, topicId, partition, deadlineMs, ...(signal === undefined ? {} : { signal }) };
+    for await (const { batches } of readPartition({ ...source, from: begin, to: highWatermark })) {
+      for (const { bytes, header } of batches) {
+        room.bytes -= bytes.length;
+        if (room.bytes < 0) throw tooLarge(name);
+        copy.batches.push({ bytes: Buffer.from(bytes), first: header.baseOffset, last: header.lastOffset });
+      }
+    }
+    copied[partition] = copy;
+  }
+  return { topicId, partitions: copied };
+}
+
+function tooLarge(topic: string): VerifierError {
+  return new VerifierError(
+    'SELF_TEST_TOO_LARGE',
+    `Topic ${topic} holds more than a self-test copies into memory. Give it more room (maxBytes), or test against an evidence bundle of a shorter range.`,
+    { evidence: { topic } },
+  );
+}
