@@ -36,8 +36,8 @@ export interface SealsViewOptions {
   readonly logger: Logger;
   /** Looks a seal up in the log that is older than what the judge remembers. */
   readonly lookUp: (needs: NeededEnd) => Promise<boolean>;
-  /** Called for every note, in the order of the topic. */
-  readonly onOutcome: (outcome: Outcome) => void;
+  /** Called for every note, in the order of the topic, with its bytes. */
+  readonly onOutcome: (outcome: Outcome, value: Uint8Array | null) => void;
   /** A disturbance that passes (null: it passed). */
   readonly onTrouble: (error: unknown) => void;
   readonly clock: Clock;
@@ -215,7 +215,7 @@ export class SealsView {
     }
     this.#judged = offset;
     if (outcome.outcome === 'accepted') this.#remember(outcome.signed);
-    this.#options.onOutcome(outcome);
+    this.#options.onOutcome(outcome, value);
   }
 
   #remember(signed: SignedStatement): void {

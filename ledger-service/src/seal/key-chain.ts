@@ -25,19 +25,22 @@ export async function writeKeyStatements(
     view,
     seals,
     topic,
+    ownNoise,
     logger,
   }: {
     readonly key: VerifierKey;
     readonly view: SealsView;
     readonly seals: SafeWriter;
     readonly topic: string;
+    /** How much of the topic's noise is known to be of this log. */
+    readonly ownNoise: number;
     readonly logger: Logger;
   },
 ): Promise<void> {
   const { judge } = view;
   if (judge.keys.nextNumber === 0) {
     const { counts } = judge;
-    if (counts.noise > 0) {
+    if (counts.noise > ownNoise) {
       const message = `${topic} holds ${counts.noise} statements, but none is signed by the root key given or a key that it vouches for. Give the root key of this log, or another topic.`;
       throw new LedgerError('ROOT_KEY_WRONG', message, { evidence: { topic, found: counts } });
     }

@@ -7,6 +7,7 @@ import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
 import { LogWatch } from './log-watch.ts';
+import { OwnNoise } from './own-noise.ts';
 import { restoreStatements, type Whole } from './restore-statements.ts';
 import { SealerGroup } from './sealer-group.ts';
 import type { SealingParts } from './sealing-parts.ts';
@@ -38,6 +39,7 @@ export class Sealing implements RunningRole<SealStatus> {
   readonly #start: Omit<Whole, 'judge' | 'from'>;
   /** Pending statements that the topic holds before what was produced again. */
   readonly #ahead: Uint8Array[] = [];
+  readonly #ownNoise: OwnNoise;
   #failure: { readonly error: unknown } | null = null;
   #ending: Promise<void> | null = null;
   readonly done = this.#end.promise;
@@ -46,6 +48,7 @@ export class Sealing implements RunningRole<SealStatus> {
     const { signer, limits, clock, deadlineMs } = parts;
     const log = patientLog(parts.log, { deadlineMs, clock, signal: this.#working.signal });
     this.#parts = parts;
+    this.#ownNoise = new OwnNoise(parts.keyStatements);
     this.#start = whole;
     this.#topics = topics;
     this.#seals = writers.seals;
@@ -61,7 +64,7 @@ export class Sealing implements RunningRole<SealStatus> {
       deadlineMs: parts.deadlineMs,
       logger: parts.logger,
       lookUp: (needs) => parts.published.holdsSealEnd(needs),
-      onOutcome: (outcome) => this.#onOutcome(outcome),
+      onOutcome: (outcome, value) => this.#onOutcome(outcome, value),
       onTrouble: (error) => this.#raise('seals', error),
       clock,
       signal: this.#reading.signal,
@@ -136,12 +139,14 @@ export class Sealing implements RunningRole<SealStatus> {
   }
 
   async #begin(): Promise<void> {
-    const { keyStatements, signer, topics, logger } = this.#parts;
+    const { keyStatements, signer, topics, memory, logger } = this.#parts;
     this.#view.run().catch((error: unknown) => this.#fail(error));
     try {
       await this.#view.catchUp();
       await this.#putBehind();
-      const parts = { key: signer.key, view: this.#view, seals: this.#seals, topic: topics.seals, logger };
+      // Of a log that was begun here the root key is known to be right.
+      const ownNoise = memory.begun ? Infinity : this.#ownNoise.count;
+      const parts = { key: signer.key, view: this.#view, seals: this.#seals, topic: topics.seals, ownNoise, logger };
       await writeKeyStatements(keyStatements, parts);
       if (this.#failure !== null) throw this.#failure.error;
     } catch (error) {
@@ -163,7 +168,7 @@ export class Sealing implements RunningRole<SealStatus> {
     for (const value of this.#ahead.splice(0)) await this.#seals.append(0, [{ key: null, value }]);
   }
 
-  #onOutcome(outcome: Outcome): void {
+  #onOutcome(outcome: Outcome, value: Uint8Array | null): void {
     const { logger, topics } = this.#parts;
     switch (outcome.outcome) {
       case 'accepted': {
@@ -199,9 +204,11 @@ export class Sealing implements RunningRole<SealStatus> {
       case 'keyRefused':
         logger.warn('A key statement has no effect.', { place: placeText(outcome.signed.place), why: outcome.why });
         return;
+      case 'noise':
+        if (!this.#caughtUp && value !== null) this.#ownNoise.meet(value);
+        return;
       case 'repeated':
       case 'rubbish':
-      case 'noise':
       case 'race':
       case 'past':
       case 'needsHistory':
