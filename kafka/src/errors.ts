@@ -14,6 +14,7 @@ export const kafkaErrors = {
   OFFSET_OUT_OF_RANGE:
     'the offset lies beyond the end of the partition, or its leader epoch is unknown there: records were lost',
   RECORDS_DELETED: 'the offset lies below the log start: records were deleted before they were read',
+  NOT_INCLUDED: 'an evidence bundle that holds no such offsets or topic: they were not chosen when it was made',
   BATCH_CRC: 'a record batch does not match its CRC-32C: stored bytes were changed',
   BATCH_MAGIC: 'a record batch is of a format other than magic 2',
   BATCH_INVALID: 'a record batch whose header cannot be right (length, last offset delta or leader epoch)',

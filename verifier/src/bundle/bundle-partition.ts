@@ -1,0 +1,162 @@
+import { batchHeaderLength } from '@tallystick/core/batch';
+import { KafkaError } from '@tallystick/kafka/errors';
+import type { FetchRequest, FetchResponse } from '@tallystick/kafka/record-log';
+import type { BundleFile } from './bundle-file.ts';
+import type { Extent } from './bundle-walk.ts';
+import type { Buffers } from './buffers.ts';
+import type { StoredPartition } from './manifest.ts';
+import type { RecordsMember } from './member-names.ts';
+
+interface Chunk extends Extent {
+  readonly base: number;
+  readonly broken: RecordsMember['broken'];
+}
+
+/** Kafka's OFFSET_OUT_OF_RANGE. */
+const outOfRange = 1;
+const lastOffsetDeltaAt = 23;
+const nothing = new Uint8Array();
+
+/** The records of one partition in a bundle: answers as its leader did. What it gives is judged by who reads it, as over Kafka. */
+export class BundlePartition {
+  readonly stored: StoredPartition;
+  private readonly topic: string;
+  private readonly file: BundleFile;
+  private readonly buffers: Buffers;
+  /** In the order of their offsets. */
+  private readonly chunks: Chunk[] = [];
+  /** Where the batch with this offset begins: what was served ended there. */
+  private next: { offset: number; chunk: number; at: number } | null = null;
+
+  constructor(topic: string, stored: StoredPartition, file: BundleFile, buffers: Buffers) {
+    this.topic = topic;
+    this.stored = stored;
+    this.file = file;
+    this.buffers = buffers;
+  }
+
+  /** Adds a chunk; false where it does not come behind the one before. */
+  add({ base, broken }: RecordsMember, extent: Extent): boolean {
+    const last = this.chunks.at(-1);
+    if (last !== undefined && base <= last.base) return false;
+    this.chunks.push({ base, broken, ...extent });
+    return true;
+  }
+
+  /** @throws KafkaError NOT_INCLUDED, OFFSET_GAP; VerifierError BUNDLE_UNREADABLE, BUNDLE_TRUNCATED */
+  async fetch(request: FetchRequest): Promise<FetchResponse> {
+    const { offset, lastFetchedEpoch } = request;
+    const { logStart, highWatermark, leaderEpoch, from, to } = this.stored;
+    if (offset < logStart || offset > highWatermark || lastFetchedEpoch > leaderEpoch)
+      return { error: outOfRange, highWatermark: -1, logStart: -1, diverging: null, records: nothing };
+    if (offset === highWatermark) return this.answer(nothing);
+    if (offset < from || offset >= to) throw this.notIncluded(offset);
+    const place = await this.find(offset);
+    const chunk = this.chunks[place.chunk];
+    if (chunk === undefined) throw this.gap(offset);
+    return chunk.broken === null
+      ? await this.batches(place.chunk, chunk, place.at, request.maxBytes)
+      : this.answer(await this.file.read(chunk.position, chunk.size), chunk.broken.error);
+  }
+
+  private answer(records: Uint8Array, error = 0, release?: () => void): FetchResponse {
+    const { logStart, highWatermark } = this.stored;
+    const bounds = error === 0 ? { logStart, highWatermark } : { logStart: -1, highWatermark: -1 };
+    return { error, ...bounds, diverging: null, records, ...(release === undefined ? {} : { release }) };
+  }
+
+  /** The first batch that ends at the offset or behind it, as a broker finds it. */
+  private async find(offset: number): Promise<{ chunk: number; at: number }> {
+    if (this.next?.offset === offset) return this.next;
+    let low = 0;
+    let high = this.chunks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.chunks[middle]?.base ?? Infinity) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const index = low - 1;
+    const chunk = this.chunks[index];
+    if (chunk === undefined) return { chunk: low, at: 0 };
+    if (chunk.broken !== null) return { chunk: offset <= chunk.broken.last ? index : low, at: 0 };
+    const bytes = this.buffers.take(chunk.size);
+    await this.file.fill(bytes.subarray(0, chunk.size), chunk.position);
+    const { at } = walk(bytes.subarray(0, chunk.size), offset);
+    this.buffers.giveBack(bytes);
+    return at < chunk.size ? { chunk: index, at } : { chunk: low, at: 0 };
+  }
+
+  private async batches(index: number, chunk: Chunk, at: number, maxBytes: number): Promise<FetchResponse> {
+    const left = chunk.size - at;
+    let length = Math.min(left, Math.max(maxBytes, batchHeaderLength));
+    let bytes = await this.bytesOf(chunk, at, length);
+    // The first batch comes whole, whatever `maxBytes` says.
+    const first = bytes.length < batchHeaderLength ? 0 : lengthAt(bytes, 0);
+    if (first > length && length < left) {
+      length = Math.min(first, left);
+      this.buffers.giveBack(bytes);
+      bytes = await this.bytesOf(chunk, at, length);
+    }
+    const whole = bytes.subarray(0, length);
+    const end = walk(whole, Infinity);
+    // Where a batch is not what it should be everything is given, and who reads it says so.
+    const records = end.at > 0 && (end.cut || end.at === length) ? whole.subarray(0, end.at) : whole;
+    const behind = at + end.at;
+    const place = behind < chunk.size ? { chunk: index, at: behind } : { chunk: index + 1, at: 0 };
+    this.next = end.next === null ? null : { offset: end.next, ...place };
+    return this.answer(records, 0, () => this.buffers.giveBack(bytes));
+  }
+
+  private async bytesOf(chunk: Chunk, at: number, length: number): Promise<Buffer> {
+    const bytes = this.buffers.take(length);
+    await this.file.fill(bytes.subarray(0, length), chunk.position + at);
+    return bytes;
+  }
+
+  private notIncluded(offset: number): KafkaError {
+    const { partition, from, to } = this.stored;
+    const holds = from < to ? `it holds ${from} to ${to - 1}` : 'it holds none of them';
+    return new KafkaError(
+      'NOT_INCLUDED',
+      `Offset ${offset} of ${this.topic}/${partition} was not chosen for this bundle: ${holds}. Verify with the scope that its manifest names, or ask for a larger one.`,
+      { evidence: { topic: this.topic, partition, offset, from, to } },
+    );
+  }
+
+  private gap(offset: number): KafkaError {
+    const { partition, logStart, highWatermark } = this.stored;
+    return new KafkaError(
+      'OFFSET_GAP',
+      `The bundle holds no record of ${this.topic}/${partition} from offset ${offset} on, although it should: offsets are missing.`,
+      { evidence: { topic: this.topic, partition, offset, expected: offset, found: null, highWatermark, logStart } },
+    );
+  }
+}
+
+interface Walked {
+  /** Where the first batch begins that ends at the offset or behind it, or that is no batch; the length where there is none. */
+  readonly at: number;
+  /** What begins at `at` is a batch that goes beyond the bytes. */
+  readonly cut: boolean;
+  /** The offset behind the batch before it. */
+  readonly next: number | null;
+}
+
+function walk(bytes: Buffer, offset: number): Walked {
+  let next: number | null = null;
+  for (let at = 0; at < bytes.length;) {
+    if (at + batchHeaderLength > bytes.length) return { at, cut: true, next };
+    const length = lengthAt(bytes, at);
+    if (length < batchHeaderLength) return { at, cut: false, next };
+    const last = Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + lastOffsetDeltaAt);
+    if (last >= offset) return { at, cut: false, next };
+    if (at + length > bytes.length) return { at, cut: true, next };
+    next = last + 1;
+    at += length;
+  }
+  return { at: bytes.length, cut: false, next };
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at + 8) + 12;
+}

@@ -1,0 +1,115 @@
+import { parseCheckpoint } from '@tallystick/core/checkpoint';
+import { parseNote } from '@tallystick/core/note';
+import { tilePath, tileWidth } from '@tallystick/core/tiles';
+import { VerifierError } from '../errors.ts';
+import type { PublishedLog } from '../ports/published-log.ts';
+import type { BundleWriter } from './bundle-writer.ts';
+import { maxCheckpointBytes, maxMembers } from './limits.ts';
+import { logName } from './member-names.ts';
+
+/** The checkpoint as it was published, cosignatures included, and the size that it names. */
+export interface ReadCheckpoint {
+  readonly note: Uint8Array;
+  readonly size: number;
+}
+
+/** A hash tile has 256 hashes of 32 bytes; a bundle of entries 256 entries of up to 65,535 bytes, each behind its length. */
+const maxTileBytes = tileWidth * 32;
+const maxBundleBytes = tileWidth * (2 + 65_535);
+/** Requests under way at once. */
+const atOnce = 8;
+
+/**
+ * Reads the published checkpoint. Who signed it is the checker's to see.
+ * @returns null where there is none
+ * @throws VerifierError LOG_UNAVAILABLE, LOG_RESOURCE_TOO_LARGE; CoreError where it is no checkpoint
+ */
+export async function readCheckpoint(log: PublishedLog): Promise<ReadCheckpoint | null> {
+  const note = await log.read('checkpoint', maxCheckpointBytes);
+  if (note === null) return null;
+  const { size } = parseCheckpoint(parseNote(note).text);
+  return { note, size };
+}
+
+/**
+ * Copies the checkpoint and every tile of its tree. What the log does not have is left out: who checks the bundle misses it there.
+ * @param onTile called for each tile; `missing`: the log does not have it
+ * @throws VerifierError LOG_UNAVAILABLE, BUNDLE_WRITE, BUNDLE_LIMIT where the checkpoint names a size that no bundle can hold
+ */
+export async function exportPublished(
+  log: PublishedLog,
+  { note, size }: ReadCheckpoint,
+  writer: BundleWriter,
+  onTile: (path: string, missing: boolean, done: number, total: number) => void,
+): Promise<void> {
+  await writer.member(logName('checkpoint'), note);
+  const total = tilesOf(size);
+  if (total > maxMembers) {
+    throw new VerifierError(
+      'BUNDLE_LIMIT',
+      `The checkpoint of ${log.place} names ${size} entries: their ${total} tiles are more than a bundle can hold.`,
+    );
+  }
+  const tiles = tilesInOrder(size);
+  const running: Promise<{ path: string; bytes: Uint8Array | null }>[] = [];
+  const more = (): void => {
+    const { value: tile } = tiles.next();
+    if (tile === undefined) return;
+    const reading = readTile(log, tile);
+    reading.catch(() => undefined);
+    running.push(reading);
+  };
+  for (let count = 0; count < atOnce; count += 1) more();
+  for (let done = 1; ; done += 1) {
+    const reading = running.shift();
+    if (reading === undefined) return;
+    const { path, bytes } = await reading;
+    if (bytes !== null) await writer.member(logName(path), bytes);
+    onTile(path, bytes === null, done, total);
+    more();
+  }
+}
+
+interface Wanted {
+  readonly level: number | 'entries';
+  readonly index: number;
+  readonly width: number;
+}
+
+/** A partial tile may be gone once it is full: then the full one holds it. */
+async function readTile(log: PublishedLog, tile: Wanted): Promise<{ path: string; bytes: Uint8Array | null }> {
+  const most = tile.level === 'entries' ? maxBundleBytes : maxTileBytes;
+  const read = async (path: string): Promise<Uint8Array | null> => {
+    try {
+      return await log.read(path, most);
+    } catch (error) {
+      // Too large for a tile: there is none. The checker says the same.
+      if (error instanceof VerifierError && error.code === 'LOG_RESOURCE_TOO_LARGE') return null;
+      throw error;
+    }
+  };
+  const path = tilePath(tile);
+  const bytes = await read(path);
+  if (bytes !== null || tile.width === tileWidth) return { path, bytes };
+  const full = tilePath({ ...tile, width: tileWidth });
+  return { path: full, bytes: await read(full) };
+}
+
+function tilesOf(size: number): number {
+  let tiles = Math.ceil(size / tileWidth);
+  for (let hashes = size; hashes > 0; hashes = Math.floor(hashes / tileWidth)) tiles += Math.ceil(hashes / tileWidth);
+  return tiles;
+}
+
+/** In the order of their names: levels first, then entries. */
+function* tilesInOrder(size: number): Generator<Wanted, undefined, void> {
+  let level = 0;
+  for (let hashes = size; hashes > 0; hashes = Math.floor(hashes / tileWidth)) yield* ofLevel(level++, hashes);
+  yield* ofLevel('entries', size);
+  return undefined;
+}
+
+function* ofLevel(level: number | 'entries', hashes: number): Generator<Wanted, void, void> {
+  for (let index = 0; index * tileWidth < hashes; index += 1)
+    yield { level, index, width: Math.min(tileWidth, hashes - index * tileWidth) };
+}

@@ -1,0 +1,74 @@
+import { KafkaError } from '@tallystick/kafka/errors';
+import type { RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
+import { inTime } from '../deadline.ts';
+import type { Patience } from '../deadline.ts';
+import { VerifierError } from '../errors.ts';
+import type { Source } from '../read-through.ts';
+import type { StoredPartition, StoredTopic } from './manifest.ts';
+import { maxPartition } from './member-names.ts';
+
+export type Bounds = Pick<StoredPartition, 'logStart' | 'highWatermark'>;
+/** What is copied of a partition, and where it is to begin and end for who reads the bundle. */
+export type Offsets = Pick<StoredPartition, 'logStart' | 'highWatermark' | 'from' | 'to'>;
+export type Choose = (partition: number, bounds: Bounds, source: Source) => Offsets | Promise<Offsets>;
+
+/** Asks the cluster about the topics that a bundle holds. */
+export class TopicsToExport {
+  readonly missing: string[] = [];
+  readonly stored: StoredTopic[] = [];
+  private readonly log: RecordLog;
+  private readonly patience: Patience;
+
+  constructor(log: RecordLog, patience: Patience) {
+    this.log = log;
+    this.patience = patience;
+  }
+
+  /** The topic as the cluster describes it; null, and noted, where it does not exist. @throws KafkaError */
+  async describe(name: string): Promise<TopicDescription | null> {
+    try {
+      return await inTime(`A description of topic ${name}`, this.patience, this.log.describeTopic(name));
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== 'TOPIC_MISSING') throw error;
+      this.missing.push(name);
+      return null;
+    }
+  }
+
+  async bounds(topic: string, partition: number): Promise<Bounds> {
+    const what = `The question where partition ${partition} of ${topic} begins and ends`;
+    const { logStart, highWatermark } = await inTime(what, this.patience, this.log.bounds(topic, partition));
+    return { logStart, highWatermark };
+  }
+
+  source({ name: topic, topicId }: TopicDescription, partition: number): Source {
+    return { log: this.log, topic, topicId, partition, ...this.patience };
+  }
+
+  /** Asks where each partition begins and ends, and notes what is copied of it. */
+  async store(folder: string, topic: TopicDescription, choose: Choose): Promise<void> {
+    const partitions: StoredPartition[] = [];
+    for (const description of [...topic.partitions].sort((a, b) => a.partition - b.partition)) {
+      const { partition } = description;
+      if (partition > maxPartition)
+        throw new VerifierError(
+          'BUNDLE_LIMIT',
+          `Partition ${partition} of ${topic.name} is more than a bundle can hold.`,
+        );
+      const bounds = await this.bounds(topic.name, partition);
+      const offsets = await choose(partition, bounds, this.source(topic, partition));
+      partitions.push({ ...description, ...offsets });
+    }
+    this.stored.push({ folder, name: topic.name, topicId: topic.topicId, partitions });
+  }
+}
+
+/** All that is there. */
+export function wholly({ logStart, highWatermark }: Bounds): Offsets {
+  return { logStart, highWatermark, from: logStart, to: highWatermark };
+}
+
+/** Nothing of it. */
+export function nothingOf({ logStart, highWatermark }: Bounds): Offsets {
+  return { logStart, highWatermark, from: logStart, to: logStart };
+}

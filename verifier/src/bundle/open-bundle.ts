@@ -1,0 +1,127 @@
+import type { EvidenceSource } from '../ports/evidence-source.ts';
+import { BundleFile } from './bundle-file.ts';
+import { BundlePartition } from './bundle-partition.ts';
+import { BundlePublished } from './bundle-published.ts';
+import { BundleRecords } from './bundle-records.ts';
+import type { BundleTopic } from './bundle-records.ts';
+import { BundleSchemas } from './bundle-schemas.ts';
+import { malformed, walkBundle } from './bundle-walk.ts';
+import type { Extent } from './bundle-walk.ts';
+import { Buffers } from './buffers.ts';
+import { parseManifest } from './manifest.ts';
+import type { BundleManifest } from './manifest.ts';
+import type { RecordsMember } from './member-names.ts';
+
+export type { BundleManifest, StoredPartition, StoredTopic } from './manifest.ts';
+
+export interface Bundle extends EvidenceSource {
+  /** What its maker says is in it. Verify with `scope` set to `manifest.scope`; take no key and no policy from here. */
+  readonly manifest: BundleManifest;
+  /** Text of the tlog-policy that the maker used, for information; null where there was none. */
+  readonly policy: string | null;
+}
+
+export interface OpenBundleOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * Default true: every byte is compared with the bundle's own SHA-256 sums before this resolves, about 1 GB a second. False for who
+   * opens the same file again in the same run, as worker threads do: then only the headers are read.
+   */
+  readonly digests?: boolean;
+}
+
+/**
+ * Opens an evidence bundle for a verification without any network. The sums tell damage and half a copy; against a forger they are
+ * worth nothing, and nothing in the bundle is trusted: what comes out of it is judged like what a broker sends.
+ * @throws VerifierError BUNDLE_UNREADABLE, BUNDLE_TRUNCATED, BUNDLE_COMPRESSED, BUNDLE_FORMAT, BUNDLE_LIMIT, BUNDLE_MANIFEST,
+ *   BUNDLE_VERSION, BUNDLE_DIGEST, VERIFY_ABORTED
+ */
+export async function openBundle(name: string, options: OpenBundleOptions = {}): Promise<Bundle> {
+  const { signal, digests = true } = options;
+  const file = await BundleFile.open(name, signal);
+  try {
+    const index = new Index(file);
+    await walkBundle(file, {
+      digests,
+      onMember: async (member, extent, memberName) => {
+        switch (member.kind) {
+          case 'manifest':
+            index.begin(parseManifest(await file.read(extent.position, extent.size)));
+            break;
+          case 'policy':
+            index.policy = extent;
+            break;
+          case 'log':
+            index.log.set(member.path, extent);
+            break;
+          case 'schema':
+            index.schemas.set(member.id, extent);
+            break;
+          case 'records':
+            index.addRecords(member, extent, memberName);
+            break;
+          case 'sums':
+            break;
+        }
+      },
+    });
+    return await index.finish();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** What the members of one bundle are and where they lie. */
+class Index {
+  readonly log = new Map<string, Extent>();
+  readonly schemas = new Map<number, Extent>();
+  policy: Extent | null = null;
+  private readonly file: BundleFile;
+  private readonly topics = new Map<string, BundleTopic>();
+  private manifest: BundleManifest | null = null;
+
+  constructor(file: BundleFile) {
+    this.file = file;
+  }
+
+  begin(manifest: BundleManifest): void {
+    this.manifest = manifest;
+    const buffers = new Buffers();
+    for (const stored of manifest.stored) {
+      const partitions = new Map(
+        stored.partitions.map((each) => [each.partition, new BundlePartition(stored.name, each, this.file, buffers)]),
+      );
+      this.topics.set(stored.folder, { stored, partitions });
+    }
+  }
+
+  addRecords(member: RecordsMember, extent: Extent, name: string): void {
+    const partition = this.topics.get(member.folder)?.partitions.get(member.partition);
+    if (partition === undefined) throw malformed(this.file, `its manifest knows nothing of ${name}`);
+    const { from, to } = partition.stored;
+    if (from >= to || member.base >= to || (member.broken?.last ?? member.base) >= to)
+      throw malformed(this.file, `${name} lies outside what its manifest says was copied`);
+    if (!partition.add(member, extent)) throw malformed(this.file, `${name} stands where another one does`);
+  }
+
+  async finish(): Promise<Bundle> {
+    const { file, manifest, policy } = this;
+    if (manifest === null) throw malformed(file, 'it has no manifest');
+    if ((manifest.log !== null) !== this.log.has('checkpoint') || (manifest.log === null && this.log.size > 0))
+      throw malformed(file, 'its manifest and its members do not agree on whether it holds the log');
+    if (!manifest.schemas && this.schemas.size > 0) throw malformed(file, 'its manifest says that it holds no schemas');
+    const records = new BundleRecords(this.topics.values(), manifest.missing);
+    return {
+      manifest,
+      policy: policy === null ? null : (await file.read(policy.position, policy.size)).toString('utf8'),
+      records,
+      published: manifest.log === null ? null : new BundlePublished(file, this.log),
+      schemas: manifest.schemas ? new BundleSchemas(file, this.schemas) : null,
+      close: async () => {
+        await records.close();
+        await file.close();
+      },
+    };
+  }
+}
