@@ -23,6 +23,7 @@ export const verifierErrors = {
   BUNDLE_DIGEST: 'an evidence bundle whose bytes are not those of its own SHA-256 sums',
   BUNDLE_WRITE: 'an evidence bundle that cannot be written to its place',
   COPY_UNAVAILABLE: 'the query copy cannot be read, or gives no answer in time',
+  WORKER_FAILED: 'a thread that read records died, was silent for too long, or could not work',
   VERIFY_ABORTED: 'the run was cancelled before it could give a verdict',
   SCHEDULE_INVALID: 'a schedule that makes no sense: its pattern, its time zone, a limit or an address',
   SCHEDULE_STATE: 'the folder that keeps the lock and the last run cannot be read or written',
