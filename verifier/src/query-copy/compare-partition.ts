@@ -1,0 +1,185 @@
+import { offsetsPlace } from '@tallystick/core/finding';
+import type { Codecs } from '@tallystick/core/codecs';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { EventDecoder } from '@tallystick/schemas/decoder';
+import { inTime, pause } from '../deadline.ts';
+import type { Patience } from '../deadline.ts';
+import type { NewFinding } from '../domain/findings.ts';
+import type { CopiedExtent, CopiedPlace, CopiedRows, CopiedWatermark } from '../ports/copied-rows.ts';
+import { readThrough } from '../read-through.ts';
+import type { Source } from '../read-through.ts';
+import { comparePlace } from './compare-place.ts';
+import type { CopySegment } from './compare-query-copy.ts';
+import { CopyFindings } from './copy-findings.ts';
+import type { CopiedPartition, QueryCopyCounts } from './query-copy-result.ts';
+
+export interface CopyParts extends Patience {
+  readonly rows: CopiedRows;
+  readonly log: RecordLog;
+  readonly topic: string;
+  /** Of the topic that there is now. */
+  readonly topicId: string;
+  readonly decoder: EventDecoder;
+  readonly codecs: Codecs;
+  readonly settleMs: number;
+  readonly maxLagMs: number;
+  readonly now: () => number;
+  readonly range: (partition: number) => { readonly first: number; readonly last: number } | null;
+  readonly add: (finding: NewFinding) => void;
+  readonly count: (name: keyof QueryCopyCounts, by: number) => void;
+}
+
+/**
+ * One generation of one partition.
+ * @param later the generations of the partition that came after it
+ * @param extent its rows when the run began; null: none
+ * @returns null where there is nothing to hold its rows against
+ */
+export async function comparePartition(
+  parts: CopyParts,
+  { partition, generation, topicId, firstOffset }: CopySegment,
+  later: readonly CopySegment[],
+  extent: CopiedExtent | null,
+): Promise<CopiedPartition | null> {
+  const { topic, log, add, count } = parts;
+  const range = parts.range(partition);
+  if (range === null) return null;
+  const place: CopiedPlace = { topic, partition, generation };
+  if (topicId !== parts.topicId) {
+    if (extent !== null) uncheckable(parts, place, extent.rows, 'the topic that they were made of is gone');
+    return null;
+  }
+  const source: Source = { log, topic, topicId, partition, deadlineMs: parts.deadlineMs, signal: parts.signal };
+  const newest = later.length === 0;
+  const mark = await settled(parts, place, newest);
+  const reached = Math.max(firstOffset, mark.nextOffset, mark.claimedTo, endOf(extent));
+  const { logStart, highWatermark } = await boundsBehind(parts, partition, reached);
+  // Of an earlier generation only what it covers has to be there; the worker may have gone on a little.
+  const end = Math.min(reached, highWatermark, range.last + 1);
+  const limit = Math.min(end, ...later.map((each) => each.firstOffset));
+  const from = Math.max(firstOffset, logStart, range.first);
+  const found = new CopyFindings(place, add);
+  const required = [Math.max(from, mark.rowsFrom), newest ? end : limit] as const;
+  const compared =
+    from < end ? await comparePlace({ ...parts, source }, place, { from, to: end, required }, found, count) : 0;
+  await outside(parts, place, found, { firstOffset, logStart, highWatermark, extent, range });
+  found.flush();
+  count('altered', found.altered);
+  count('extra', found.extra);
+  count('missing', found.missing);
+  if (newest && reached < highWatermark && range.last >= highWatermark)
+    await behind(parts, source, place, Math.max(reached, logStart), highWatermark);
+  return { partition, generation, from, to: from + Math.max(0, end - from), rowsFrom: mark.rowsFrom, compared };
+}
+
+/** A high watermark below what has rows is asked again for a while: a new leader may serve a lower one for some seconds (KIP-207). */
+async function boundsBehind(
+  parts: CopyParts,
+  partition: number,
+  reached: number,
+): Promise<{ logStart: number; highWatermark: number }> {
+  const { log, topic, settleMs } = parts;
+  const asked = `The question where partition ${partition} of ${topic} begins and ends`;
+  for (const until = performance.now() + settleMs; ;) {
+    const bounds = await inTime(asked, parts, log.bounds(topic, partition));
+    if (bounds.highWatermark >= reached || performance.now() >= until) return bounds;
+    await pause(Math.min(250, settleMs), parts.signal);
+  }
+}
+
+/** Waits a while for rows that the worker set out to write, or that it has not come to yet. */
+async function settled(parts: CopyParts, place: CopiedPlace, newest: boolean): Promise<CopiedWatermark> {
+  const { rows, log, settleMs } = parts;
+  const asked = `The question where partition ${place.partition} of ${place.topic} ends`;
+  const { highWatermark } = await inTime(asked, parts, log.bounds(place.topic, place.partition));
+  if (newest && highWatermark > 0) {
+    const there = async () => (await rows.count(place, highWatermark - 1, highWatermark)) > 0;
+    for (const until = performance.now() + settleMs; performance.now() < until && !(await there());)
+      await pause(Math.min(250, settleMs), parts.signal);
+  }
+  return await rows.watermark(place);
+}
+
+/** Rows where there can be none, and rows whose records are gone. */
+async function outside(
+  parts: CopyParts,
+  place: CopiedPlace,
+  found: CopyFindings,
+  bounds: {
+    readonly firstOffset: number;
+    readonly logStart: number;
+    readonly highWatermark: number;
+    readonly extent: CopiedExtent | null;
+    readonly range: { readonly first: number; readonly last: number };
+  },
+): Promise<void> {
+  const { firstOffset, logStart, highWatermark, extent, range } = bounds;
+  if (extent === null) return;
+  const { rows } = parts;
+  const extra = async (from: number, to: number, why: string): Promise<void> => {
+    for await (const { offset } of rows.rows(place, from, to)) found.rowExtra(offset, why);
+  };
+  if (extent.first < BigInt(firstOffset) && range.first < firstOffset)
+    await extra(range.first, firstOffset, `the generation begins at offset ${firstOffset}`);
+  const goneTo = Math.min(logStart, highWatermark, range.last + 1);
+  const goneFrom = Math.max(firstOffset, range.first);
+  if (extent.first < BigInt(logStart) && goneFrom < goneTo) {
+    const gone = await rows.count(place, goneFrom, goneTo);
+    if (gone > 0) uncheckable(parts, place, gone, 'their records were removed; no archive is read');
+  }
+  if (range.last < Number.MAX_SAFE_INTEGER) return;
+  // What was there when the run began: the partition has grown since.
+  if (extent.last >= BigInt(highWatermark)) {
+    let end = highWatermark;
+    let askedAt = -Infinity;
+    for await (const { offset } of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
+      if (offset >= end && performance.now() - askedAt > 1_000) {
+        end = (await boundsBehind({ ...parts, settleMs: 0 }, place.partition, 0)).highWatermark;
+        askedAt = performance.now();
+      }
+      if (offset >= end) found.rowExtra(offset, `the partition ends at offset ${end}`);
+    }
+  }
+  if (extent.last >= BigInt(Number.MAX_SAFE_INTEGER))
+    found.rowExtra(Number.MAX_SAFE_INTEGER, 'no partition has such offsets');
+}
+
+function uncheckable(parts: CopyParts, place: CopiedPlace, rows: number, why: string): void {
+  parts.count('uncheckable', rows);
+  parts.add({
+    ...place,
+    code: 'archive-unchecked',
+    found: String(rows),
+    message: `${rows} rows of generation ${place.generation} of partition ${place.partition} could not be held against their records: ${why}.`,
+  });
+}
+
+/** The records that have no row yet: how many, and how old the oldest is. */
+async function behind(
+  { now, maxLagMs, add, count }: CopyParts,
+  source: Source,
+  place: CopiedPlace,
+  from: number,
+  highWatermark: number,
+): Promise<void> {
+  count('notYet', Math.max(0, highWatermark - from));
+  for await (const piece of readThrough(source, from, Math.min(from + 1, highWatermark))) {
+    const header = piece.kind === 'batches' ? piece.batches[0]?.header : undefined;
+    if (header === undefined) continue;
+    const ageMs = now() - Number(header.maxTimestamp);
+    if (ageMs <= maxLagMs) return;
+    add({
+      ...place,
+      code: 'copy-behind',
+      expected: `at most ${maxLagMs} ms`,
+      found: `first record without a row of ${header.maxTimestamp}`,
+      message: `The newest ${highWatermark - from} records (${offsetsPlace(from, highWatermark - 1)}) have no row yet, and the oldest of them is ${ageMs} ms old; the limit is ${maxLagMs} ms. See whether the worker runs.`,
+    });
+    return;
+  }
+}
+
+function endOf(extent: CopiedExtent | null): number {
+  if (extent === null) return 0;
+  return extent.last >= BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(extent.last) + 1;
+}

@@ -1,0 +1,127 @@
+// What the reader of the copy does with a server that lies, breaks off or does not answer.
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { afterEach, describe, expect, it } from 'vitest';
+import { rowColumns, rowOf } from '@tallystick/schemas/row';
+import { clickHouseRows } from '../../src/query-copy/clickhouse-rows.ts';
+import { compareCells } from '../../src/query-copy/compare-cells.ts';
+import type { CopiedCell } from '../../src/query-copy/compare-cells.ts';
+import { linesOf } from '../../src/query-copy/lines.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function answering(answer: (response: ServerResponse) => void) {
+  const server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const rows = clickHouseRows({ url: `http://127.0.0.1:${port}`, database: 'd', deadlineMs: 300 });
+  closing.push(
+    async () => await rows.close(),
+    async () => await new Promise((resolve) => server.close(resolve).closeAllConnections()),
+  );
+  return rows;
+}
+
+const place = { topic: 't', generation: 0, partition: 0 };
+const row = rowOf({
+  ...{ ...place, offset: 0, timestamp: 1n, key: null, value: null },
+  content: { status: 'undecodable', code: 'C', message: 'm' },
+}).map((cell): CopiedCell =>
+  cell !== null && typeof cell === 'object' && !Array.isArray(cell) ? [] : (cell as CopiedCell),
+);
+
+describe('a server', () => {
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['that never answers', () => undefined],
+    ['that stops in the middle', (response) => void response.writeHead(200).write(`${JSON.stringify(row)}\n[1,`)],
+    ['that breaks off', (response) => void response.writeHead(200, { 'content-length': '99' }).end('[1]\n')],
+    [
+      'that answers an error',
+      (response) => void response.writeHead(500).end('Code: 60. DB::Exception: no table. (UNKNOWN_TABLE)'),
+    ],
+    ['that answers no JSON', (response) => void response.end('hello\n')],
+    ['that answers an object', (response) => void response.end('{"a":1}\n')],
+    ['that answers too few cells', (response) => void response.end('["t",0,0,"0"]\n')],
+    ['that answers rows before those asked for', (response) => void response.end(`${JSON.stringify(row)}\n`)],
+  ])('%s is unavailable, in time', async (_, answer) => {
+    const rows = await answering(answer);
+    const reading = async () => {
+      for await (const each of rows.rows(place, 5, 10)) expect(each).toBeNull();
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+  });
+
+  it.each(['ftp://x', 'nowhere', 'http://'])('%s is refused', (url) => {
+    expect(() => clickHouseRows({ url, database: 'd' })).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }));
+  });
+
+  it('a database name that is SQL is refused', () => {
+    expect(() => clickHouseRows({ url: 'http://h', database: 'd; DROP' })).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID' }),
+    );
+  });
+});
+
+describe('lines', () => {
+  const read = async (chunks: readonly string[], maxLineBytes = 100): Promise<string[]> => {
+    const lines: string[] = [];
+    const stream = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
+    for await (const line of linesOf(stream, { maxLineBytes, waitMs: 1_000 })) lines.push(line.toString());
+    return lines;
+  };
+
+  it('are put together from any chunks', async () => {
+    expect(await read(['a', 'b\nc', '\n\nd\n', 'e'])).toEqual(['ab', 'c', '', 'd', 'e']);
+  });
+
+  it('never grow without end', async () => {
+    await expect(read(['x'.repeat(60), 'x'.repeat(60)])).rejects.toThrow('more than 100 bytes');
+  });
+});
+
+describe('cells', () => {
+  const columns = [
+    { name: 'a', type: 'Int64', comment: '' },
+    { name: 'b', type: 'Map(String, String)', comment: '' },
+    { name: 'c', type: 'Nullable(Bool)', comment: '' },
+  ] as const;
+
+  it('are equal across the ways numbers are written', () => {
+    expect(compareCells(columns, [7, { k: 'v' }, null], ['7', [['k', 'v']], null])).toEqual([]);
+    expect(compareCells(columns, ['9007199254740993', {}, true], ['9007199254740993', [], true])).toEqual([]);
+  });
+
+  it.each<[string, CopiedCell[]]>([
+    ['a', ['8', [['k', 'v']], null]],
+    ['a', [null, [['k', 'v']], null]],
+    ['b', ['7', [['k', 'w']], null]],
+    [
+      'b',
+      [
+        '7',
+        [
+          ['k', 'v'],
+          ['k', 'v'],
+        ],
+        null,
+      ],
+    ],
+    ['b', ['7', [], null]],
+    ['c', ['7', [['k', 'v']], false]],
+    ['c', ['7', [['k', 'v']], 'null']],
+  ])('column %s is named in %j', (column, found) => {
+    expect(compareCells(columns, [7, { k: 'v' }, null], found).map((each) => each.column)).toEqual([column]);
+  });
+
+  it('are shown cut', () => {
+    const [altered] = compareCells(columns, [7, {}, null], ['9'.repeat(5_000), [], null]);
+    expect(altered?.found.length).toBeLessThan(300);
+    expect(rowColumns.length).toBeGreaterThan(60);
+  });
+});
