@@ -56,7 +56,7 @@ func TestVectorsSkipNothing(t *testing.T) {
 	expect("more.json: a file")
 	os.Remove(filepath.Join(dir, "notes/more.json"))
 	os.RemoveAll(filepath.Join(dir, "notes"))
-	expect("12 folders of vectors, not 13")
+	expect("15 folders of vectors, not 16")
 }
 
 // signer is a key with which a log is made here.

@@ -44,6 +44,9 @@ var vectorFiles = map[string]map[string]vectorFile{
 	"tiles":        {"paths": each(tilePathVector), "bundles": each(bundleVector), "trees": each(treeVector), "inclusion": each(tileInclusionVector), "consistency": each(tileConsistencyVector)},
 	"snapshots":    {"snapshots": each(snapshotVector)},
 	"acceptance":   {"acceptance": acceptanceVectors},
+	"leaves":       {"leaves": each(batchVector)},
+	"events":       {"signatures": each(batchVector), "schemas": each(batchVector), "values": each(batchVector), "duplicates": each(batchVector)},
+	"findings":     {"findings": each(batchVector), "verdicts": each(batchVector)},
 	"batches":      {"gzip": each(batchVector), "lz4": each(batchVector), "records": each(batchVector), "snappy": each(batchVector), "zstd": each(batchVector)},
 }
 

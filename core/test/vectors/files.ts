@@ -1,6 +1,10 @@
 // The files of core/testdata that are written here, each with its text.
 import { checkpointNotes, checkpointTexts } from './checkpoints.ts';
 import { cosignatureMessages, cosignatureVectors, witnessKeys } from './cosignatures.ts';
+import { eventSignatures } from './event-signatures.ts';
+import { duplicateVectors, schemaVectors, valueVectors } from './events.ts';
+import { findingVectors, verdictVectors } from './findings.ts';
+import { leavesVectors } from './leaves.ts';
 import { policyVectors } from './policies.ts';
 import { proofVectors } from './proofs.ts';
 import { tlogProofVectors } from './tlog-proofs.ts';
@@ -14,6 +18,13 @@ const vectors: Record<string, readonly object[]> = {
   'policies/policies': policyVectors,
   'tlog-proofs/tlog-proofs': tlogProofVectors,
   'proofs/proofs': proofVectors,
+  'leaves/leaves': leavesVectors,
+  'events/signatures': eventSignatures,
+  'events/schemas': schemaVectors,
+  'events/values': valueVectors,
+  'events/duplicates': duplicateVectors,
+  'findings/findings': findingVectors,
+  'findings/verdicts': verdictVectors,
 };
 // One vector a line, so that a change shows as one.
 const textOf = (all: readonly object[]) => `[\n${all.map((vector) => JSON.stringify(vector)).join(',\n')}\n]\n`;

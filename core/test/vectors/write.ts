@@ -1,4 +1,4 @@
-// Writes core/testdata/{checkpoints,cosignatures,policies,tlog-proofs,proofs}/*.json: `node core/test/vectors/write.ts`.
+// Writes core/testdata/{checkpoints,cosignatures,policies,tlog-proofs,proofs,leaves,events,findings}/*.json: `node core/test/vectors/write.ts`.
 // What a vector expects comes from how it was made: the code under test has no part in it.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { files } from './files.ts';
