@@ -80,6 +80,19 @@ export function buildProgram(): Command {
     .option('--json', 'the verdict as one line of JSON')
     .action(action(async () => (await import('./commands/verify.ts')).verifyCommand));
   program
+    .command('evidence')
+    .description('evidence for who checks the log without any network')
+    .command('export')
+    .description('write one file with events, statements and the published log, as they are stored')
+    .option(
+      '--from <edge>',
+      'an offset, a day or a time with its zone: widened to whole seals (default: the beginning)',
+    )
+    .option('--to <edge>', 'the same (default: as far as there is something)')
+    .option('--partition <number>', 'events of this partition only')
+    .requiredOption('-o, --output <file>', 'where it goes; "-": standard output')
+    .action(action(async () => (await import('./commands/evidence.ts')).evidenceExportCommand));
+  program
     .command('prove [partition] [offset]')
     .description('write the proof that one event (default: the newest) is sealed and in the published log')
     .option('-o, --output <file>', 'where it goes (default: standard output)')

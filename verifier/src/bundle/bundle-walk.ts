@@ -164,7 +164,7 @@ class Window {
   constructor(file: BundleFile, bytes: number) {
     this.file = file;
     this.bytes = bytes;
-    this.buffer = Buffer.allocUnsafe(bytes);
+    this.buffer = Buffer.allocUnsafe(Math.min(bytes, file.size));
   }
 
   /** Bytes of the file, to be looked at until the next call. `length` is at most `bytes`. */

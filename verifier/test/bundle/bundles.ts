@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { exportBundle, fileSink } from '../../src/bundle/export-bundle.ts';
 import type { Choice, Exported, ExportOptions } from '../../src/bundle/export-bundle.ts';
 import { openBundle } from '../../src/bundle/open-bundle.ts';
 import type { Bundle } from '../../src/bundle/open-bundle.ts';
+import { tarHeader } from '../../src/bundle/tar-header.ts';
 import { origin, rootKey, topics } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -78,4 +80,31 @@ export function membersOf(bytes: Buffer): Map<string, { at: number; size: number
     at += 512 + Math.ceil(size / 512) * 512;
   }
   return members;
+}
+
+export type Member = readonly [name: string, content: Uint8Array | string];
+
+/** The members of a bundle but its sums. */
+export function membersIn(bundle: Buffer): Member[] {
+  return [...membersOf(bundle)]
+    .filter(([name]) => name !== 'sha256sums')
+    .map(([name, { at, size }]) => [name, bundle.subarray(at, at + size)] as const);
+}
+
+function padded(content: Uint8Array): Buffer {
+  return Buffer.concat([content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
+}
+
+/** A bundle of these members with sums that are right: what a forger can make. */
+export function pack(
+  list: readonly Member[],
+  header = (name: string, size: number) => tarHeader({ name, size }),
+): Buffer {
+  const all = list.map(([name, content]) => [name, Buffer.from(content)] as const);
+  const sums = all.map(([name, content]) => `${createHash('sha256').update(content).digest('hex')}  ${name}\n`);
+  const whole = [...all, ['sha256sums', Buffer.from(sums.join(''))] as const];
+  return Buffer.concat([
+    ...whole.flatMap(([name, content]) => [header(name, content.length), padded(content)]),
+    Buffer.alloc(1024),
+  ]);
 }

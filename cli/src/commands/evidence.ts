@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { SchemaRegistry } from '@tallystick/schemas/registry';
+import { openStores } from '@tallystick/ledger-service/log-stores';
+import { exportBundle, fileSink, streamSink } from '@tallystick/verifier/export-bundle';
+import type { Choice, Edge, Exported, ExportProgress } from '@tallystick/verifier/export-bundle';
+import type { PublishedLog } from '@tallystick/verifier/published-log';
+import { type Context, deploymentOf } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import { CliError } from '../errors.ts';
+import { progressLine } from '../progress.ts';
+import { placeOfLog } from '../published-log.ts';
+import { withLog } from '../statements.ts';
+
+export interface EvidenceFlags {
+  readonly output: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly partition?: string;
+}
+
+/** Writes an evidence bundle with the rights of a verifier: what an auditor needs to check the log without any network. */
+export async function evidenceExportCommand(context: Context, flags: EvidenceFlags): Promise<number> {
+  const choice = choiceOf(flags);
+  const file = flags.output === '-' ? null : resolve(context.cwd, flags.output);
+  if (file !== null && existsSync(file))
+    throw new CliError('FILE_EXISTS', `${file} exists: it is not written over. Name another file, or move it away`);
+  const deployment = deploymentOf(context);
+  const exported = await run(context, deployment, { choice, flags, file });
+  const { bytes, events, manifest } = exported;
+  const size = `${events} events, ${bytes} bytes`;
+  if (manifest.log === null) context.say('there is no published log here: the bundle holds none');
+  if (file === null) context.say(`the bundle is written: ${size}`);
+  else context.out(`the bundle is in ${flags.output}: ${size}`);
+  return 0;
+}
+
+async function run(
+  context: Context,
+  deployment: Deployment,
+  { choice, flags, file }: { choice: Choice; flags: EvidenceFlags; file: string | null },
+): Promise<Exported> {
+  const line = progressLine(context.terminal);
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  process.once('SIGINT', abort);
+  process.once('SIGTERM', abort);
+  const { policyFile } = deployment;
+  const published = await openPublished(deployment);
+  try {
+    return await withLog(deployment, 'verifier', async (log) =>
+      exportBundle({
+        log,
+        topics: deployment.topics,
+        origin: deployment.origin,
+        rootKey: deployment.rootKey,
+        published,
+        schemas: registryOf(context, deployment),
+        logKeys: placeOfLog(deployment).vkeys,
+        policy: policyFile === null ? null : readPolicyText(policyFile),
+        choice,
+        asked: { from: flags.from ?? null, to: flags.to ?? null, partition: choice.partition },
+        sink: file === null ? streamSink(process.stdout) : await fileSink(file),
+        signal: stop.signal,
+        onProgress: (progress) => line.update(wordsOf(progress)),
+        onNotice: (message) => {
+          line.clear();
+          context.say(message);
+        },
+      }),
+    );
+  } finally {
+    process.off('SIGINT', abort);
+    process.off('SIGTERM', abort);
+    line.clear();
+    await published.close();
+  }
+}
+
+/** The log as its stores have it; that is what is served. */
+async function openPublished(deployment: Deployment): Promise<PublishedLog> {
+  const { store, checkpoints } = await openStores(deployment.logPlace);
+  await checkpoints.close();
+  return {
+    place: placeOfLog(deployment).place,
+    read: (path, maxBytes) => store.read(path, maxBytes),
+    close: () => store.close(),
+  };
+}
+
+function registryOf(context: Context, deployment: Deployment): SchemaRegistry | null {
+  try {
+    return new SchemaRegistry(deployment.registry);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'NOT_RUNNING') throw error;
+    context.say('no schema registry is configured: the bundle holds no schemas');
+    return null;
+  }
+}
+
+function readPolicyText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new CliError('CONFIG_INVALID', `log.policyFile: cannot read ${file}`, { cause });
+  }
+}
+
+/** @throws CliError USAGE */
+export function choiceOf({ from, to, partition }: Pick<EvidenceFlags, 'from' | 'to' | 'partition'>): Choice {
+  const asked = partition === undefined ? null : numberOf(partition);
+  if (partition !== undefined && asked === null) throw new CliError('USAGE', `--partition ${partition} is no number`);
+  return {
+    from: from === undefined ? null : edgeOf('--from', from),
+    to: to === undefined ? null : edgeOf('--to', to),
+    partition: asked,
+  };
+}
+
+/** A day is all of it: from its first millisecond, to its last. */
+function edgeOf(flag: '--from' | '--to', text: string): Edge {
+  const offset = numberOf(text);
+  if (offset !== null) return { offset };
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/.test(text);
+  const ms = day || time ? Date.parse(text) : Number.NaN;
+  // A day that does not exist, such as 30 February, is moved by Date.parse or refused.
+  const exists = !Number.isNaN(ms) && (!day || new Date(ms).toISOString().startsWith(text));
+  if (exists) return { time: ms + (day && flag === '--to' ? 86_399_999 : 0) };
+  throw new CliError(
+    'USAGE',
+    `${flag} ${text}: give an offset, a day (2026-11-21, UTC) or a time with its zone (2026-11-21T10:00:00Z)`,
+  );
+}
+
+function numberOf(text: string): number | null {
+  const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+function wordsOf({ phase, what, done, total }: ExportProgress): string {
+  if (phase === 'choosing') return `reading statements: ${done} of ${total}`;
+  if (phase === 'leaves') return `looking for leaves in ${what}`;
+  return phase === 'log' ? `copying the log: ${done} of ${total} tiles` : `copying ${what}: ${done} of ${total}`;
+}
