@@ -1,0 +1,194 @@
+import { verdictOf, type FindingCode } from '@tallystick/core/finding';
+import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
+import type { CopiedLog } from '@tallystick/verifier/copied-log';
+import { renderSelfTest } from '@tallystick/verifier/render-self-test';
+import { selfTest, type SelfTestOptions } from '@tallystick/verifier/self-test';
+import { verify } from '@tallystick/verifier/verify';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { cleanLog, origin, rootKey, scarredLog, topics, type SmallLog } from './small-log.ts';
+
+let small: SmallLog;
+beforeAll(async () => {
+  small = await cleanLog();
+});
+const run = async (over: Partial<SelfTestOptions> = {}) =>
+  await selfTest({ log: small.log, topics, origin, rootKey, ...over });
+
+/** All bytes of a copy. */
+const bytesOf = (log: CopiedLog): string =>
+  JSON.stringify([...log.topics], (_, value: unknown) => (Buffer.isBuffer(value) ? value.toString('hex') : value));
+
+/** A verifier that lacks a check: it never gives these findings. */
+const blindTo =
+  (...codes: FindingCode[]): NonNullable<SelfTestOptions['verify']> =>
+  async (options) => {
+    const verdict = await verify(options);
+    const findings = verdict.findings.filter(({ code }) => !codes.includes(code));
+    return { ...verdict, ...verdictOf(findings), findings };
+  };
+
+describe('on a log that the real ledger made', () => {
+  it('finds every alteration, in a few seconds, and says so', async () => {
+    const before = bytesOf(small.log);
+    const result = await run();
+    expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
+    expect(result).toMatchObject({ version: 1, result: 'bites', exitCode: 0, why: null, notTried: [] });
+    expect(result.tried.length).toBeGreaterThan(40);
+    expect(result.copied).toMatchObject({
+      statements: 9,
+      partitions: [
+        { partition: 0, events: 13 },
+        { partition: 1, events: 11 },
+      ],
+    });
+    expect(bytesOf(small.log)).toBe(before);
+    const text = renderSelfTest(result);
+    expect(text).toContain('The verifier bites');
+    expect(text).toMatch(/^ {2}found {3}one bit of an event's value: altered offsets \d+-\d+ of partition \d$/m);
+    expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+  });
+
+  it('opens no appender, and reads from the original only what it copies', async () => {
+    const used = new Set<string>();
+    const log: RecordLog = {
+      describeTopic: (topic) => (used.add('describeTopic'), small.log.describeTopic(topic)),
+      bounds: (topic, partition) => (used.add('bounds'), small.log.bounds(topic, partition)),
+      fetch: (request) => (used.add('fetch'), small.log.fetch(request)),
+      createAppender: () => (used.add('createAppender'), small.log.createAppender()),
+      close: () => (used.add('close'), small.log.close()),
+    };
+    expect((await run({ log })).exitCode).toBe(0);
+    expect([...used].toSorted()).toEqual(['bounds', 'describeTopic', 'fetch']);
+  });
+});
+
+describe('a verifier that lacks a check does not pass', () => {
+  // Each of these alone is what shows at least one of the alterations.
+  it.each([
+    ['altered', 'root-mismatch'],
+    ['bad-crc'],
+    ['epoch-mismatch'],
+    ['missing-offsets'],
+    ['truncated'],
+    ['topic-recreated'],
+    ['rollback'],
+    ['fork', 'rollback'],
+  ] as FindingCode[][])('%s', async (...codes) => {
+    const result = await run({ verify: blindTo(...codes) });
+    expect(result).toMatchObject({ result: 'does-not-bite', exitCode: 1 });
+    expect(result.tried.some(({ caught }) => caught)).toBe(true);
+    expect(renderSelfTest(result)).toMatch(/^ {2}MISSED {2}.*\n/m);
+    expect(renderSelfTest(result)).toContain('DOES NOT BITE');
+  });
+
+  it('one that names another place', async () => {
+    const result = await run({
+      verify: async (options) => {
+        const verdict = await verify(options);
+        const findings = verdict.findings.map((finding) => ({
+          ...finding,
+          place: finding.place.replace(/\d+-\d+/, '900-900'),
+        }));
+        return { ...verdict, findings };
+      },
+    });
+    expect(result.exitCode).toBe(1);
+  });
+
+  it('one that says "verified" whatever it reads', async () => {
+    const yes = await verify({ log: small.log, topics, origin, rootKey, settleMs: 0 });
+    const result = await run({ verify: async () => await Promise.resolve(yes) });
+    expect(result.tried.filter(({ caught }) => caught)).toEqual([]);
+    expect(result).toMatchObject({ result: 'does-not-bite', exitCode: 1 });
+  });
+
+  it('one that crashes on what was altered', async () => {
+    let calls = 0;
+    const result = await run({
+      verify: async (options) => {
+        if (++calls > 1) throw new RangeError('out of its range');
+        return await verify(options);
+      },
+    });
+    expect(result.exitCode).toBe(1);
+    expect(result.tried[0]).toMatchObject({ caught: false, exitCode: null, error: 'RangeError: out of its range' });
+  });
+
+  it('one that finds the same in the untouched copy', async () => {
+    const damaged = small.log.clone();
+    const batch = damaged.partition(topics.events, 0).batches[0]!.bytes;
+    batch.writeUInt8(batch.readUInt8(80) ^ 1, 80);
+    const { findings } = await verify({ log: damaged, topics, origin, rootKey, settleMs: 0, deadlineMs: 1_000 });
+    const result = await run({
+      verify: async (options) => ({ ...(await verify(options)), findings, exitCode: 1, verdict: 'failed' }),
+    });
+    expect(result).toMatchObject({ result: 'inconclusive', exitCode: 3 });
+  });
+});
+
+describe('where it cannot be tried', () => {
+  it('a log that is not verified as it is', async () => {
+    const log = small.log.clone();
+    log.topic(topics.events).topicId = 'AAAAAAAAAAAAAAAAAAAAAQ';
+    const result = await run({ log });
+    expect(result).toMatchObject({ result: 'inconclusive', exitCode: 3, tried: [], untouched: { exitCode: 1 } });
+    expect(result.why).toContain('Run a verification');
+    expect(renderSelfTest(result)).toContain('Inconclusive.');
+  });
+
+  it('a log whose bytes are damaged', async () => {
+    const log = small.log.clone();
+    const batch = log.partition(topics.events, 0).batches[0]!.bytes;
+    batch.writeUInt8(batch.readUInt8(80) ^ 1, 80);
+    expect(await run({ log })).toMatchObject({ result: 'inconclusive', exitCode: 3, untouched: null });
+  });
+
+  it('a log in which nothing is sealed', async () => {
+    const log = small.log.clone();
+    Object.assign(log.partition(topics.seals, 0), { batches: [], highWatermark: 0 });
+    const result = await run({ log });
+    expect(result).toMatchObject({ result: 'inconclusive', exitCode: 3 });
+    expect(result.why).toContain('Nothing is sealed');
+  });
+
+  it('a cluster that does not answer', async () => {
+    const never = async (): Promise<never> => await new Promise(() => undefined);
+    const log: RecordLog = { describeTopic: never, bounds: never, fetch: never, createAppender: never, close: never };
+    const result = await run({ log, deadlineMs: 50 });
+    expect(result).toMatchObject({ result: 'inconclusive', exitCode: 3, untouched: null });
+    expect(result.why).toContain('TIMED_OUT');
+  });
+
+  it('statements beyond the bytes that may be copied', async () => {
+    await expect(run({ maxBytes: 1_000 })).rejects.toThrow(expect.objectContaining({ code: 'SELF_TEST_TOO_LARGE' }));
+  });
+
+  it('a run that is cancelled', async () => {
+    const controller = new AbortController();
+    const running = run({ signal: controller.signal, onProgress: (done) => done === 3 && controller.abort() });
+    await expect(running).rejects.toThrow(expect.objectContaining({ code: 'VERIFY_ABORTED' }));
+  });
+});
+
+it('a log that tells of its own losses is tried all the same, but for what only an anchor shows', async () => {
+  const scarred = await scarredLog();
+  const result = await run({ log: scarred.log });
+  expect(result.untouched).toMatchObject({ exitCode: 1 });
+  expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
+});
+
+it('a copy takes no writes, and shares no byte with what it was copied from', async () => {
+  const copy = small.log.clone();
+  await expect(copy.createAppender()).rejects.toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
+  const [batch] = copy.partition(topics.events, 0).batches;
+  batch!.bytes.fill(0);
+  expect(small.log.partition(topics.events, 0).batches[0]!.bytes.some((byte) => byte !== 0)).toBe(true);
+  const at = (offset: number): FetchRequest => ({
+    ...{ topic: topics.events, topicId: copy.topic(topics.events).topicId, partition: 0, offset },
+    ...{ lastFetchedEpoch: -1, maxBytes: 1, maxWaitMs: 0 },
+  });
+  expect((await copy.fetch(at(99))).error).toBe(1);
+  expect((await copy.fetch({ ...at(0), partition: 9 })).error).toBe(3);
+  expect((await copy.fetch({ ...at(0), topicId: 'x' })).error).toBe(100);
+  await expect(copy.bounds('none', 0)).rejects.toThrow(expect.objectContaining({ code: 'TOPIC_MISSING' }));
+});

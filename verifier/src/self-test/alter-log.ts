@@ -1,0 +1,3 @@
+import type { Alteration } from './alteration.ts';
+
+export const logAlterations: readonly Alteration[] = [];

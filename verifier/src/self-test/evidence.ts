@@ -1,0 +1,155 @@
+import type { Codecs } from '@tallystick/core/codecs';
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
+import { Judge } from '@tallystick/core/judge';
+import { parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
+import type { VerifierKey } from '@tallystick/core/note';
+import type { SealStatement, Statement } from '@tallystick/core/statement-types';
+import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import type { Patience } from '../deadline.ts';
+import type { ScopeRange } from '../scope.ts';
+import { CopiedLog } from './copied-log.ts';
+import type { CopiedTopic } from './copied-log.ts';
+import type { CopiedPublished } from './copied-published.ts';
+import { copyTopic } from './copy-records.ts';
+import type { Room } from './copy-records.ts';
+
+/** One accepted statement of the copy, in the order of the seals topic. */
+export interface CopiedStatement {
+  readonly hash: string;
+  readonly statement: Statement;
+  readonly note: Uint8Array;
+  readonly offset: number;
+}
+
+/** The part of one partition whose records were copied: its newest seals, whole and without a hole between them. */
+export interface CopiedPart {
+  readonly partition: number;
+  /** Oldest first. */
+  readonly seals: readonly { readonly hash: string; readonly seal: SealStatement }[];
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What an alteration alters, and what it may know of it. */
+export interface Evidence {
+  readonly log: CopiedLog;
+  readonly published: CopiedPublished | null;
+  readonly topics: TopicNames;
+  readonly origin: string;
+  readonly codecs: Codecs;
+  readonly statements: readonly CopiedStatement[];
+  readonly parts: readonly CopiedPart[];
+}
+
+export interface CopyOptions {
+  readonly log: RecordLog;
+  readonly topics: TopicNames;
+  readonly origin: string;
+  readonly rootKey: VerifierKey;
+  readonly codecs: Codecs;
+  /** Newest seals of each partition, and events of all partitions together, at most: fewer seals, then fewer partitions. */
+  readonly seals: number;
+  readonly events: number;
+}
+
+/** Copies all statements, the newest sealed records of the partitions, and their leaves. Reads only. */
+export async function copyEvidence(
+  { log, topics, origin, rootKey, codecs, seals, events }: CopyOptions,
+  patience: Patience,
+  room: Room,
+): Promise<Omit<Evidence, 'published'>> {
+  const copied = new Map<string, CopiedTopic>([[topics.seals, await copyTopic(log, topics.seals, patience, room)]]);
+  const statements = accepted(
+    copied.get(topics.seals),
+    new Judge({ origin, rootKey, verify: nodeVerifyEd25519 }),
+    codecs,
+  );
+  const parts = newestSeals(statements, topics.events, seals, events);
+  const from = new Map(parts.map((part) => [part.partition, part.first]));
+  copied.set(
+    topics.events,
+    await copyTopic(log, topics.events, patience, room, (partition) => from.get(partition) ?? Infinity),
+  );
+  const leaves = await copyLeaves(log, topics.leaves, patience, room, from, 2 * seals);
+  if (leaves !== null) copied.set(topics.leaves, leaves);
+  return { log: new CopiedLog(copied), topics, origin, codecs, statements, parts };
+}
+
+/** The offsets to which a verification of the copy is held; null where everything that is sealed was copied. */
+export function scopeOf({ parts, statements }: Pick<Evidence, 'parts' | 'statements'>): ScopeRange[] | null {
+  const copied = parts.reduce((sum, part) => sum + part.seals.length, 0);
+  const sealed = statements.filter(({ statement }) => statement.kind === 'seal').length;
+  return copied === sealed ? null : parts.map(({ partition, first }) => ({ partition, first, last: Infinity }));
+}
+
+/** Without leaves a batch is named in place of an event: nothing that a self-test needs. */
+async function copyLeaves(
+  log: RecordLog,
+  name: string,
+  patience: Patience,
+  room: Room,
+  wanted: ReadonlyMap<number, number>,
+  records: number,
+): Promise<CopiedTopic | null> {
+  try {
+    return await copyTopic(log, name, patience, room, (partition, { highWatermark }) =>
+      wanted.has(partition) ? highWatermark - records : Infinity,
+    );
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'TOPIC_MISSING') return null;
+    throw error;
+  }
+}
+
+function accepted(topic: CopiedTopic | undefined, judge: Judge, codecs: Codecs): CopiedStatement[] {
+  const statements: CopiedStatement[] = [];
+  for (const { bytes } of topic?.partitions[0]?.batches ?? []) {
+    const header = readBatchHeader(bytes, 0);
+    const parsed = header.control ? null : parseBatch(bytes, header, codecs);
+    if (parsed?.parsed !== true) continue;
+    for (const { offset, value } of recordsOf(parsed)) {
+      const outcome = judge.offer(value, { in: 'seals', offset });
+      if (outcome.outcome !== 'accepted' || value === null) continue;
+      const { hash, statement } = outcome.signed;
+      statements.push({ hash, statement, note: value, offset });
+    }
+  }
+  return statements;
+}
+
+function newestSeals(
+  statements: readonly CopiedStatement[],
+  topic: string,
+  most: number,
+  events: number,
+): CopiedPart[] {
+  const chains = new Map<number, { hash: string; seal: SealStatement }[]>();
+  for (const { hash, statement } of statements) {
+    if (statement.kind === 'key' || statement.topic !== topic) continue;
+    // Another generation, a gap or a prune: what lies before is not next to what lies behind.
+    const chain = statement.kind === 'seal' ? (chains.get(statement.partition) ?? []) : [];
+    if (statement.kind === 'seal') chain.push({ hash, seal: statement });
+    chains.set(statement.partition, chain);
+  }
+  const parts: CopiedPart[] = [];
+  let left = events;
+  for (const [partition, chain] of [...chains].toSorted(([a], [b]) => a - b)) {
+    const share = Math.max(1, Math.floor(left / (chains.size - parts.length)));
+    let count = 0;
+    let taken = 0;
+    while (count < Math.min(most, chain.length)) {
+      const { seal } = chain[chain.length - 1 - count] as { seal: SealStatement };
+      const size = seal.offsets.last - seal.offsets.first + 1;
+      if (count > 0 && taken + size > share) break;
+      taken += size;
+      count += 1;
+    }
+    const seals = chain.slice(chain.length - count);
+    const first = seals[0];
+    const last = seals.at(-1);
+    if (first === undefined || last === undefined || (parts.length > 0 && taken > left)) continue;
+    left -= taken;
+    parts.push({ partition, seals, first: first.seal.offsets.first, last: last.seal.offsets.last });
+  }
+  return parts;
+}
