@@ -1,14 +1,23 @@
+import { encodeBase64, encodeUtf8 } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
-import { advance } from './domain/anchor.ts';
+import type { CheckedPlan } from './check-records.ts';
+import { advance, chainName } from './domain/anchor.ts';
 import type { AcceptedState } from './domain/anchor.ts';
+import type { Findings } from './domain/findings.ts';
 import type { Plan } from './domain/plan.ts';
-import type { Anchor, AnchoredPartition } from './ports/anchor-store.ts';
-import type { Statements } from './read-statements.ts';
+import { VerifierError } from './errors.ts';
+import type { Anchor, AnchoredCheckpoint, AnchoredPartition, AnchorStore, ResumePoint } from './ports/anchor-store.ts';
+import type { ServedCheckpoint } from './published/open-checkpoint.ts';
+import type { Reading } from './read-statements.ts';
 import type { Run } from './run.ts';
 import type { VerifyOptions } from './verify-options.ts';
 
 /** What this run accepted, as an anchor compares it. */
-export function stateOf(judge: Judge, statements: Statements | null, plans: readonly Plan[]): AcceptedState {
+export function stateOf(
+  judge: Judge,
+  reading: Pick<Reading, 'unjudged'> | null,
+  plans: readonly Plan[],
+): AcceptedState {
   const newest = judge.keys.statements.at(-1);
   return {
     keys: newest === undefined ? null : { number: newest.statement.number, statement: newest.hash },
@@ -17,7 +26,7 @@ export function stateOf(judge: Judge, statements: Statements | null, plans: read
       chain === null
         ? judge.keys.statements.some((each) => each.hash === hash)
         : judge.point(chain.topic, chain.partition, hash) !== null,
-    wasLeftUnjudged: (hash) => statements?.unjudged.has(hash) ?? false,
+    wasLeftUnjudged: (hash) => reading?.unjudged.has(hash) ?? false,
   };
 }
 
@@ -43,6 +52,51 @@ export function headOf({ lastSeal, genesis }: Plan): string {
   return lastSeal?.head ?? genesis.hash;
 }
 
+/** The checkpoint as an anchor keeps it. */
+export function anchoredCheckpoint({ checkpoint, note }: ServedCheckpoint, at: number): AnchoredCheckpoint {
+  return { size: checkpoint.size, root: encodeBase64(checkpoint.root), note: encodeBase64(note), at };
+}
+
+/**
+ * What the next incremental run goes on from; null where this one cannot leave it.
+ * @param pendingBefore leaf hashes of statements that were accepted before this run and that the log does not hold yet
+ */
+export function resumePoint(
+  judge: Judge,
+  reading: Reading,
+  checked: readonly CheckedPlan[],
+  accepted: ServedCheckpoint | null,
+  pendingBefore: readonly string[],
+): ResumePoint | null {
+  // What goes on from here takes every statement for one that the topic holds.
+  if (reading.pending === null || reading.unread || checked.some(({ result }) => result === null)) return null;
+  const hasLog = reading.held !== null;
+  if (hasLog && (accepted === null || reading.held?.missing(accepted.checkpoint.size) !== null)) return null;
+  const pending = hasLog ? [...pendingBefore, ...reading.pending.map(encodeBase64)] : [];
+  if (accepted !== null && accepted.checkpoint.size + pending.length !== judge.size) return null;
+  return {
+    seals: { topicId: reading.topicId, offset: reading.end },
+    judge: judge.save(),
+    logSize: accepted?.checkpoint.size ?? null,
+    root: accepted === null ? null : encodeBase64(accepted.checkpoint.root),
+    pending,
+    partitions: checked.map(({ plan, result }) => {
+      const { topic, partition, state } = plan;
+      const { next, floor, acceptedSeals, sealedEvents, count, prunedTo } = state;
+      const content = result?.content.state ?? null;
+      return { topic, partition, next, floor, acceptedSeals, sealedEvents, count, prunedTo, content };
+    }),
+  };
+}
+
+export interface Moved {
+  readonly state: AcceptedState;
+  readonly checkpoint: AnchoredCheckpoint | null;
+  readonly resume: ResumePoint | null;
+  /** Unix ms. */
+  readonly savedAt: number;
+}
+
 /**
  * Moves the anchor to what this run accepted; only after a run that ended 0.
  * @returns false where another run moved it meanwhile to what this one did not accept: that is a finding
@@ -51,12 +105,12 @@ export function headOf({ lastSeal, genesis }: Plan): string {
 export async function moveAnchor(
   { anchor, origin, rootKey }: VerifyOptions,
   run: Run,
-  state: AcceptedState,
-  savedAt: number,
+  { state, checkpoint, resume, savedAt }: Moved,
 ): Promise<boolean> {
   const { keys, partitions } = state;
   if (anchor === undefined || keys === null) return false;
-  const mine: Anchor = { origin, rootKey: rootKey.vkey, savedAt, keys, partitions };
+  const log = checkpoint === null ? null : { checkpoints: [checkpoint] };
+  const mine: Anchor = { origin, rootKey: rootKey.vkey, savedAt, keys, partitions, log, resume };
   let updated = true;
   await anchor.update((current) => {
     const next = advance(current, mine, state);
@@ -67,4 +121,28 @@ export async function moveAnchor(
     return current ?? mine;
   });
   return updated;
+}
+
+/** Keeps what shows that history was taken back or split. @returns where; null where there is nothing to keep, or it cannot be kept */
+export async function keepEvidence(
+  store: AnchorStore | undefined,
+  findings: Findings,
+  { origin, rootKey }: Run,
+): Promise<string | null> {
+  const kept = findings.list().filter(({ code }) => code === 'rollback' || code === 'checkpoint' || code === 'fork');
+  if (store === undefined || kept.length === 0) return null;
+  // No time of its own: the same evidence is the same file.
+  const evidence = { tallystick: 'evidence', version: 1, origin, rootKey: rootKey.vkey, findings: kept.slice(0, 100) };
+  try {
+    return await store.keepEvidence(encodeUtf8(`${JSON.stringify(evidence, null, 1)}\n`));
+  } catch (error) {
+    // The verdict, which holds the same, must not be lost over it.
+    if (error instanceof VerifierError) return null;
+    throw error;
+  }
+}
+
+/** By `chainName`: the plans of a run. */
+export function byChain(plans: readonly Plan[]): Map<string, Plan> {
+  return new Map(plans.map((plan) => [chainName(plan), plan]));
 }

@@ -1,127 +1,188 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import { placeText } from '@tallystick/core/judge';
-import type { Contested, Judge, Outcome } from '@tallystick/core/judge';
+import type { Contested, Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
+import { leafHash } from '@tallystick/core/merkle';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { inTime, pause } from './deadline.ts';
 import { chainName } from './domain/anchor.ts';
-import type { Accepted } from './domain/plan.ts';
+import type { NewFinding } from './domain/findings.ts';
+import { PlanBuilder } from './domain/plan.ts';
+import type { PlanOptions } from './domain/plan.ts';
+import { HeldEntries } from './published/held-entries.ts';
+import { refusedEntry } from './published/refused-entry.ts';
 import { readThrough } from './read-through.ts';
-import type { Piece, Source } from './read-through.ts';
+import type { Source } from './read-through.ts';
 import type { Run } from './run.ts';
+import { leavesUnknown, statementDamage } from './statement-damage.ts';
+import { reportStatements } from './statement-findings.ts';
+
+/** Accepted statements that the log does not hold yet, of which the leaf hashes are kept; where there are more, the next run is a full one. */
+const mostPending = 10_000;
 
 /** What the statements of one run came to. */
 export interface Statements {
   readonly judge: Judge;
-  /** Accepted statements in order, by `chainName`. */
-  readonly chains: ReadonlyMap<string, readonly Accepted[]>;
   /** Hashes of statements of later versions, and of those that follow one. */
   readonly unjudged: ReadonlySet<string>;
   readonly topicId: string;
   /** First offset of the seals topic. */
   readonly logStart: number;
-  /** The offset behind the last one that was read. */
+  /** The offset that reading began with, and the one behind the last one that was read. */
+  readonly from: number;
   readonly end: number;
 }
 
-/**
- * Reads the seals topic from its log start to its high watermark and judges every record. Damage there is reported and read past.
- * @param complete asked at the end: while it says no, the topic is looked at again for `settleMs` (a new leader may serve a lower
- *   high watermark for some seconds, KIP-207)
- * @throws KafkaError where the topic cannot be read
- */
-export async function readStatements(
-  run: Run,
-  judge: Judge,
-  complete: (statements: Statements) => boolean,
-  onProgress: (done: number, total: number) => void,
-): Promise<Statements> {
-  const topic = run.topics.seals;
-  const { topicId } = await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic));
-  const source = sourceOf(run, topicId);
-  const bounds = () => inTime(`The question where topic ${topic} begins and ends`, run, run.log.bounds(topic, 0));
-  const { logStart, highWatermark } = await bounds();
-  const reading = new Reading(run, judge, topicId, logStart);
-  await reading.range(source, logStart, highWatermark, onProgress);
-  const until = performance.now() + run.settleMs;
-  while (!complete(reading) && performance.now() < until) {
-    await pause(Math.min(200, run.settleMs), run.signal);
-    const now = await bounds();
-    if (now.highWatermark <= reading.end) continue;
-    await reading.range(source, reading.end, now.highWatermark, onProgress);
-  }
-  return reading;
-}
-
-/**
- * Judges what was read once more, with a judge that has seen nothing yet, and hands over each contested statement as it is met.
- * @throws KafkaError where the topic cannot be read
- */
-export async function readAgain(
-  run: Run,
-  judge: Judge,
-  { topicId, logStart, end }: Statements,
-  onContested: (contested: Contested) => Promise<void>,
-): Promise<void> {
-  const reading = new Reading(run, judge, topicId, logStart, onContested);
-  await reading.range(sourceOf(run, topicId), logStart, end, () => undefined);
-}
-
-function sourceOf({ log, topics, deadlineMs, signal }: Run, topicId: string): Source {
-  return { log, topic: topics.seals, topicId, partition: 0, deadlineMs, signal };
-}
-
-class Reading implements Statements {
+export interface ReadingOptions {
+  readonly run: Run;
   readonly judge: Judge;
-  readonly chains = new Map<string, Accepted[]>();
-  readonly unjudged = new Set<string>();
-  readonly topicId: string;
-  readonly logStart: number;
-  end: number;
-  private readonly run: Run;
-  private readonly onContested: ((contested: Contested) => Promise<void>) | null;
+  /** Where the seals topic is read from; null: from its log start. */
+  readonly from: number | null;
+  /** Entries that an earlier run knew; null: there is no published log. */
+  readonly logFrom: number | null;
+  /** How a partition's plan begins and what of it is looked at; null: no plans are made and nothing is reported (a second reading). */
+  readonly planOptions: ((chain: { topic: string; partition: number }) => PlanOptions) | null;
+  /** Each contested statement as it is met. */
+  readonly onContested?: (contested: Contested) => Promise<void>;
+}
 
-  constructor(
-    run: Run,
-    judge: Judge,
-    topicId: string,
-    logStart: number,
-    onContested: ((contested: Contested) => Promise<void>) | null = null,
-  ) {
+/**
+ * Judges the statements of one run: entries of the published log first, where there is one (`entry`), then the records of the seals topic
+ * (`topic`). Damage is reported and read past. Statements are not kept: the plans are made of them as they come.
+ */
+export class Reading implements Statements {
+  readonly judge: Judge;
+  readonly unjudged = new Set<string>();
+  readonly plans = new Map<string, PlanBuilder>();
+  topicId = '';
+  logStart = 0;
+  from = 0;
+  end = 0;
+  /** Statements older than what a judge remembers that goes on from a saved state: only a full run can decide on them. */
+  past = 0;
+  /** Leaf hashes of accepted statements that the log does not hold; null: too many. */
+  pending: Uint8Array[] | null = [];
+  /** Which entries of the log the topic holds; null without a log. */
+  readonly held: HeldEntries | null;
+  /** Some of the topic could not be read, so that what it lacks is not known. */
+  unread = false;
+  private readonly options: ReadingOptions;
+  private readonly run: Run;
+  /** A statement of a later version that the root key signed: keys may be added that are not known here. */
+  private unknownOfRoot = false;
+
+  constructor(options: ReadingOptions) {
+    const { run, judge, logFrom, planOptions } = options;
+    this.options = options;
     this.run = run;
     this.judge = judge;
-    this.topicId = topicId;
-    this.logStart = logStart;
-    this.end = logStart;
-    this.onContested = onContested;
+    this.held = logFrom === null ? null : new HeldEntries(logFrom);
+    if (planOptions !== null) for (const chain of judge.partitions()) this.planOf(chain);
   }
 
-  async range(
-    source: Source,
-    from: number,
-    to: number,
-    onProgress: (done: number, total: number) => void,
-  ): Promise<void> {
-    for await (const piece of readThrough(source, from, to)) {
-      if (piece.kind === 'hole') {
-        this.damage(source.topic, piece);
-        continue;
-      }
-      for (const batch of piece.batches) {
-        this.run.meter.add(batch.bytes.length, 0);
-        await this.batch(source.topic, batch, from);
-        onProgress(batch.header.lastOffset + 1, to);
-      }
+  /** Judges an entry of the log. @returns false where it is refused */
+  entry(bytes: Uint8Array, index: number): boolean {
+    const outcome = this.judge.offer(bytes, { in: 'log', index });
+    switch (outcome.outcome) {
+      case 'accepted':
+      case 'unknownVersion':
+      case 'afterUnknown':
+        this.take(outcome);
+        return true;
+      case 'needsHistory':
+        this.past += 1;
+        return true;
+      default:
+        // Behind an unknown statement of the root key it may be signed by a key that is unknown here.
+        if (outcome.outcome === 'noise' && this.unknownOfRoot) {
+          this.report({
+            code: 'unknown-statement',
+            found: `entry ${index}`,
+            message: `Entry ${index} of the published log is signed by no known key, behind a statement of the root key that this release does not know: verify with a newer release.`,
+          });
+          return true;
+        }
+        this.report(refusedEntry(outcome, bytes, index));
+        return false;
     }
+  }
+
+  /**
+   * Reads the seals topic to its high watermark.
+   * @param complete asked at the end: while it says no, the topic is looked at again for `settleMs` (a new leader may serve a lower
+   *   high watermark for some seconds, KIP-207)
+   * @throws KafkaError where the topic cannot be read
+   */
+  async topic(complete: () => boolean, onProgress: (done: number, total: number) => void): Promise<void> {
+    const { run } = this;
+    const topic = run.topics.seals;
+    this.topicId = (await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic))).topicId;
+    const bounds = () => inTime(`The question where topic ${topic} begins and ends`, run, run.log.bounds(topic, 0));
+    const { logStart, highWatermark } = await bounds();
+    this.logStart = logStart;
+    this.from = this.options.from ?? logStart;
+    this.end = this.from;
+    await this.range(this.from, highWatermark, onProgress);
+    const until = performance.now() + run.settleMs;
+    while (!complete() && performance.now() < until) {
+      await pause(Math.min(200, run.settleMs), run.signal);
+      const now = await bounds();
+      if (now.highWatermark > this.end) await this.range(this.end, now.highWatermark, onProgress);
+    }
+  }
+
+  /** Judges again what another reading read of the topic. @throws KafkaError where the topic cannot be read */
+  async again({ topicId, logStart, from, end }: Statements): Promise<void> {
+    Object.assign(this, { topicId, logStart, from });
+    await this.range(from, end, () => undefined);
+  }
+
+  private async range(from: number, to: number, onProgress: (done: number, total: number) => void): Promise<void> {
+    // Where the log was read first, each record is judged at its place in the topic: so that must be known of all of them.
+    if (this.held !== null)
+      await this.pass(
+        from,
+        to,
+        async (value, offset) => this.locate(value, offset),
+        () => undefined,
+      );
+    await this.pass(from, to, async (value, offset) => await this.offer(value, offset), onProgress);
     this.end = to;
     onProgress(to, to);
   }
 
-  private async batch(topic: string, { bytes, header }: ReadBatch, from: number): Promise<void> {
+  private async pass(
+    from: number,
+    to: number,
+    record: (value: Uint8Array | null, offset: number) => Promise<void>,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<void> {
+    const { log, topics, deadlineMs, signal } = this.run;
+    const source: Source = { log, topic: topics.seals, topicId: this.topicId, partition: 0, deadlineMs, signal };
+    for await (const piece of readThrough(source, from, to)) {
+      if (piece.kind === 'hole') {
+        if (leavesUnknown(piece)) this.unread = true;
+        for (const finding of statementDamage(source.topic, piece)) this.report(finding);
+        continue;
+      }
+      for (const batch of piece.batches) {
+        this.run.meter.add(batch.bytes.length, 0);
+        await this.batch(source.topic, batch, from, record);
+        onProgress(batch.header.lastOffset + 1, to);
+      }
+    }
+  }
+
+  private async batch(
+    topic: string,
+    { bytes, header }: ReadBatch,
+    from: number,
+    record: (value: Uint8Array | null, offset: number) => Promise<void>,
+  ): Promise<void> {
     if (header.control) return;
     const parsed = parseBatch(bytes, header, this.run.codecs);
     if (!parsed.parsed) {
-      this.run.findings.add({
+      this.report({
         code: 'unparsed-batch',
         topic,
         partition: 0,
@@ -130,29 +191,51 @@ class Reading implements Statements {
       });
       return;
     }
-    for (const { offset, value } of recordsOf(parsed)) {
-      if (offset < from) continue;
-      const outcome = this.judge.offer(value, { in: 'seals', offset });
-      this.take(outcome);
-      if (outcome.outcome === 'contested') await this.onContested?.(outcome.contested);
-    }
+    for (const { offset, value } of recordsOf(parsed)) if (offset >= from) await record(value, offset);
+  }
+
+  private locate(value: Uint8Array | null, offset: number): void {
+    if (value !== null && this.judge.locate(value, offset)) this.held?.mark(this.judge, value);
+  }
+
+  private async offer(value: Uint8Array | null, offset: number): Promise<void> {
+    const outcome = this.judge.offer(value, { in: 'seals', offset });
+    this.take(outcome);
+    if (outcome.outcome === 'accepted' && this.held !== null) this.keepPending(outcome.signed);
+    if (outcome.outcome === 'contested') await this.options.onContested?.(outcome.contested);
+  }
+
+  private keepPending({ note }: SignedStatement): void {
+    if (this.pending !== null && this.pending.length >= mostPending) this.pending = null;
+    this.pending?.push(leafHash(note));
+  }
+
+  private planOf(chain: { topic: string; partition: number }): PlanBuilder | null {
+    const { planOptions } = this.options;
+    if (planOptions === null) return null;
+    const name = chainName(chain);
+    const plan = this.plans.get(name) ?? new PlanBuilder(planOptions(chain));
+    this.plans.set(name, plan);
+    return plan;
+  }
+
+  private report(finding: NewFinding): void {
+    if (this.options.planOptions !== null) this.run.findings.add(finding);
   }
 
   private take(outcome: Outcome): void {
-    const { findings, topics } = this.run;
     switch (outcome.outcome) {
       case 'accepted': {
         const { statement, hash } = outcome.signed;
         if (statement.kind === 'key') return;
-        const name = chainName(statement);
-        const chain = this.chains.get(name) ?? [];
-        chain.push({ hash, statement });
-        this.chains.set(name, chain);
+        const accepted = { hash, statement, place: this.judge.size - 1 };
+        this.planOf(statement)?.add(accepted);
+        if (this.options.planOptions !== null) reportStatements(this.run.findings, [accepted]);
         return;
       }
       case 'keyRefused': {
         const { statement, hash } = outcome.signed;
-        findings.add({
+        this.report({
           code: 'key-refused',
           place: hash,
           expected: null,
@@ -161,63 +244,33 @@ class Reading implements Statements {
         });
         return;
       }
-      case 'unknownVersion':
-        this.unjudged.add(outcome.hash);
-        findings.add({
+      case 'unknownVersion': {
+        const { place, hash, kind, key } = outcome;
+        this.unjudged.add(hash);
+        this.unknownOfRoot ||= key.vkey === this.run.rootKey.vkey;
+        this.report({
           code: 'unknown-statement',
-          found: outcome.hash,
-          message: `At ${placeText(outcome.place, topics.seals)} stands a signed statement of a kind that this release does not know (${JSON.stringify(outcome.kind)}). What follows it is not judged: verify with a newer release.`,
+          found: hash,
+          message: `At ${placeText(place, this.run.topics.seals)} stands a signed statement of a kind that this release does not know (${JSON.stringify(kind)}). What follows it is not judged: verify with a newer release.`,
         });
         return;
+      }
       case 'afterUnknown':
         this.unjudged.add(outcome.signed.hash);
+        return;
+      case 'past':
+      case 'needsHistory':
+        this.past += 1;
+        return;
+      case 'contested':
+        if (outcome.contested.forgotten) this.past += 1;
         return;
       case 'repeated':
       case 'rubbish':
       case 'noise':
       case 'race':
-      case 'contested':
-      case 'past':
-      case 'needsHistory':
         // The judge counts and keeps them.
         return;
     }
   }
-
-  private damage(topic: string, { first, last, damage }: Extract<Piece, { kind: 'hole' }>): void {
-    const { cause, base, batchLast, error } = damage;
-    const { findings } = this.run;
-    const { expected, found } = error.evidence;
-    const where = { topic, partition: 0 };
-    if (cause === 'missing' || cause === 'truncated' || cause === 'deleted') {
-      findings.add({
-        ...where,
-        code: cause === 'missing' ? 'missing-offsets' : cause,
-        place: offsetsPlace(first, last),
-        message: `Offsets ${first} to ${last} of ${topic}, where statements are kept, hold no record: ${error.message}`,
-      });
-      return;
-    }
-    const code = error.code === 'BROKER_ERROR' ? 'unreadable' : cause === 'magic' ? 'bad-magic' : 'bad-crc';
-    findings.add({
-      ...where,
-      code,
-      place: offsetsPlace(base, base),
-      expected: textOf(expected),
-      found: textOf(found),
-      message: `${error.message} Statements that were stored there cannot be read.`,
-    });
-    if (batchLast !== null || last <= base) return;
-    findings.add({
-      ...where,
-      code: 'unreadable',
-      expected: offsetsPlace(first, last),
-      found: error.code,
-      message: `Offsets ${first} to ${last} of ${topic}, behind the bad batch at ${base}, could not be read.`,
-    });
-  }
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? String(value).replaceAll('\n', ' ') : null;
 }

@@ -1,6 +1,7 @@
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { KeyState } from '@tallystick/core/judge';
+import type { VerifierKey } from '@tallystick/core/note';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { Patience } from './deadline.ts';
@@ -13,6 +14,8 @@ export interface Run extends Patience {
   readonly topics: TopicNames;
   /** Name of the log. */
   readonly origin: string;
+  /** The pinned root key. */
+  readonly rootKey: VerifierKey;
   /** The key chain as the statements gave it: final before any record is read. */
   readonly keys: KeyState;
   /** null: events of our own schema can be read, others cannot. */

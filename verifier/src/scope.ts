@@ -1,3 +1,6 @@
+import type { NewFinding } from './domain/findings.ts';
+import type { Plan } from './domain/plan.ts';
+
 /** Which sealed events a run looks at. Statements, the published log and what it says are always checked whole. */
 export type Scope =
   | { readonly kind: 'all' }
@@ -10,4 +13,57 @@ export interface ScopeRange {
   readonly first: number;
   /** Infinity: as far as it goes, the unsealed tail included. */
   readonly last: number;
+}
+
+/** The ranges of one chain, as a plan takes them; undefined: all of it. */
+export function rangesOf(
+  scope: Scope,
+  events: string,
+  chain: { topic: string; partition: number },
+): ScopeRange[] | undefined {
+  if (scope.kind === 'all') return undefined;
+  return scope.ranges.filter(({ partition }) => chain.topic === events && partition === chain.partition);
+}
+
+/** What is wrong with a scope, or null. */
+export function scopeFault(scope: Scope): string | null {
+  if (scope.kind === 'all') return null;
+  if (scope.ranges.length === 0) return 'it names no range';
+  if (scope.ranges.length > 10_000) return 'it names more than 10,000 ranges';
+  const isOffset = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  const bad = scope.ranges.find(
+    ({ partition, first, last }) =>
+      !isOffset(partition) || !isOffset(first) || !(last === Infinity || isOffset(last)) || last < first,
+  );
+  return bad === undefined ? null : `partition ${bad.partition}, offsets ${bad.first} to ${bad.last} are no range`;
+}
+
+/** What was asked for and is not sealed: it cannot be verified, and that is never a success. */
+export function notSealed(scope: Scope, events: string, plans: readonly Plan[]): NewFinding[] {
+  if (scope.kind === 'all') return [];
+  return scope.ranges.flatMap(({ partition, first, last }): NewFinding[] => {
+    const plan = plans.find((each) => each.topic === events && each.partition === partition);
+    const sealedTo = plan?.state.next ?? 0;
+    const missing = last === Infinity ? first >= sealedTo : last >= sealedTo;
+    const nothing = plan === undefined || plan.plannedEvents === 0;
+    if (!missing && !nothing) return [];
+    const asked =
+      last === Infinity ? `offset ${first} on` : first === last ? `offset ${first}` : `offsets ${first} to ${last}`;
+    return [
+      {
+        code: 'nothing-to-check',
+        topic: events,
+        partition,
+        expected: `offsets ${first}-${last === Infinity ? '' : last}`,
+        found: plan === undefined ? null : `sealed to ${sealedTo - 1}`,
+        message: `Of ${asked} of partition ${partition}, which was asked for, ${
+          plan === undefined
+            ? 'no statement speaks'
+            : nothing || first >= sealedTo
+              ? 'nothing is sealed'
+              : `nothing beyond offset ${sealedTo - 1} is sealed yet`
+        }: there is nothing to check it against.`,
+      },
+    ];
+  });
 }

@@ -8,7 +8,9 @@ import { inTime } from './deadline.ts';
 import { chainName } from './domain/anchor.ts';
 import { sectionAt } from './domain/plan.ts';
 import type { Plan } from './domain/plan.ts';
-import { readAgain } from './read-statements.ts';
+import type { PublishedReader } from './published/published-reader.ts';
+import type { Resources } from './published/resources.ts';
+import { Reading } from './read-statements.ts';
 import type { Statements } from './read-statements.ts';
 import { readThrough } from './read-through.ts';
 import type { Source } from './read-through.ts';
@@ -26,13 +28,22 @@ const leafBytes = 32;
 export async function judgeAgain(
   run: Run,
   judge: Judge,
-  statements: Statements,
+  before: Statements,
+  log: { readonly resources: Resources; readonly reader: PublishedReader; readonly from: number } | null,
   plans: ReadonlyMap<string, Plan>,
 ): Promise<void> {
-  await readAgain(run, judge, statements, async (contested) => {
+  const onContested = async (contested: Contested): Promise<void> => {
     const facts = await factsOf(run, contested, plans);
     if (decideContested(contested, facts) === 'race') judge.settle(contested, facts);
-  });
+  };
+  const logFrom = log?.from ?? null;
+  const reading = new Reading({ run, judge, from: before.from, logFrom, planOptions: null, onContested });
+  if (log !== null) {
+    const { size } = log.reader.tree;
+    for await (const { first, entries } of log.resources.bundles(log.from, size, log.reader.served?.checkpoint.size))
+      for (const [i, entry] of entries.entries()) reading.entry(entry, first + i);
+  }
+  await reading.again(before);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { TopicNames } from '@tallystick/kafka/record-log';
+import type { ContentCounts } from './content/content-types.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
 import type { ScopeRange } from './scope.ts';
 
@@ -22,6 +23,10 @@ export interface Verdict {
   readonly durationMs: number;
   /** `incremental`: what an earlier run checked was not read again. */
   readonly mode: 'full' | 'incremental';
+  /** ISO 8601: the run that an incremental one goes on from. What that had checked was not looked at again. null: a full run. */
+  readonly since: string | null;
+  /** Why an incremental run that was asked for was a full one. */
+  readonly fullBecause: string | null;
   readonly scope: VerdictScope;
   /** The published log as this run found it; null without one. */
   readonly published: PublishedVerdict | null;
@@ -79,6 +84,8 @@ export interface AnchoredTo {
   readonly partitions: number;
   /** Whether this run moved the anchor forward. Only a run that ends 0 does. */
   readonly updated: boolean;
+  /** Where what shows a rollback or a split history was kept; null where there is none, or it could not be kept. */
+  readonly evidence: string | null;
 }
 
 export interface Checked {
@@ -104,9 +111,12 @@ export interface CheckedPartition {
   readonly lastSealedOffset: number | null;
   /** Events that accepted seals cover, all generations. */
   readonly sealedEvents: number;
+  /** Of these, those that this run was asked to look at (those behind an earlier run, those in scope). */
+  readonly plannedEvents: number;
   /** Of these, those that were read and agree. */
   readonly checkedEvents: number;
   readonly acceptedSeals: number;
+  readonly plannedSeals: number;
   readonly matchedSeals: number;
   /** Leaf of the last sealed event, or the newest generation's genesis leaf; base64. */
   readonly head: string;
@@ -117,6 +127,8 @@ export interface CheckedPartition {
   /** As seen when the partition was read; null if that could not be asked. */
   readonly logStart: number | null;
   readonly highWatermark: number | null;
+  /** What the records say of themselves; null where they were not looked at. */
+  readonly content: ContentCounts | null;
 }
 
 /** What was met and changes no verdict. */

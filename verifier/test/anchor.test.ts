@@ -47,6 +47,8 @@ const sample: Anchor = {
       head: 'h',
     },
   ],
+  log: null,
+  resume: null,
 };
 
 describe.each<{ name: string; make: () => AnchorStore }>([
@@ -92,9 +94,12 @@ describe('anchor file', () => {
     const store = fileAnchorStore(path);
     await store.update(() => sample);
     await store.update(() => sample);
-    expect(readdirSync(folder).filter((name) => name.includes(path.slice(folder.length + 1)))).toEqual([
-      path.slice(folder.length + 1),
-    ]);
+    const name = path.slice(folder.length + 1);
+    expect(
+      readdirSync(folder)
+        .filter((each) => each.includes(name))
+        .sort(),
+    ).toEqual([name, `${name}.key`]);
   });
 
   test.each([
@@ -135,7 +140,7 @@ describe('anchor file', () => {
   test('a later version is refused', async () => {
     const path = newPath();
     await fileAnchorStore(path).update(() => sample);
-    writeFileSync(path, readFileSync(path, 'utf8').replace('"version": 1', '"version": 2'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"version": 2', '"version": 3'));
     await expect(fileAnchorStore(path).load()).rejects.toMatchObject({ code: 'ANCHOR_VERSION' });
   });
 
@@ -347,6 +352,7 @@ describe('verifying against an anchor', () => {
         await world.verify({ anchor });
         await anchor.update(next);
       },
+      keepEvidence: async () => null,
     };
     const verdict = await world.verify({ anchor: slow });
     expect(verdict).toMatchObject({ exitCode: 0, anchoredTo: { updated: true } });
@@ -365,6 +371,7 @@ describe('verifying against an anchor', () => {
         await elsewhere.verify({ anchor });
         await anchor.update(next);
       },
+      keepEvidence: async () => null,
     };
     const verdict = await world.verify({ anchor: store });
     expect(verdict).toMatchObject({ exitCode: 1, verdict: 'failed', anchoredTo: { updated: false } });

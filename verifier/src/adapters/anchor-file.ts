@@ -1,41 +1,99 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { access, open, readdir, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
+import { makeAnchorKey, readAnchorKey } from './anchor-key.ts';
 import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
 
 const largestFile = 64 * 1024 * 1024;
+/** Files of evidence beside an anchor; of more nothing is kept, so that nobody fills a disk by forging. */
+const mostEvidence = 64;
+
+export interface AnchorFileOptions {
+  /** How long to wait for another run's lock, ms. */
+  readonly lockWaitMs?: number;
+  /** The file of the key that the anchor's code is made with; default `FILE.key`, made at first use. */
+  readonly keyFile?: string;
+}
 
 /**
  * An anchor in one file of this machine. It is replaced as a whole (written beside it, fsync, rename, fsync of the folder), so a
  * crash leaves the old one or the new one. While it is replaced, `FILE.lock` holds off other runs; a lock whose process is
- * gone is taken over.
- * @param lockWaitMs how long to wait for another run's lock
+ * gone is taken over. The file holds an HMAC-SHA256 under a key of its own: beside it by default, which finds damage and what is put together
+ * by hand; kept where the file's other writers cannot read it, it finds every forgery.
  */
-export function fileAnchorStore(path: string, { lockWaitMs = 10_000 }: { lockWaitMs?: number } = {}): AnchorStore {
+export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): AnchorStore {
+  const { lockWaitMs = 10_000 } = options;
+  const keyOf = (file: string) => options.keyFile ?? `${file}.key`;
+  const read = async (file: string): Promise<Anchor | null> => {
+    const key = await readAnchorKey(keyOf(file));
+    const bytes = await bytesOf(file, path);
+    if (bytes !== null) return parseAnchor(bytes, path, key);
+    if (key === null || options.keyFile !== undefined) return null;
+    throw gone(path, keyOf(file));
+  };
   return {
     async load() {
       const file = await resolve(path);
-      const anchor = await read(file, path);
-      // Asked at the start of a run, so that a long run does not end with a file that cannot be written.
-      if (anchor === null) await checkFolder(file, path);
-      return anchor;
+      const until = Date.now() + lockWaitMs;
+      for (;;) {
+        try {
+          const anchor = await read(file);
+          // Asked at the start of a run, so that a long run does not end with a file that cannot be written.
+          if (anchor === null) await checkFolder(file, path);
+          return anchor;
+        } catch (error) {
+          // A first run makes the key, then the file, under its lock: it may be in between.
+          const lock = await readLock(`${file}.lock`);
+          const between = error instanceof VerifierError && error.code === 'ANCHOR_CORRUPT' && lock !== null;
+          if (!between || isGone(lock) || Date.now() >= until) throw error;
+          await wait(20);
+        }
+      }
     },
     async update(next) {
       const file = await resolve(path);
       const lock = await takeLock(`${file}.lock`, lockWaitMs);
       try {
-        const bytes = formatAnchor(next(await read(file, path)));
-        await replace(file, bytes, path, lock);
+        const anchor = next(await read(file));
+        const mac = (await readAnchorKey(keyOf(file))) ?? (await makeAnchorKey(keyOf(file)));
+        await replace(file, formatAnchor(anchor, mac), path, lock);
       } finally {
         await lock.release();
       }
     },
+    async keepEvidence(evidence) {
+      const file = await resolve(path);
+      const start = `${basename(file)}.evidence-`;
+      const name = join(
+        dirname(file),
+        `${start}${createHash('sha256').update(evidence).digest('hex').slice(0, 32)}.json`,
+      );
+      try {
+        const kept = (await readdir(dirname(file))).filter((each) => each.startsWith(start));
+        if (kept.includes(basename(name))) return name;
+        if (kept.length >= mostEvidence) return null;
+        await writeFile(name, evidence, { flag: 'wx', mode: 0o600, flush: true });
+        return name;
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return name;
+        throw unreadable(name, error);
+      }
+    },
   };
+}
+
+function gone(path: string, keyFile: string): VerifierError {
+  return new VerifierError(
+    'ANCHOR_CORRUPT',
+    `The anchor ${path} is gone, though its key ${keyFile} is there: somebody removed it. Put back a copy of it; if there is none, ` +
+      `move the key away too and start a new one, knowing that whatever happened before can then no longer be told from the truth.`,
+    { evidence: { where: path, what: 'it is gone' } },
+  );
 }
 
 /** A symbolic link is followed, so that the file it names is replaced and not the link. */
@@ -48,11 +106,11 @@ async function resolve(path: string): Promise<string> {
   }
 }
 
-async function read(file: string, path: string): Promise<Anchor | null> {
+async function bytesOf(file: string, path: string): Promise<Uint8Array | null> {
   try {
     const { size } = await stat(file);
     if (size > largestFile) throw new RangeError(`it has ${size} bytes, more than any anchor`);
-    return parseAnchor(await readFile(file), path);
+    return await readFile(file);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     if (error instanceof VerifierError) throw error;

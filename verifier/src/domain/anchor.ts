@@ -1,6 +1,7 @@
 import { offsetsPlace } from '@tallystick/core/finding';
 import { VerifierError } from '../errors.ts';
-import type { Anchor, AnchoredPartition } from '../ports/anchor-store.ts';
+import type { Anchor, AnchoredLog, AnchoredPartition } from '../ports/anchor-store.ts';
+import { otherRoot } from '../published/log-findings.ts';
 import type { NewFinding } from './findings.ts';
 
 /** What this run accepted, in the form that an anchor compares with. */
@@ -100,15 +101,42 @@ export function advance(
   );
   if (conflicts.length > 0) return { rollbacks: conflicts };
   for (const theirs of ahead) seen.set(chainName(theirs), theirs);
+  const log = joinLogs(current.log, mine.log);
+  if ('conflict' in log) return { rollbacks: [log.conflict] };
   return {
     anchor: {
       ...mine,
       keys: keysAhead ? current.keys : mine.keys,
+      log: log.joined,
+      // Their run ended further along: it is the one to go on from.
+      resume: keysAhead || ahead.length > 0 ? current.resume : mine.resume,
       partitions: [...seen.values()].sort((a, b) =>
         a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
       ),
     },
   };
+}
+
+/** Checkpoints that are kept: the first one and the newest. */
+const mostCheckpoints = 16;
+
+/** What two runs accepted of the log. */
+export function joinLogs(
+  one: AnchoredLog | null,
+  other: AnchoredLog | null,
+): { readonly joined: AnchoredLog | null } | { readonly conflict: NewFinding } {
+  if (one === null || other === null) return { joined: one ?? other };
+  const bySize = new Map(one.checkpoints.map((each) => [each.size, each]));
+  for (const each of other.checkpoints) {
+    const known = bySize.get(each.size);
+    if (known !== undefined && known.root !== each.root) {
+      const seen = (at: number): string => `accepted at ${new Date(at).toISOString()}`;
+      return { conflict: otherRoot({ ...known, seen: seen(known.at) }, { ...each, seen: seen(each.at) }) };
+    }
+    bySize.set(each.size, each);
+  }
+  const all = [...bySize.values()].sort((a, b) => a.size - b.size);
+  return { joined: { checkpoints: [...all.slice(0, 1), ...all.slice(1).slice(1 - mostCheckpoints)] } };
 }
 
 /** One text for one chain; topic names hold no space. */

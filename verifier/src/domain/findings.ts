@@ -1,6 +1,7 @@
-import { findingHash, makeFinding, verdictOf } from '@tallystick/core/finding';
+import { findingCodes, findingHash, makeFinding, verdictOf } from '@tallystick/core/finding';
 import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { ReportedFinding, Verdict } from '../verdict.ts';
+import type { Acknowledgement } from './acknowledgement.ts';
 
 /** A finding without what follows from its code. */
 export interface NewFinding {
@@ -26,9 +27,12 @@ export class Findings {
   private readonly omitted = new Map<string, number>();
   private readonly codes = new Set<FindingCode>();
   private readonly limit: number;
+  private readonly acknowledged: ReadonlyMap<string, Acknowledgement>;
 
-  constructor(limit: number) {
+  /** @param acknowledged those that count now */
+  constructor(limit: number, acknowledged: readonly Acknowledgement[] = []) {
     this.limit = limit;
+    this.acknowledged = new Map(acknowledged.map((each) => [each.hash, each]));
   }
 
   add(found: NewFinding): void {
@@ -45,20 +49,24 @@ export class Findings {
     });
     const hash = findingHash(finding);
     if (this.kept.has(hash)) return;
-    if (this.kept.size >= this.limit && this.codes.has(finding.code)) {
+    const answered = this.acknowledged.get(hash);
+    if (answered === undefined && this.kept.size >= this.limit && this.codes.has(finding.code)) {
       this.omitted.set(finding.code, (this.omitted.get(finding.code) ?? 0) + 1);
       return;
     }
     this.codes.add(finding.code);
-    this.kept.set(hash, { ...finding, hash });
+    this.kept.set(hash, { ...finding, hash, ...(answered === undefined ? {} : { acknowledged: wordsOf(answered) }) });
   }
 
   has(code: FindingCode): boolean {
     return this.codes.has(code);
   }
 
+  /** An acknowledgement lifts a 1, never a 3. Findings that were only counted are acknowledged by nobody. */
   verdict(): Pick<Verdict, 'verdict' | 'exitCode'> {
-    return verdictOf([...this.kept.values()]);
+    const lifted = ({ code, acknowledged }: ReportedFinding): boolean =>
+      acknowledged !== undefined && findingCodes[code].exit === 1 && !this.omitted.has(code);
+    return verdictOf([...this.kept.values()].filter((finding) => !lifted(finding)));
   }
 
   /** By topic, partition and first offset; what has no place in a partition comes first. */
@@ -75,6 +83,10 @@ export class Findings {
   omittedByCode(): Record<string, number> {
     return Object.fromEntries([...this.omitted].sort(([a], [b]) => compare(a, b)));
   }
+}
+
+function wordsOf({ reason, by, until }: Acknowledgement): Omit<Acknowledgement, 'hash'> {
+  return { reason, ...(by === undefined ? {} : { by }), ...(until === undefined ? {} : { until }) };
 }
 
 function compare(a: string, b: string): number {

@@ -1,3 +1,5 @@
+import type { JudgeState } from '@tallystick/core/judge';
+
 /** What a checker keeps between two runs so that nothing it accepted can be taken back unnoticed. */
 export interface Anchor {
   readonly origin: string;
@@ -9,6 +11,55 @@ export interface Anchor {
   readonly keys: AnchoredKeys;
   /** One for each partition with an accepted statement, sorted by topic and partition. */
   readonly partitions: readonly AnchoredPartition[];
+  /** The published log as it was accepted; null where none ever was. */
+  readonly log: AnchoredLog | null;
+  /** What an incremental run goes on from; null where the run that wrote this could not leave it. */
+  readonly resume: ResumePoint | null;
+}
+
+export interface AnchoredLog {
+  /** Checkpoints that counted, oldest first, of different sizes: at most 16, the first and the newest ones. */
+  readonly checkpoints: readonly AnchoredCheckpoint[];
+}
+
+export interface AnchoredCheckpoint {
+  readonly size: number;
+  /** Base64. */
+  readonly root: string;
+  /** The whole note with its cosignatures, base64: what convicts whoever signs another history. */
+  readonly note: string;
+  /** Unix ms of the run that accepted it. */
+  readonly at: number;
+}
+
+/** The place at which a run ended: everything before it was judged and checked. */
+export interface ResumePoint {
+  /** The seals topic, and the offset behind what was read of it. */
+  readonly seals: { readonly topicId: string; readonly offset: number };
+  readonly judge: JudgeState;
+  /** The log's size then; null: the run read no published log. */
+  readonly logSize: number | null;
+  /** Root (base64) of the tree over all accepted statements, those of the log first, then those that it does not hold yet. */
+  readonly root: string | null;
+  /** Leaf hashes (base64) of the accepted statements that the log does not hold yet. */
+  readonly pending: readonly string[];
+  /** In the order of `partitions`. */
+  readonly partitions: readonly ResumePartition[];
+}
+
+export interface ResumePartition {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset whose records were not compared with a seal. */
+  readonly next: number;
+  /** Where the first run began to read. */
+  readonly floor: number;
+  readonly acceptedSeals: number;
+  readonly sealedEvents: number;
+  readonly count: number;
+  readonly prunedTo: readonly (readonly [generation: number, offset: number])[];
+  /** What the checks of the events' content knew, as they gave it. */
+  readonly content: unknown;
 }
 
 export interface AnchoredKeys {
@@ -49,4 +100,11 @@ export interface AnchorStore {
    * @throws VerifierError as `load`, and ANCHOR_LOCKED
    */
   update(next: (current: Anchor | null) => Anchor): Promise<void>;
+
+  /**
+   * Keeps what shows that history was taken back or split, beside the anchor and for good. The same again is kept once.
+   * @returns where it is; null where nothing more is kept (there is a limit)
+   * @throws VerifierError ANCHOR_UNREADABLE
+   */
+  keepEvidence(evidence: Uint8Array): Promise<string | null>;
 }

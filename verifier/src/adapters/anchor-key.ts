@@ -1,0 +1,72 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Mac } from '../domain/anchor-format.ts';
+import { VerifierError } from '../errors.ts';
+
+const keyBytes = 32;
+
+/** HMAC-SHA256 under a key. */
+export function macUnder(key: Uint8Array): Mac {
+  return (text) => createHmac('sha256', key).update(text).digest('base64');
+}
+
+/**
+ * The key of an anchor file: one line of base64, mode 0600. null: there is no such file.
+ * @throws VerifierError ANCHOR_KEY
+ */
+export async function readAnchorKey(path: string): Promise<Mac | null> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const found = await handle.stat();
+      if (!found.isFile() || found.size > 200) throw bad(path, 'it is no plain file of one line');
+      if ((found.mode & 0o077) !== 0)
+        throw bad(
+          path,
+          'others than its owner have rights to it: chmod 600, and make a new one if somebody could read it',
+        );
+      const text = (await handle.readFile('utf8')).trim();
+      const key = Buffer.from(text, 'base64');
+      if (key.length !== keyBytes || key.toString('base64') !== text)
+        throw bad(path, 'it does not hold a key of 32 bytes in base64');
+      return macUnder(key);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof VerifierError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw bad(path, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+/**
+ * Makes a key where there is none; of two who do so at once one wins, and both use it.
+ * @throws VerifierError ANCHOR_KEY
+ */
+export async function makeAnchorKey(path: string): Promise<Mac> {
+  const key = randomBytes(keyBytes);
+  try {
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(`${key.toString('base64')}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return macUnder(key);
+  } catch (error) {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const theirs = exists ? await readAnchorKey(path) : null;
+    if (theirs !== null) return theirs;
+    throw bad(path, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function bad(path: string, why: string, cause?: unknown): VerifierError {
+  return new VerifierError('ANCHOR_KEY', `The key of the anchor, ${path}, cannot be used: ${why}.`, {
+    evidence: { path },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

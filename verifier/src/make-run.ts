@@ -1,0 +1,43 @@
+import { nodeSha256 } from '@tallystick/core/sha256-node';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import { inForce } from './domain/acknowledgement.ts';
+import { Findings } from './domain/findings.ts';
+import type { TimeLeft } from './progress.ts';
+import { Meter } from './run.ts';
+import type { Run } from './run.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+/** What all parts of a run share; what becomes known only later is asked for when it is needed. */
+export function makeRun(
+  options: VerifyOptions,
+  startedAt: number,
+  progress: TimeLeft,
+  of: { readonly keys: () => Run['keys']; readonly content: () => Run['contentBefore'] },
+): Run {
+  const { log, topics, origin, rootKey, signal } = options;
+  return {
+    log,
+    topics,
+    origin,
+    rootKey,
+    signal,
+    get keys() {
+      return of.keys();
+    },
+    get contentBefore() {
+      return of.content();
+    },
+    deadlineMs: options.deadlineMs ?? 30_000,
+    settleMs: options.settleMs ?? 10_000,
+    maxTailAgeMs: options.maxTailAgeMs ?? null,
+    schemas: options.schemas ?? null,
+    maxClockSkewMs: options.maxClockSkewMs ?? null,
+    workers: options.workers ?? 1,
+    reopen: options.reopen ?? null,
+    now: options.now ?? Date.now,
+    sha256: options.sha256 ?? nodeSha256,
+    codecs: options.codecs ?? nodeCodecs,
+    findings: new Findings(options.maxFindings ?? 10_000, inForce(options.acknowledged ?? [], startedAt)),
+    meter: new Meter((events, partition) => progress.records(events, partition)),
+  };
+}

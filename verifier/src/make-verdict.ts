@@ -1,0 +1,170 @@
+import { encodeBase64 } from '@tallystick/core/encoding';
+import type { Judge } from '@tallystick/core/judge';
+import type { Policy } from '@tallystick/core/policy';
+import { headOf } from './anchoring.ts';
+import type { CheckedPlan } from './check-records.ts';
+import type { Plan } from './domain/plan.ts';
+import type { Start } from './incremental.ts';
+import type { Anchor } from './ports/anchor-store.ts';
+import { namesOf } from './published/open-checkpoint.ts';
+import type { ServedCheckpoint } from './published/open-checkpoint.ts';
+import type { PublishedReader } from './published/published-reader.ts';
+import type { Reading } from './read-statements.ts';
+import type { Mode } from './run-once.ts';
+import type { Run } from './run.ts';
+import type { AnchoredTo, CheckedPartition, PublishedVerdict, Verdict } from './verdict.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+/** All that a run came to. */
+export interface RunResult {
+  readonly options: VerifyOptions;
+  readonly run: Run;
+  readonly mode: Mode;
+  readonly anchor: Anchor | null;
+  readonly start: Start | null;
+  readonly judge: Judge;
+  /** The judge that knows what became of contested statements. */
+  readonly decided: Judge;
+  readonly reading: Reading;
+  readonly plans: readonly Plan[];
+  readonly checked: readonly CheckedPlan[];
+  /** The checkpoint, where it counts in every way. */
+  readonly accepted: ServedCheckpoint | null;
+  readonly reader: PublishedReader | null;
+  readonly updated: boolean;
+  readonly evidence: string | null;
+  /** Unix ms. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+}
+
+/** The verdict as data. */
+export function makeVerdict(result: RunResult): Verdict {
+  const { options, run, mode, start, judge, decided, plans, checked, reader, startedAt, durationMs } = result;
+  const { findings, meter } = run;
+  const partitions = checked.map(describe);
+  const { scope = { kind: 'all' } } = options;
+  return {
+    version: 1,
+    ...findings.verdict(),
+    origin: options.origin,
+    rootKey: options.rootKey.vkey,
+    topics: options.topics,
+    startedAt: new Date(startedAt).toISOString(),
+    durationMs: Math.round(durationMs),
+    mode: mode.kind,
+    since: start === null ? null : new Date(start.since).toISOString(),
+    fullBecause: mode.kind === 'full' ? mode.because : null,
+    scope: {
+      kind: scope.kind,
+      ranges:
+        scope.kind === 'all'
+          ? null
+          : scope.ranges.map(({ partition, first, last }) => ({
+              partition,
+              first,
+              last: last === Infinity ? null : last,
+            })),
+      sealedEvents: sum(plans, ({ sealedEvents }) => sealedEvents),
+      inScope: sum(plans, ({ plannedEvents }) => plannedEvents),
+    },
+    published: reader === null ? null : publishedOf(reader, options.policy ?? null),
+    anchoredTo: anchoredTo(result),
+    checked: {
+      events: sum(partitions, ({ checkedEvents }) => checkedEvents),
+      seals: sum(partitions, ({ matchedSeals }) => matchedSeals),
+      statements: judge.counts.accepted,
+      keyStatements: judge.keys.statements.length,
+      partitions,
+    },
+    counts: {
+      rubbish: judge.counts.rubbish,
+      noise: judge.counts.noise,
+      races: decided.counts.race,
+      resends: resendsOf(result),
+      forks: decided.settled('fork').length + decided.counts.dropped,
+      unsealed: sum(partitions, ({ unsealed }) => unsealed),
+    },
+    findings: findings.list(),
+    findingsOmitted: findings.omittedByCode(),
+    rates: {
+      bytesRead: meter.bytes,
+      eventsRead: meter.events,
+      eventsPerSecond: durationMs > 0 ? Math.round((meter.events * 1000) / durationMs) : 0,
+    },
+  };
+}
+
+/** Where the log was read first, the topic holds each of its statements once more: that is no resend. */
+function resendsOf({ judge, reading }: RunResult): number {
+  return Math.max(0, judge.counts.repeated - (reading.held?.held ?? 0));
+}
+
+function anchoredTo({ options, anchor, reader, accepted, updated, evidence }: RunResult): AnchoredTo {
+  const policy = options.policy ?? null;
+  const witnesses =
+    policy === null || policy.quorum === 'none' || accepted === null ? [] : namesOf(policy, accepted.cosigned);
+  const known = anchor?.log?.checkpoints.at(-1) ?? null;
+  return {
+    kind: anchor !== null ? 'anchor' : witnesses.length > 0 ? 'witnesses' : 'key',
+    since: anchor === null ? null : new Date(anchor.savedAt).toISOString(),
+    witnesses,
+    checkpoint: known === null || reader === null ? null : { size: known.size, root: known.root },
+    partitions: anchor?.partitions.length ?? 0,
+    updated,
+    evidence,
+  };
+}
+
+function publishedOf(reader: PublishedReader, policy: Policy | null): PublishedVerdict {
+  const { served, entries, tiles, place } = reader;
+  const time = (seconds: number): string => {
+    const at = new Date(seconds * 1000);
+    return Number.isNaN(at.getTime()) ? `${seconds} s` : at.toISOString();
+  };
+  const witnesses = policy?.witnesses ?? [];
+  const quorumTime = served?.quorumTime ?? null;
+  return {
+    place,
+    size: served?.checkpoint.size ?? null,
+    root: served === null ? null : encodeBase64(served.checkpoint.root),
+    signer: served?.signer?.vkey ?? null,
+    entries,
+    tiles,
+    cosigners: (served?.cosigned ?? []).map(({ key, time: seconds }) => ({
+      name: witnesses.find((each) => each.key.vkey === key.vkey)?.name ?? key.name,
+      vkey: key.vkey,
+      time: time(seconds),
+    })),
+    quorum: policy === null || policy.quorum === 'none' ? null : policy.quorum.name,
+    quorumTime: quorumTime === null ? null : time(quorumTime),
+  };
+}
+
+function describe({ plan, result }: CheckedPlan): CheckedPartition {
+  const { topic, partition, genesis, floor, from, lastSeal, last } = plan;
+  return {
+    topic,
+    partition,
+    generation: genesis.statement.generation,
+    topicId: genesis.statement.topicId,
+    firstOffset: Math.min(floor, from),
+    lastSealedOffset: lastSeal?.offsets.last ?? null,
+    sealedEvents: plan.sealedEvents,
+    plannedEvents: plan.plannedEvents,
+    checkedEvents: result?.checkedEvents ?? 0,
+    acceptedSeals: plan.acceptedSeals,
+    plannedSeals: plan.plannedSeals,
+    matchedSeals: result?.matchedSeals ?? 0,
+    head: headOf(plan),
+    lastStatement: last.hash,
+    unsealed: result?.unsealed ?? 0,
+    logStart: result?.logStart ?? null,
+    highWatermark: result?.highWatermark ?? null,
+    content: result?.content.merged.counts ?? null,
+  };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

@@ -1,0 +1,50 @@
+import type { NewFinding } from '../domain/findings.ts';
+import type { ServedCheckpoint } from './open-checkpoint.ts';
+
+/** A state of the log that somebody saw. */
+export interface KnownRoot {
+  readonly size: number;
+  /** Base64. */
+  readonly root: string;
+  /** The checkpoint's note, base64: the evidence. null where it is not kept. */
+  readonly note: string | null;
+  /** By whom, or when. */
+  readonly seen: string;
+}
+
+/** Two roots for one size: there are two histories. */
+export function otherRoot(one: KnownRoot, other: KnownRoot): NewFinding {
+  return {
+    code: 'checkpoint',
+    expected: one.root,
+    found: other.root,
+    message:
+      `The log has two roots at size ${one.size}: ${one.root} (${one.seen}) and ${other.root} (${other.seen}). ` +
+      `Its entries were changed, or two histories were signed. Keep both notes as evidence: they convict whoever signed them.`,
+    detail: { size: one.size, notes: [one.note, other.note] },
+  };
+}
+
+/** The log is smaller than it was, or gone. */
+export function rolledBack(was: KnownRoot, now: ServedCheckpoint | null): NewFinding {
+  const size = now?.checkpoint.size ?? 0;
+  return {
+    code: 'rollback',
+    expected: `log ${was.size} ${was.root}`,
+    found: now === null ? null : `log ${size} ${Buffer.from(now.checkpoint.root).toString('base64')}`,
+    message:
+      `The published log was taken back: an earlier run accepted a checkpoint of ${was.size} entries, ` +
+      `${now === null ? 'now there is none' : `now one of ${size} is served`}. Keep both notes as evidence.`,
+    detail: { notes: [was.note, now === null ? null : Buffer.from(now.note).toString('base64')] },
+  };
+}
+
+export function tileWrong(path: string, why: string, values: { expected?: string; found?: string } = {}): NewFinding {
+  return {
+    code: 'tile',
+    expected: values.expected === undefined ? path : `${path} ${values.expected}`,
+    found: values.found ?? null,
+    message: `${path} of the published log is wrong: ${why}. Whoever reads it gets proofs that fail; compare with another copy.`,
+    detail: { path },
+  };
+}

@@ -1,0 +1,227 @@
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
+import { Judge } from '@tallystick/core/judge';
+import { CoreError } from '@tallystick/core/errors';
+import { KafkaError } from '@tallystick/kafka/errors';
+import { anchoredCheckpoint, byChain, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
+import { checkpointAge, judgeLog, sealsLost } from './check-published.ts';
+import { checkRecords, reportUnavailable } from './check-records.ts';
+import { chainName, rollbacks } from './domain/anchor.ts';
+import type { Plan } from './domain/plan.ts';
+import { NeedsFullRun, startOf } from './incremental.ts';
+import type { Start } from './incremental.ts';
+import { VerifierError } from './errors.ts';
+import { makeRun } from './make-run.ts';
+import { makeVerdict } from './make-verdict.ts';
+import type { Anchor } from './ports/anchor-store.ts';
+import { TimeLeft } from './progress.ts';
+import type { ServedCheckpoint } from './published/open-checkpoint.ts';
+import { PublishedReader } from './published/published-reader.ts';
+import { MissingResource, Resources } from './published/resources.ts';
+import { Reading } from './read-statements.ts';
+import { reportNothing } from './report-nothing.ts';
+import type { Run } from './run.ts';
+import { notSealed, rangesOf } from './scope.ts';
+import { judgeAgain, settleContested } from './settle-contested.ts';
+import type { Verdict } from './verdict.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+/** How a run goes; `because`: why an incremental one that was asked for is a full one. */
+export type Mode = { readonly kind: 'full'; readonly because: string | null } | { readonly kind: 'incremental' };
+
+/**
+ * One run, from the published log over the seals topic to the records.
+ * @throws NeedsFullRun where an incremental run cannot decide; VerifierError
+ */
+export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mode: Mode): Promise<Verdict> {
+  const { topics, origin, rootKey, scope = { kind: 'all' } } = options;
+  const started = performance.now();
+  const startedAt = (options.now ?? Date.now)();
+  const progress = new TimeLeft(options.onProgress);
+  let judge = new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
+  let start: Start | null = null;
+  const run = makeRun(options, startedAt, progress, {
+    keys: () => judge.keys,
+    content: () => start?.content ?? new Map(),
+  });
+  const published = openPublished(options, run, anchor, progress);
+  await published?.reader.begin();
+  if (mode.kind === 'incremental') {
+    start = await startOf(run, anchor, published?.reader ?? null, published?.resources ?? null);
+    judge = start.newJudge();
+  }
+  const newJudge = (): Judge => start?.newJudge() ?? new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
+  const from = start?.from ?? null;
+  const logFrom = published === null ? null : (start?.log?.judged ?? 0);
+  const planOptions = (chain: { topic: string; partition: number }) => {
+    const within = rangesOf(scope, topics.events, chain);
+    return { start: start?.plans.get(chainName(chain)) ?? null, ...(within === undefined ? {} : { within }) };
+  };
+  const reading = new Reading({ run, judge, from, logFrom, planOptions });
+  const plans: Plan[] = [];
+  try {
+    const accepted = published === null ? null : await judgeLog(run, published.reader, reading, start?.log ?? null);
+    const topicRead = await readTopic(run, reading, published, anchor, progress);
+    if (start !== null && reading.past > 0)
+      throw new NeedsFullRun('statements were met that are older than what the state remembers');
+    plans.push(...plansOf(reading));
+    if (published !== null && topicRead) {
+      for (const finding of await sealsLost(run, published.reader, published.resources, reading))
+        run.findings.add(finding);
+    }
+    const served = published?.reader.served ?? null;
+    for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
+
+    progress.expect(
+      'records',
+      plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),
+    );
+    const checked = await checkRecords(run, plans, reading.unjudged.size > 0);
+    progress.done('records');
+    const decided = await trySettle(run, judge, newJudge, reading, published, start, plans);
+    if (topicRead && plans.every(({ acceptedSeals }) => acceptedSeals === 0)) reportNothing(run, judge, reading, plans);
+    else for (const finding of notSealed(scope, topics.events, plans)) run.findings.add(finding);
+
+    const state = stateOf(judge, reading, plans);
+    if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
+    let updated = false;
+    if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
+      const resume = resumePoint(judge, reading, checked, accepted, pendingLeft(start, accepted));
+      const checkpoint = accepted === null ? null : anchoredCheckpoint(accepted, startedAt);
+      updated = await moveAnchor(options, run, { state, checkpoint, resume, savedAt: startedAt });
+    }
+    const evidence = await keepEvidence(options.anchor, run.findings, run);
+    return makeVerdict({
+      options,
+      run,
+      mode,
+      anchor,
+      start,
+      judge,
+      decided,
+      reading,
+      plans,
+      checked,
+      accepted,
+      updated,
+      evidence,
+      reader: published?.reader ?? null,
+      startedAt,
+      durationMs: performance.now() - started,
+    });
+  } finally {
+    for (const plan of plans) plan.close();
+  }
+}
+
+interface Published {
+  readonly resources: Resources;
+  readonly reader: PublishedReader;
+}
+
+function openPublished(options: VerifyOptions, run: Run, anchor: Anchor | null, progress: TimeLeft): Published | null {
+  const { published: log, logKeys = [] } = options;
+  const policy = options.policy ?? null;
+  if (log === undefined) return null;
+  const { origin, findings, sha256, settleMs, signal } = run;
+  const keys = [...logKeys, ...(policy?.logs ?? []).map(({ key }) => key)];
+  const resources = new Resources(log, run, (bytes) => run.meter.add(bytes, 0));
+  const reader = new PublishedReader({
+    resources,
+    findings,
+    sha256,
+    settleMs,
+    signal,
+    trust: { origin, keys, policy },
+    known: anchor?.log?.checkpoints ?? [],
+    onProgress: (done, total) => progress.tell('log', done, total),
+  });
+  return { resources, reader };
+}
+
+/** @returns whether what the topic holds is known */
+async function readTopic(
+  run: Run,
+  reading: Reading,
+  published: Published | null,
+  anchor: Anchor | null,
+  progress: TimeLeft,
+): Promise<boolean> {
+  const { seals } = run.topics;
+  const complete = (): boolean => {
+    if ((reading.held?.missing(published?.reader.tree.size ?? 0) ?? null) !== null) return false;
+    return anchor === null || rollbacks(anchor, stateOf(reading.judge, reading, [])).length === 0;
+  };
+  try {
+    await reading.topic(complete, (done, total) => progress.tell('statements', done, total));
+    return true;
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    if (error.code !== 'TOPIC_MISSING') {
+      reportUnavailable(run, error, seals, null);
+      return false;
+    }
+    // Without an anchor and a log nothing says that there ever were statements.
+    if (anchor !== null) {
+      run.findings.add({
+        code: 'topic-missing',
+        topic: seals,
+        message: `Topic ${seals} does not exist, but an earlier run accepted statements from it.`,
+      });
+    }
+    return true;
+  }
+}
+
+/** @returns the judge that knows what became of the contested statements */
+async function trySettle(
+  run: Run,
+  judge: Judge,
+  newJudge: () => Judge,
+  reading: Reading,
+  published: Published | null,
+  start: Start | null,
+  plans: readonly Plan[],
+): Promise<Judge> {
+  const byName = byChain(plans);
+  try {
+    let decided = judge;
+    if (judge.counts.dropped > 0) {
+      decided = newJudge();
+      const log = published === null ? null : { ...published, from: start?.log?.judged ?? 0 };
+      await judgeAgain(run, decided, reading, log, byName);
+    }
+    await settleContested(run, decided, byName);
+    return decided;
+  } catch (error) {
+    if (error instanceof KafkaError) {
+      reportUnavailable(run, error, run.topics.events, null);
+      return judge;
+    }
+    const ofLog = error instanceof MissingResource || (error instanceof VerifierError && error.code.startsWith('LOG_'));
+    if (!ofLog && !(error instanceof CoreError)) throw error;
+    run.findings.add({
+      code: 'unreadable',
+      found: 'contested',
+      message: `The published log could not be read once more to decide on contested statements: ${error.message}`,
+    });
+    return judge;
+  }
+}
+
+function plansOf({ plans: builders }: Reading): Plan[] {
+  const plans: Plan[] = [];
+  for (const builder of builders.values()) {
+    const plan = builder.finish();
+    if (plan !== null) plans.push(plan);
+  }
+  return plans.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+}
+
+/** Of the statements that were accepted before this run, those that the log still does not hold. */
+function pendingLeft(start: Start | null, accepted: ServedCheckpoint | null): readonly string[] {
+  const log = start?.log ?? null;
+  if (log === null || accepted === null) return [];
+  const { pending, judged } = log;
+  const before = judged - pending.length;
+  return pending.slice(Math.max(0, accepted.checkpoint.size - before));
+}
