@@ -1,0 +1,185 @@
+import { findingCodes } from '@tallystick/core/finding';
+import type { ContentCounts } from '../content/content-types.ts';
+import type { ReportedFinding, Verdict } from '../verdict.ts';
+import type { VerificationRun } from './reporter.ts';
+import { count, number, time, visible } from './text.ts';
+
+export type Tone = 'good' | 'bad' | 'open';
+
+/** A run in words. The texts hold names from outside, made visible, not escaped. */
+export interface Summary {
+  readonly tone: Tone;
+  readonly title: string;
+  /** One sentence that says what the verdict means. */
+  readonly meaning: string;
+  /** What it rests on, one sentence each. */
+  readonly anchors: readonly string[];
+  /** What was looked at, one sentence each. */
+  readonly covered: readonly string[];
+  /** What was not looked at, or does not count: one sentence each. */
+  readonly limits: readonly string[];
+}
+
+export const severities = ['tampering', 'loss', 'warning', 'note'] as const;
+
+/** What a finding does to the verdict. `lifted`: it would fail, but somebody answers for it. */
+export type Weight = 'fails' | 'lifted' | 'open' | 'none';
+
+export function weightOf({ code, acknowledged }: ReportedFinding): Weight {
+  const { exit } = findingCodes[code];
+  if (exit === 1) return acknowledged === undefined ? 'fails' : 'lifted';
+  return exit === 3 ? 'open' : 'none';
+}
+
+/** How many findings of each weight, those included that were only counted. */
+export function tallyOf({ findings, findingsOmitted }: Verdict): Readonly<Record<Weight, number>> {
+  const tally = { fails: 0, lifted: 0, open: 0, none: 0 };
+  for (const finding of findings) tally[weightOf(finding)] += 1;
+  for (const [code, more] of Object.entries(findingsOmitted)) {
+    const exit = Object.entries(findingCodes).find(([each]) => each === code)?.[1].exit;
+    // What is not known is no reason to think better of it.
+    tally[exit === 0 ? 'none' : exit === 3 ? 'open' : 'fails'] += more;
+  }
+  return tally;
+}
+
+/** By weight and severity, otherwise in the verdict's order. */
+export function inOrder(findings: readonly ReportedFinding[]): ReportedFinding[] {
+  const weights = ['fails', 'open', 'lifted', 'none'];
+  return [...findings].sort(
+    (a, b) =>
+      weights.indexOf(weightOf(a)) - weights.indexOf(weightOf(b)) ||
+      severities.indexOf(a.severity) - severities.indexOf(b.severity),
+  );
+}
+
+export function summaryOf(run: VerificationRun): Summary {
+  if (run.verdict === undefined) {
+    const title = run.error.code === 'VERIFY_INTERRUPTED' ? 'No verdict: the run was interrupted' : 'No verdict';
+    const meaning = 'The verification broke off before it could say anything. Nothing was verified.';
+    return { tone: 'open', title, meaning, anchors: [], covered: [], limits: [] };
+  }
+  const { verdict } = run;
+  return { ...headline(verdict), anchors: anchorsOf(verdict), covered: coveredBy(verdict), limits: limitsOf(verdict) };
+}
+
+function headline(verdict: Verdict): Pick<Summary, 'tone' | 'title' | 'meaning'> {
+  const { fails, lifted } = tallyOf(verdict);
+  switch (verdict.verdict) {
+    case 'verified': {
+      if (lifted === 0) {
+        const meaning =
+          'Every event that this run looked at is exactly what was sealed, in its place and in its order.';
+        return { tone: 'good', title: 'Verified', meaning };
+      }
+      const meaning = `Everything else is exactly what was sealed. ${count(lifted, 'finding')} of tampering or loss ${lifted === 1 ? 'is' : 'are'} acknowledged by policy: somebody answers for ${lifted === 1 ? 'it' : 'them'}, as is said below.`;
+      return { tone: 'good', title: `Verified, with ${count(lifted, 'acknowledged finding')}`, meaning };
+    }
+    case 'failed': {
+      const kinds = severities.filter((severity) =>
+        verdict.findings.some((finding) => finding.severity === severity && weightOf(finding) === 'fails'),
+      );
+      const what = kinds.join(' and ');
+      const title = `Failed: ${what} ${kinds.length > 1 ? 'were' : 'was'} found`;
+      const meaning = `The history is not what was sealed: ${count(fails, 'finding')} of ${what}. Keep the evidence before anything is mended.`;
+      return { tone: 'bad', title, meaning };
+    }
+    case 'inconclusive': {
+      const meaning =
+        'Not everything could be looked at. This does not say that something is wrong, and it does not say that all is well.';
+      return { tone: 'open', title: 'Inconclusive', meaning };
+    }
+  }
+}
+
+function anchorsOf({ anchoredTo, published }: Verdict): string[] {
+  const { kind, since, witnesses, checkpoint, partitions, updated, evidence } = anchoredTo;
+  const words: string[] = [];
+  if (witnesses.length > 0) {
+    const when = published?.quorumTime ?? null;
+    words.push(
+      `${count(witnesses.length, 'witness', 'witnesses')} cosigned the log (${witnesses.map(visible).join(', ')})${when === null ? '' : `; their quorum stood at ${time(when)}`}.`,
+    );
+  }
+  if (kind === 'anchor')
+    words.push(
+      `An earlier run of this checker: what it accepted until ${since === null ? 'an unknown time' : time(since)} (${count(partitions, 'partition')}) was held against what is there now.`,
+    );
+  if (checkpoint !== null)
+    words.push(
+      `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, was held against the log.`,
+    );
+  words.push('The pinned root key: nothing counts that it does not vouch for.');
+  if (kind === 'key')
+    words.push(
+      'Nothing else: a history that was rewritten as a whole, with the keys, would not show. Keep an anchor, or ask witnesses.',
+    );
+  if (evidence !== null) words.push(`What shows a rollback or a split history was kept in ${visible(evidence)}.`);
+  if (updated) words.push('This run moved the anchor forward: the next one is held to it.');
+  return words;
+}
+
+function coveredBy({ mode, since, fullBecause, scope, checked, published }: Verdict): string[] {
+  const words = [
+    `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records.`,
+    `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
+  ];
+  if (published !== null && published.size !== null)
+    words.push(
+      `The published log of ${count(published.size, 'entry', 'entries')}: ${count(published.entries, 'entry', 'entries')} and ${count(published.tiles, 'tile')} were read and agree.`,
+    );
+  const contents = checked.partitions.flatMap(({ content }) => (content === null ? [] : [content]));
+  if (contents.length > 0) {
+    const sum = (of: (content: ContentCounts) => number): number =>
+      contents.reduce((total, each) => total + of(each), 0);
+    words.push(
+      `What ${count(
+        sum(({ records }) => records),
+        'record',
+      )} say of themselves: ${number(sum(({ decoded }) => decoded))} decode as events of ${count(
+        sum(({ instances }) => instances),
+        'producer',
+      )}, ${number(sum(({ signed }) => signed))} with a signature that counts.`,
+    );
+  }
+  if (mode === 'incremental')
+    words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
+  else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
+  return words;
+}
+
+const passedOver = {
+  rubbish: { one: 'record that is no statement', many: 'records that are no statements' },
+  noise: { one: 'statement that no valid key signed', many: 'statements that no valid key signed' },
+  races: {
+    one: 'statement of a second ledger that lost a race',
+    many: 'statements of a second ledger that lost a race',
+  },
+  resends: { one: 'statement that came again', many: 'statements that came again' },
+} as const;
+
+function limitsOf({ mode, scope, checked, counts, published }: Verdict): string[] {
+  const words: string[] = [];
+  if (mode === 'incremental')
+    words.push('What earlier runs had checked was taken from their state and not read again.');
+  const silent = checked.partitions.filter(({ content }) => content === null).length;
+  if (silent > 0)
+    words.push(
+      `What the records of ${count(silent, 'partition')} say of themselves (sequences, ids, signatures) was not looked at.`,
+    );
+  if (scope.kind === 'ranges')
+    words.push(
+      `Only a part was asked for: ${count(scope.inScope, 'sealed event')} of ${number(scope.sealedEvents)} (${(scope.ranges ?? []).map((range) => `partition ${range.partition}, offsets ${range.first}-${range.last ?? 'end'}`).join('; ')}).`,
+    );
+  if (counts.unsealed > 0)
+    words.push(
+      `${count(counts.unsealed, 'record')} ${counts.unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace.`,
+    );
+  if (published === null) words.push('The published log, its tiles and its witnesses were not part of this run.');
+  const passed = (['rubbish', 'noise', 'races', 'resends'] as const).filter((name) => counts[name] > 0);
+  if (passed.length > 0)
+    words.push(
+      `Passed over, without weight: ${passed.map((name) => count(counts[name], passedOver[name].one, passedOver[name].many)).join(', ')}.`,
+    );
+  return words;
+}
