@@ -1,17 +1,29 @@
 import { inTime, pause } from './deadline.ts';
+import { chainName } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
 import { JoinedSections } from './domain/sections.ts';
 import type { Sections } from './domain/sections.ts';
 import { shardsOf } from './domain/shards.ts';
-import type { Shard } from './domain/shards.ts';
+import type { Shard, ShardLimits } from './domain/shards.ts';
 import { LeavesFollower } from './follow-leaves.ts';
 import { nameAltered } from './name-altered.ts';
+import { checkShards } from './parallel/check-shards.ts';
+import type { CheckedShard, ShardsOptions } from './parallel/check-shards.ts';
+import type { ShardReader } from './parallel/shard-message.ts';
+import { ContentParts } from './partition-content.ts';
+import type { PartitionContent } from './partition-content.ts';
 import { PartitionFindings } from './partition-findings.ts';
-import { readShard } from './read-shard.ts';
-import type { ShardCounts, ShardTools } from './read-shard.ts';
+import { readShardsOn } from './read-shard.ts';
+import type { ShardCounts } from './read-shard.ts';
 import type { Source } from './read-through.ts';
+import { ContentFeed, producerKeysOf } from './record-content.ts';
 import type { Run } from './run.ts';
 import type { DamagedSeal } from './seal-pass.ts';
+
+const shardsPerThread = 8;
+const smallestShard = 20_000;
+const largestShard = 1_000_000;
+const mostSections = 4_096;
 
 /** What the records of one partition came to. */
 export interface PartitionResult {
@@ -20,16 +32,28 @@ export interface PartitionResult {
   readonly checkedEvents: number;
   readonly matchedSeals: number;
   readonly unsealed: number;
+  readonly content: PartitionContent;
+}
+
+export interface PartitionOptions {
+  /** A statement of a later version was met: what it covers cannot be told from a loss. */
+  readonly hasUnknown: boolean;
+  /** Threads that read; null: this one reads. */
+  readonly pool: ShardReader | null;
+  /** How shards are cut for them; default by the number of events. */
+  readonly limits?: ShardLimits;
+  /** An existing folder for what does not fit into memory. */
+  readonly tempDir: string;
 }
 
 /**
  * Compares the records of one partition with what its accepted statements say, in one pass over the events and one over the stored
  * leaves beside it; batches that do not fit are read once more to name the events. Everything found goes to `run.findings`.
- * @param hasUnknown a statement of a later version was met: what it covers cannot be told from a loss
- * @throws KafkaError where the partition cannot be read at all; VerifierError VERIFY_ABORTED
+ * @throws KafkaError where the partition cannot be read at all; VerifierError VERIFY_ABORTED, WORKER_FAILED
  */
-export async function checkPartition(run: Run, plan: Plan, hasUnknown: boolean): Promise<PartitionResult> {
+export async function checkPartition(run: Run, plan: Plan, options: PartitionOptions): Promise<PartitionResult> {
   const { topic, partition } = plan;
+  const { hasUnknown, pool } = options;
   const { topicId } = plan.genesis.statement;
   run.meter.partition = partition;
   const { deadlineMs, signal } = run;
@@ -43,11 +67,24 @@ export async function checkPartition(run: Run, plan: Plan, hasUnknown: boolean):
     if (altered === 0 && root !== null) found.rootMismatch(section, root);
   };
   const seals = new LeavesFollower(run, plan, found, name);
-  const tools: ShardTools = { ...run, source, found, seals, records: null };
+  const content = contentOf(run, plan, options.tempDir);
+  const { schemas, codecs } = run;
+  const parts = new ContentParts(plan, { ...content, schemas, codecs });
+  const readHere: ShardsOptions['readHere'] = async (shard, next) => {
+    const records = new ContentFeed({ ...content, schemas, codecs });
+    const read = await readShardsOn(shard, sectionsFrom(plan, shard), { ...run, source, found, seals, records }, next);
+    return { ...read, content: await records.finish() };
+  };
   const total = new Total();
   try {
-    for (const shard of shardsOf(plan, bounds, { events: Infinity, sections: Infinity })) {
-      total.add(await readShard(shard, sectionsOf(plan, shard), tools, 'report'));
+    const shared = { plan, found, seals, hasUnknown, content, readHere };
+    const checked =
+      pool === null
+        ? checkHere(shardsOf(plan, bounds, { events: Infinity, sections: Infinity }), readHere)
+        : checkShards(shardsOf(plan, bounds, options.limits ?? limitsOf(plan, pool)), { ...shared, pool });
+    for await (const each of checked) {
+      total.add(each.counts);
+      await parts.add(each.shard, each.content);
     }
     await seals.finish();
   } finally {
@@ -55,7 +92,25 @@ export async function checkPartition(run: Run, plan: Plan, hasUnknown: boolean):
   }
   const { oldestUnsealed, ...counts } = total;
   if (oldestUnsealed !== null) checkTail(run, found, oldestUnsealed);
-  return { ...bounds, ...counts };
+  return { ...bounds, ...counts, content: await parts.finish(run.contentBefore.get(chainName(plan))) };
+}
+
+async function* checkHere(
+  shards: Iterable<Shard>,
+  readHere: ShardsOptions['readHere'],
+): AsyncGenerator<CheckedShard, void, void> {
+  for (const shard of shards) yield await readHere(shard, () => Promise.resolve(null));
+}
+
+/** Several shards for each thread, so that none is idle for long at the end; none so large that its results weigh. */
+function limitsOf({ plannedEvents }: Plan, { size }: ShardReader): ShardLimits {
+  const events = Math.ceil(plannedEvents / (size * shardsPerThread));
+  return { events: Math.min(Math.max(events, smallestShard), largestShard), sections: mostSections };
+}
+
+function contentOf({ origin, keys, maxClockSkewMs, deadlineMs }: Run, { topic, partition }: Plan, tempDir: string) {
+  const producerKeys = producerKeysOf(keys);
+  return { topic, partition, origin, producerKeys, maxClockSkewMs, deadlineMs, tempDir };
 }
 
 /** The sum over shards. */
@@ -65,8 +120,7 @@ class Total {
   unsealed = 0;
   oldestUnsealed: bigint | null = null;
 
-  add(counts: ShardCounts | null): void {
-    if (counts === null) return;
+  add(counts: ShardCounts): void {
     this.checkedEvents += counts.checkedEvents;
     this.matchedSeals += counts.matchedSeals;
     this.unsealed += counts.unsealed;
@@ -74,8 +128,8 @@ class Total {
   }
 }
 
-function sectionsOf({ sections }: Plan, { fromSection, toSection }: Shard): Sections {
-  return new JoinedSections([{ list: sections, from: fromSection, count: toSection - fromSection }]);
+function sectionsFrom({ sections }: Plan, { fromSection }: Shard): Sections {
+  return new JoinedSections([{ list: sections, from: fromSection, count: sections.length - fromSection }]);
 }
 
 /**

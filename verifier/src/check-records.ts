@@ -1,9 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
+import { checkContent } from './check-content.ts';
 import { checkPartition } from './check-partition.ts';
-import type { PartitionResult } from './check-partition.ts';
+import type { PartitionOptions, PartitionResult } from './check-partition.ts';
 import { abortError, inTime } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
+import { VerifierError } from './errors.ts';
+import { ThreadPool } from './parallel/thread-pool.ts';
 import type { Run } from './run.ts';
 import { reportMissing, reportRecreated } from './statement-findings.ts';
 
@@ -16,25 +22,39 @@ export interface CheckedPlan {
 /**
  * Checks the records of every partition that accepted statements speak of, one after the other, and that every partition of the
  * events topic has statements. What cannot be looked at is a finding, never left out.
- * @param unknownIn whether a partition's chain may go on with statements of a later version
+ * @param hasUnknown whether a partition's chain may go on with statements of a later version
  */
 export async function checkRecords(run: Run, plans: readonly Plan[], hasUnknown: boolean): Promise<CheckedPlan[]> {
   const topics = new Topics(run);
   const checked: CheckedPlan[] = [];
-  for (const plan of plans) {
-    const topic = await topics.describe(plan.topic);
-    checked.push({ plan, result: topic === null ? null : await checkPlan(run, plan, topic, hasUnknown, topics) });
-    if (topic === 'missing') reportMissing(run.findings, plan, `Topic ${plan.topic} does not exist`);
+  const tempDir = await mkdtemp(join(tmpdir(), 'tallystick-verify-'));
+  const pool = openPool(run);
+  try {
+    for (const plan of plans) {
+      const topic = await topics.describe(plan.topic);
+      const options = { hasUnknown, pool, tempDir };
+      checked.push({ plan, result: topic === null ? null : await checkPlan(run, plan, topic, options, topics) });
+      if (topic === 'missing') reportMissing(run.findings, plan, `Topic ${plan.topic} does not exist`);
+    }
+    await checkCoverage(run, plans, topics);
+    await checkContent(run, checked);
+    return checked;
+  } finally {
+    await pool?.close();
+    await rm(tempDir, { recursive: true, force: true });
   }
-  await checkCoverage(run, plans, topics);
-  return checked;
+}
+
+function openPool({ workers, reopen, deadlineMs, schemas, signal, meter }: Run): ThreadPool | null {
+  if (workers <= 1 || reopen === null) return null;
+  return new ThreadPool({ threads: workers, reopen, deadlineMs, schemas, signal, meter });
 }
 
 async function checkPlan(
   run: Run,
   plan: Plan,
   topic: TopicDescription | 'missing',
-  hasUnknown: boolean,
+  options: PartitionOptions,
   topics: Topics,
 ): Promise<PartitionResult | null> {
   if (topic === 'missing') return null;
@@ -48,8 +68,12 @@ async function checkPlan(
     return null;
   }
   try {
-    return await checkPartition(run, plan, hasUnknown);
+    return await checkPartition(run, plan, options);
   } catch (error) {
+    if (error instanceof VerifierError && error.code === 'WORKER_FAILED') {
+      reportUnavailable(run, error, plan.topic, plan.partition);
+      return null;
+    }
     if (!(error instanceof KafkaError)) throw error;
     if (error.code === 'TOPIC_MISSING') reportMissing(run.findings, plan, missing);
     else if (error.code === 'TOPIC_RECREATED') reportRecreated(run.findings, plan, String(error.evidence['found']));
@@ -88,7 +112,12 @@ async function checkCoverage(run: Run, plans: readonly Plan[], topics: Topics): 
 }
 
 /** A service that does not answer, or refuses: nothing is known, so nothing is said. */
-export function reportUnavailable(run: Run, error: KafkaError, topic: string | null, partition: number | null): void {
+export function reportUnavailable(
+  run: Run,
+  error: KafkaError | VerifierError,
+  topic: string | null,
+  partition: number | null,
+): void {
   if (error.code === 'ABORTED') throw abortError(error);
   run.findings.add({
     code: 'unavailable',

@@ -33,19 +33,19 @@ export interface RecordSink {
   section(place: number): void;
   /** The records of a batch whose offsets lie in `from` to `to`, both inclusive. */
   batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void>;
-  /** What comes next lies behind everything that is sealed. */
+  /** These offsets, both inclusive, hold records that cannot be read. */
+  skipped(first: number, last: number, why: 'unread'): void;
+  /** What comes next lies behind everything that is sealed. May be said more than once. */
   tail(): void | Promise<void>;
 }
 
-/** Some sections in a row, and what lies behind them. */
+/** Some sections in a row; what lies behind them is unsealed. */
 export interface Slice {
   readonly partition: number;
   /** Without holes. */
   readonly sections: Sections;
   /** Where the first section begins. */
   readonly from: number;
-  /** Records behind the last section count as unsealed up to here, exclusive. */
-  readonly readTo: number;
 }
 
 export interface PassOptions {
@@ -70,6 +70,9 @@ export class SealPass {
   /** Timestamp of the first of them. */
   oldestUnsealed: bigint | null = null;
 
+  /** What lies from here on is left alone. It may be set higher as long as the pass has not ended. */
+  limit = Infinity;
+
   private readonly options: PassOptions;
   private readonly chain: LeafChain;
   private readonly leaves = Buffer.alloc(maxBatchEvents * leafBytes);
@@ -80,9 +83,11 @@ export class SealPass {
   private offset: number;
   /** The section that `records` was told of last. */
   private toldSection = -1;
+  /** The batch that was counted last. */
+  private counted: Uint8Array | null = null;
 
   // Of the batch under way.
-  private count = 0;
+  private leafCount = 0;
   private broken = false;
   private epoch = -1;
 
@@ -93,16 +98,22 @@ export class SealPass {
     this.chain = new LeafChain({ sha256, codecs, partition: slice.partition, previous: new Uint8Array(leafBytes) });
   }
 
-  async piece(piece: Piece): Promise<void> {
-    if (piece.kind === 'hole') {
-      this.options.found.damage(piece);
-      await this.skipTo(piece.last + 1);
-      return;
-    }
-    for (const batch of piece.batches) {
-      await this.skipTo(batch.header.baseOffset);
-      await this.batch(batch);
-    }
+  /** The offset that comes next. */
+  get position(): number {
+    return this.offset;
+  }
+
+  /** Reports what could not be read, and goes on behind it, also beyond the limit. */
+  async hole(piece: Extract<Piece, { kind: 'hole' }>): Promise<void> {
+    const { found, records, slice } = this.options;
+    const { last, damage } = piece;
+    const first = Math.max(piece.first, this.offset);
+    found.damage(piece);
+    await this.skipTo(last + 1);
+    const isThere = damage.cause === 'corrupt' || damage.cause === 'magic' || damage.cause === 'invalid';
+    if (records === null || !isThere || first > last) return;
+    if (first >= (slice.sections.at(slice.sections.length - 1)?.last ?? slice.from - 1) + 1) await records.tail();
+    records.skipped(first, last, 'unread');
   }
 
   /** Offsets up to here (exclusive) were not there to be read. */
@@ -118,28 +129,31 @@ export class SealPass {
     }
   }
 
-  private async batch({ bytes, header }: ReadBatch): Promise<void> {
-    const { found, meter, records } = this.options;
+  /** Takes the records of a batch up to the limit. With a higher one the same batch may be given again, for the rest. */
+  async batch({ bytes, header }: ReadBatch): Promise<void> {
+    const { found, records } = this.options;
+    await this.skipTo(Math.min(header.baseOffset, this.limit));
+    const end = Math.min(header.lastOffset + 1, this.limit);
     // Read for the sake of what follows it only.
-    if (header.lastOffset < this.offset) return;
+    if (end <= this.offset) return;
     found.batch(header);
-    meter.add(bytes.length, header.lastOffset - Math.max(header.baseOffset, this.offset) + 1);
-    while (this.offset <= header.lastOffset) {
+    this.count({ bytes, header }, end);
+    while (this.offset < end) {
       const section = this.current();
       if (section === undefined) {
-        await this.unsealedBatch(bytes, header);
+        await this.unsealedBatch(bytes, header, end - 1);
         return;
       }
       const from = this.offset;
-      const last = Math.min(header.lastOffset, section.last);
+      const last = Math.min(end - 1, section.last);
       if (section.kind === 'gap') {
         found.falseGap(section, from);
       } else if (section.kind === 'seal') {
         if (from === section.first) this.chain.reset(decodeBase64(section.seal.after));
-        const at = this.count * leafBytes;
+        const at = this.leafCount * leafBytes;
         // Behind a hole the chain says nothing, but the batch is still judged and counted as read.
         const count = this.chain.append(bytes, header, from, last, this.leaves, this.broken ? 0 : at);
-        this.count += count;
+        this.leafCount += count;
         this.epoch = header.leaderEpoch;
         if (this.chain.unparsedReason !== null) found.unparsed(header, this.chain.unparsedReason);
       }
@@ -152,17 +166,19 @@ export class SealPass {
     }
   }
 
-  private async unsealedBatch(bytes: Uint8Array, header: BatchHeader): Promise<void> {
-    const { slice, records } = this.options;
+  private count({ bytes, header }: ReadBatch, end: number): void {
+    this.options.meter.add(this.counted === bytes ? 0 : bytes.length, end - Math.max(header.baseOffset, this.offset));
+    this.counted = bytes;
+  }
+
+  private async unsealedBatch(bytes: Uint8Array, header: BatchHeader, last: number): Promise<void> {
+    const { records } = this.options;
     const from = this.offset;
-    const last = Math.min(header.lastOffset, slice.readTo - 1);
-    this.offset = header.lastOffset + 1;
-    if (last < from) return;
+    this.offset = last + 1;
     this.unsealed += last - from + 1;
     this.oldestUnsealed ??= header.maxTimestamp;
     if (records === null) return;
-    if (this.toldSection !== Infinity) await records.tail();
-    this.toldSection = Infinity;
+    await records.tail();
     await records.batch(bytes, header, from, last);
   }
 
@@ -173,15 +189,15 @@ export class SealPass {
     if (section === undefined || last < section.last) return;
     this.section += 1;
     if (section.kind === 'seal') await this.settle(section);
-    this.count = 0;
+    this.leafCount = 0;
     this.broken = false;
   }
 
   private async settle(section: SealSection): Promise<void> {
     // None of it was there: what is missing was reported, and there is nothing to compare.
-    if (this.count === 0) return;
+    if (this.leafCount === 0) return;
     const { found, seals } = this.options;
-    const computed = this.leaves.subarray(0, this.count * leafBytes);
+    const computed = this.leaves.subarray(0, this.leafCount * leafBytes);
     const root = this.broken ? null : this.rootOf(computed);
     if (root !== section.seal.root) {
       await seals.differs({ section, root });
@@ -194,7 +210,7 @@ export class SealPass {
     });
     if (fits) {
       this.matchedSeals += 1;
-      this.checkedEvents += this.count;
+      this.checkedEvents += this.leafCount;
     }
     await seals.agrees(section, computed);
   }

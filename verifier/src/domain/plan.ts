@@ -7,7 +7,7 @@ import type {
 } from '@tallystick/core/statement-types';
 import { SectionStore } from '../section-store.ts';
 import { firstEndingAt, JoinedSections } from './sections.ts';
-import type { Part, Section, Sections } from './sections.ts';
+import type { Part, Section, Sections, Skip } from './sections.ts';
 
 export type { SealSection, Section, Sections } from './sections.ts';
 
@@ -49,6 +49,8 @@ export interface Plan {
   readonly lastSeal: SealStatement | null;
   /** By generation: number of the last seal in `sections`. */
   readonly lastSeals: ReadonlyMap<number, number>;
+  /** The sections that are not looked at, in order: few. */
+  readonly skips: readonly Skip[];
   /** By generation: last offset removed under a retention rule. */
   readonly prunedTo: ReadonlyMap<number, number>;
   /** What the next run goes on from, where this one found all of it good. */
@@ -302,15 +304,17 @@ function tailEnd(ranges: readonly Range[], sealedEnd: number): number {
   return ranges.reduce((end, { last }) => (last >= sealedEnd ? Math.max(end, last + 1) : end), 0);
 }
 
-function countsOf(sections: Sections): Pick<Plan, 'plannedSeals' | 'plannedEvents' | 'lastSeals'> {
+function countsOf(sections: Sections): Pick<Plan, 'plannedSeals' | 'plannedEvents' | 'lastSeals' | 'skips'> {
+  const skips: Skip[] = [];
   const lastSeals = new Map<number, number>();
   let plannedSeals = 0;
   let plannedEvents = 0;
   for (const section of sections) {
+    if (section.kind === 'lost' || section.kind === 'outside') skips.push(section);
     if (section.kind !== 'seal') continue;
     plannedSeals += 1;
     plannedEvents += section.last - section.first + 1;
     lastSeals.set(section.seal.generation, section.seal.seal);
   }
-  return { plannedSeals, plannedEvents, lastSeals };
+  return { plannedSeals, plannedEvents, lastSeals, skips };
 }

@@ -17,6 +17,16 @@ export interface SealSection {
   readonly place: number;
 }
 
+/**
+ * Not looked at. `lost`: between an earlier generation's last checked seal and the next one, the loss that its genesis names.
+ * `outside`: the caller asked for other offsets.
+ */
+export interface Skip {
+  readonly kind: 'lost' | 'outside';
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A run of offsets and what the accepted statements say of it. Both ends inclusive. */
 export type Section =
   | SealSection
@@ -27,11 +37,7 @@ export type Section =
       readonly hash: Base64Hash;
       readonly generation: number;
     }
-  /**
-   * Not looked at. `lost`: between an earlier generation's last checked seal and the next one, the loss that its genesis names.
-   * `outside`: the caller asked for other offsets.
-   */
-  | { readonly kind: 'lost' | 'outside'; readonly first: number; readonly last: number };
+  | Skip;
 
 /** Sections in the order of their offsets, without holes. There may be millions: what is read is made when it is asked for. */
 export interface Sections extends Iterable<Section> {

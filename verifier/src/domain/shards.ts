@@ -19,6 +19,8 @@ export interface Shard {
    * goes back, an offset that is missing) is seen as it would be by one who reads all.
    */
   readonly joins: boolean;
+  /** Where the last of the shards that follow each other ends to be read, exclusive: what lies behind it is not theirs to read. */
+  readonly runTo: number;
 }
 
 export interface ShardLimits {
@@ -37,6 +39,8 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits): Gene
   const start = Math.max(plan.from, bounds.logStart);
   const stop = Math.min(plan.readTo, bounds.highWatermark);
   const hasTail = stop > Math.max(plan.end, start);
+  const runToOf = (from: number): number =>
+    Math.min(stop, plan.skips.find(({ first }) => first >= from)?.first ?? stop);
   let open: Shard | null = null;
   for (let index = firstEndingAt(sections, start); index < sections.length; index++) {
     const section = sections.at(index);
@@ -54,7 +58,9 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits): Gene
       continue;
     }
     if (open !== null) yield open;
-    open = { fromSection: index, from: section.first, readFrom: Math.max(section.first, start), joins, ...reached };
+    const { first } = section;
+    const readFrom = Math.max(first, start);
+    open = { fromSection: index, from: first, readFrom, joins, runTo: runToOf(first), ...reached };
   }
   const takesTail = hasTail && open?.end === plan.end;
   if (open !== null) yield takesTail ? { ...open, readTo: stop, countTo: plan.readTo } : open;
@@ -68,6 +74,7 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits): Gene
     readTo: stop,
     countTo: plan.readTo,
     joins: false,
+    runTo: stop,
   };
 }
 

@@ -1,0 +1,115 @@
+import type { MessagePort } from 'node:worker_threads';
+import { nodeSha256 } from '@tallystick/core/sha256-node';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import { SchemasError, schemasErrors } from '@tallystick/schemas/errors';
+import type { SchemasErrorCode } from '@tallystick/schemas/errors';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import { KafkaError } from '@tallystick/kafka/errors';
+import { runShard } from './run-shard.ts';
+import type { ShardResult, ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
+
+/** Events between two messages that tell how far a thread is. */
+const progressEvery = 20_000;
+
+/**
+ * What a thread does: reads one shard after the other as they are asked for, until it is ended.
+ * @param openRecords opens the records that the settings name
+ */
+export function serveShards(
+  port: MessagePort,
+  settings: ThreadSettings,
+  openRecords: (settings: ThreadSettings) => Promise<RecordLog>,
+): void {
+  const send = (message: ThreadMessage): void => port.postMessage(message);
+  const schemas = new AskedSchemas(send);
+  const meter = new Progress(send);
+  let records: Promise<RecordLog> | null = null;
+  let turn = Promise.resolve();
+  const work = async (task: ShardTask): Promise<void> => {
+    try {
+      records ??= openRecords(settings);
+      const result = await readOrLeave(task, {
+        log: await records,
+        schemas: settings.schemas ? schemas : null,
+        deadlineMs: settings.deadlineMs,
+        sha256: nodeSha256,
+        codecs: nodeCodecs,
+        meter,
+      });
+      meter.tell();
+      send({ kind: 'done', id: task.id, result });
+    } catch (error) {
+      send({ kind: 'failed', id: task.id, message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  port.on('message', (message: StarterMessage) => {
+    if (message.kind === 'shard') turn = turn.then(() => work(message.task));
+    else schemas.answer(message);
+  });
+}
+
+/** What Kafka says is no matter of one thread: who asked reads the shard again, and hears it too. */
+async function readOrLeave(task: ShardTask, source: Parameters<typeof runShard>[1]): Promise<ShardResult | null> {
+  try {
+    return await runShard(task, source);
+  } catch (error) {
+    if (error instanceof KafkaError) return null;
+    throw error;
+  }
+}
+
+/** Counts like the meter of a run, and tells it now and then. */
+class Progress {
+  private readonly send: (message: ThreadMessage) => void;
+  private bytes = 0;
+  private events = 0;
+
+  constructor(send: (message: ThreadMessage) => void) {
+    this.send = send;
+  }
+
+  add(bytes: number, events: number): void {
+    this.bytes += bytes;
+    this.events += events;
+    if (this.events >= progressEvery) this.tell();
+  }
+
+  tell(): void {
+    this.send({ kind: 'progress', bytes: this.bytes, events: this.events });
+    this.bytes = 0;
+    this.events = 0;
+  }
+}
+
+type SchemaAnswer = Exclude<StarterMessage, { kind: 'shard' }>;
+
+/** Schemas, asked for through the thread's starter, who has the source of them. */
+class AskedSchemas implements SchemaSource {
+  private readonly send: (message: ThreadMessage) => void;
+  private readonly open = new Map<number, (answer: SchemaAnswer) => void>();
+  private next = 0;
+
+  constructor(send: (message: ThreadMessage) => void) {
+    this.send = send;
+  }
+
+  async schemaById(id: number): Promise<string> {
+    const request = this.next++;
+    const answered = new Promise<SchemaAnswer>((resolve) => this.open.set(request, resolve));
+    this.send({ kind: 'schema', request, schemaId: id });
+    const answer = await answered;
+    if (answer.kind === 'schema') return answer.text;
+    const { code, message } = answer;
+    throw new SchemasError(isSchemasCode(code) ? code : 'REGISTRY_PROTOCOL', message);
+  }
+
+  answer(answer: SchemaAnswer): void {
+    this.open.get(answer.request)?.(answer);
+    this.open.delete(answer.request);
+  }
+}
+
+function isSchemasCode(code: string): code is SchemasErrorCode {
+  return Object.hasOwn(schemasErrors, code);
+}

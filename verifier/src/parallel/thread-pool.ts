@@ -1,0 +1,171 @@
+import { Worker } from 'node:worker_threads';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
+import { SchemasError } from '@tallystick/schemas/errors';
+import { abortError } from '../deadline.ts';
+import { VerifierError } from '../errors.ts';
+import type { SourceDescriptor } from '../ports/evidence-source.ts';
+import type {
+  ShardReader,
+  ShardResult,
+  ShardTask,
+  StarterMessage,
+  ThreadMessage,
+  ThreadSettings,
+} from './shard-message.ts';
+
+export interface PoolOptions {
+  readonly threads: number;
+  readonly reopen: SourceDescriptor;
+  readonly deadlineMs: number;
+  readonly schemas: SchemaSource | null;
+  readonly signal: AbortSignal | undefined;
+  readonly meter: { add(bytes: number, events: number): void };
+  /** How long a thread may say nothing while it reads, ms; default three deadlines and a minute. */
+  readonly silentMs?: number;
+  /** The module that the threads run; default: this package's. For tests. */
+  readonly entry?: URL;
+}
+
+interface Waiting {
+  readonly task: Omit<ShardTask, 'id'>;
+  readonly resolve: (result: ShardResult | null) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** The shard that it reads, by its id. */
+  busy: { readonly id: number; readonly waiting: Waiting } | null;
+  /** Ends the pool if the thread stays silent. */
+  watch: ReturnType<typeof setTimeout> | null;
+}
+
+// The same folder holds the thread's module, as it is run: from source, or compiled.
+const fromSource = import.meta.url.endsWith('.ts');
+const ownEntry = new URL(fromSource ? './thread.ts' : './thread.js', import.meta.url);
+
+/**
+ * Threads that read shards, one each at a time. If one dies, or is silent for much longer than any wait of its own may take,
+ * the whole pool is given up: nothing that it was to look at may count as looked at.
+ */
+export class ThreadPool implements ShardReader {
+  readonly size: number;
+  private readonly options: PoolOptions;
+  private readonly threads: Thread[] = [];
+  private readonly queue: Waiting[] = [];
+  private nextId = 0;
+  private failure: Error | null = null;
+  private readonly onAbort = (): void => this.fail(abortError());
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.size = options.threads;
+    options.signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  async read(task: Omit<ShardTask, 'id'>): Promise<ShardResult | null> {
+    if (this.failure !== null) throw this.failure;
+    return await new Promise((resolve, reject) => {
+      this.queue.push({ task, resolve, reject });
+      this.next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.fail(failed('they were ended'));
+    await Promise.all(
+      this.threads.map(async ({ worker, watch }) => {
+        clearTimeout(watch ?? undefined);
+        await worker.terminate();
+      }),
+    );
+  }
+
+  private next(): void {
+    while (this.queue.length > 0 && this.failure === null) {
+      const thread = this.threads.find(({ busy }) => busy === null) ?? this.start();
+      const waiting = thread === null ? undefined : this.queue.shift();
+      if (thread === null || waiting === undefined) return;
+      const id = this.nextId++;
+      thread.busy = { id, waiting };
+      this.hear(thread);
+      post(thread, { kind: 'shard', task: { ...waiting.task, id } });
+    }
+  }
+
+  /** null: there are as many as there may be. */
+  private start(): Thread | null {
+    if (this.threads.length >= this.size) return null;
+    const { reopen, deadlineMs, schemas, entry = ownEntry } = this.options;
+    const settings: ThreadSettings = { reopen, deadlineMs, schemas: schemas !== null };
+    const worker = new Worker(entry, {
+      workerData: settings,
+      name: 'tallystick-verify',
+      ...(fromSource ? { execArgv: ['--conditions=@tallystick/source'] } : {}),
+    });
+    const thread: Thread = { worker, busy: null, watch: null };
+    worker.on('message', (message: ThreadMessage) => this.take(thread, message));
+    worker.on('error', (error) => this.fail(failed(`one of them died: ${error.message}`)));
+    worker.on('messageerror', () => this.fail(failed('one of them sent what cannot be read')));
+    worker.on('exit', (code) => this.fail(failed(`one of them ended by itself with code ${code}`)));
+    this.threads.push(thread);
+    return thread;
+  }
+
+  private take(thread: Thread, message: ThreadMessage): void {
+    const { busy } = thread;
+    this.hear(thread);
+    if (message.kind === 'progress') {
+      this.options.meter.add(message.bytes, message.events);
+    } else if (message.kind === 'schema') {
+      void this.answer(thread, message.request, message.schemaId);
+    } else if (busy === null || busy.id !== message.id) {
+      this.fail(failed('one of them answered what it was not asked'));
+    } else if (message.kind === 'failed') {
+      this.fail(failed(message.message));
+    } else {
+      thread.busy = null;
+      clearTimeout(thread.watch ?? undefined);
+      busy.waiting.resolve(message.result);
+      this.next();
+    }
+  }
+
+  private async answer(thread: Thread, request: number, schemaId: number): Promise<void> {
+    try {
+      const text = (await this.options.schemas?.schemaById(schemaId)) ?? '';
+      post(thread, { kind: 'schema', request, text });
+    } catch (error) {
+      const code = error instanceof SchemasError ? error.code : 'REGISTRY_PROTOCOL';
+      post(thread, { kind: 'no-schema', request, code, message: error instanceof Error ? error.message : '' });
+    }
+  }
+
+  /** The thread said something: until the next time it has this long. Its own waits end within the deadline and a little. */
+  private hear(thread: Thread): void {
+    clearTimeout(thread.watch ?? undefined);
+    const { deadlineMs, silentMs: ms = 3 * deadlineMs + 60_000 } = this.options;
+    thread.watch = setTimeout(() => this.fail(failed(`one of them was silent for ${ms} ms`)), ms);
+    thread.watch.unref();
+  }
+
+  private fail(error: Error): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    for (const { busy } of this.threads) busy?.waiting.reject(error);
+    for (const { reject } of this.queue.splice(0)) reject(error);
+    for (const { worker } of this.threads) void worker.terminate();
+  }
+}
+
+function post({ worker }: Thread, message: StarterMessage): void {
+  worker.postMessage(message, []);
+}
+
+function failed(why: string): VerifierError {
+  return new VerifierError(
+    'WORKER_FAILED',
+    `The threads that read records gave up: ${why}. What they were to look at was not looked at: verify again, with --workers 1 if it happens again.`,
+  );
+}
