@@ -57,13 +57,15 @@ export class Ledger {
 
   /**
    * Resolves when the first of its roles, in the order seal, publish, serve, has begun. Where that fails the ledger is stopped, for what
-   * keeps it from beginning is told best at once.
+   * keeps it from beginning is told best at once. A log store that is away is waited for, with an alarm: an outage of it must not end
+   * ledgers that are started meanwhile. What is found wrong later is an alarm, too.
    * @throws what kept it from beginning
    */
   async started(): Promise<void> {
     try {
       await this.#roles()[0]?.started;
     } catch (error) {
+      if (error instanceof LedgerError && error.code === 'LOG_STORE_UNAVAILABLE') return;
       await this.stop();
       throw error;
     }

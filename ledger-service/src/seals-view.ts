@@ -2,7 +2,6 @@ import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Judge, NeededEnd, Outcome, SignedStatement } from '@tallystick/core/judge';
 import type { Base64Hash, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
-import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition, type ReadBatch } from '@tallystick/kafka/strict-reader';
@@ -10,19 +9,11 @@ import { canPass } from './alarms.ts';
 import { LedgerError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
 import { retryPause } from './retry.ts';
+import { asSealsLost } from './seals-lost.ts';
 
 /** How many accepted statements of a partition are kept for those who adopt them. */
 const keptPerPartition = 256;
 const fetchBytes = 256 * 1024;
-/** What the strict reader says when records that were read are no longer there. */
-const losses: ReadonlySet<KafkaErrorCode> = new Set([
-  'TOPIC_RECREATED',
-  'LOG_DIVERGED',
-  'OFFSET_OUT_OF_RANGE',
-  'OFFSET_GAP',
-  'RECORDS_DELETED',
-]);
-
 export interface SealsViewOptions {
   readonly log: RecordLog;
   readonly topic: string;
@@ -95,7 +86,7 @@ export class SealsView {
       }
       throw signal.reason;
     } catch (cause) {
-      const error = signal.aborted ? cause : this.#asLoss(cause);
+      const error = signal.aborted ? cause : asSealsLost(cause, this.#options.topic);
       this.#ended = { error };
       for (const waiter of this.#waiters) waiter.reject(error);
       this.#waiters.clear();
@@ -134,16 +125,6 @@ export class SealsView {
       if (statement.kind === 'seal' && statement.generation === generation) seals.push(statement);
     }
     return seals.slice(-count);
-  }
-
-  #asLoss(error: unknown): unknown {
-    if (!(error instanceof KafkaError) || !losses.has(error.code)) return error;
-    const message = `The seals topic ${this.#options.topic} lost statements that were read before: ${error.message}`;
-    return new LedgerError('SEALS_LOST', message, {
-      cause: error,
-      evidence: { ...error.evidence, topic: this.#options.topic },
-      fatal: true,
-    });
   }
 
   async #follow(onGood: () => void): Promise<void> {

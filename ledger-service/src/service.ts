@@ -46,11 +46,11 @@ export interface RunningLedger {
  * every partition from then on; any number of ledgers may run at once. A partition whose state is unknown stops alone, with an alarm in the
  * status.
  *
- * It resolves when its first role (of seal, publish, serve) has begun.
+ * It resolves when its first role (of seal, publish, serve) has begun, or waits for a store of the log that is away: that is an alarm then.
  *
  * @throws LedgerError CONFIG_INVALID, KEY_STATEMENT_INVALID; and what keeps the first role from beginning: for the one that seals
  *   KEY_NOT_VALID (where the log would begin with this key), ROOT_KEY_WRONG, TOPIC_SETTINGS, TOPIC_PARTITIONS, UNKNOWN_STATEMENT,
- *   LOG_STORE_UNAVAILABLE, LOG_STORE_INVALID; KafkaError where Kafka cannot be used
+ *   LOG_STORE_INVALID; KafkaError where Kafka cannot be used
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { kafka, origin, rootKey, stateDir, roles = ['seal', 'publish'], clock = systemClock } = options;

@@ -74,7 +74,13 @@ export class SupervisedRole<Role extends RunningRole> {
     while (!signal.aborted) {
       const begun = clock.monotonic();
       try {
-        this.#role = await start(signal);
+        const role = await start(signal);
+        this.#role = role;
+        // Told to stop while it was begun: nobody else would end it.
+        if (signal.aborted) {
+          await role.stop();
+          break;
+        }
         this.#first.resolve();
         this.#state = 'running';
         alarms.clear(about);

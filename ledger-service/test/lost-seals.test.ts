@@ -172,6 +172,25 @@ describe('producing again', () => {
     expect(checkSeals(world)).toBe(600);
   });
 
+  it('a statement that was written below the position of a topic that was cut is not missed: log and topic keep one order', async () => {
+    const world = await sealedWorld(25);
+    const entries = await publish(world);
+    await world.emit(6);
+    const own = await world.start({ roles: ['seal'] });
+    await world.sealed();
+    await own.stop();
+    const seal = world.records(topics.seals).at(-1)?.value ?? null;
+    // Two of the log's are cut off, and the one behind them is written in their place.
+    world.cluster.truncate(topics.seals, 0, entries.length - 2);
+    await world.appendNote(seal);
+    const ledger = await world.start();
+    await world.emit(4);
+    await world.sealed();
+    expect(holds(world, [...entries, seal ?? new Uint8Array()])).toBe(true);
+    expect(checkSeals(world)).toBe(35);
+    expect(ledger.status().partitions[0]).toMatchObject({ lastSeal: entries.length - 2 + 1 });
+  });
+
   it('a statement that another ledger wrote into the new topic first is not lost by it', async () => {
     const world = await sealedWorld(25);
     const notes = world.records(topics.seals).map(({ value }) => value);

@@ -88,6 +88,50 @@ describe('sealing and publishing in one process', () => {
     expect(checkSeals(world)).toBe(34);
   });
 
+  it('a log store that is away at the start is waited for, with an alarm', async () => {
+    const world = new World();
+    const away = new LedgerError('LOG_STORE_UNAVAILABLE', 'away (injected)', { retriable: true });
+    const broken = brokenStore(world, () => away);
+    broken.fails = true;
+    const ledger = await world.start({ ...both, stores: { ...world.stores, store: broken.store } });
+    await until(() => codes(ledger).includes('LOG_STORE_UNAVAILABLE'));
+    await world.emit(12);
+    broken.fails = false;
+    await world.sealed();
+    await published(world);
+    await until(() => codes(ledger).length === 0);
+    expect(checkSeals(world)).toBe(12);
+  });
+
+  it('a ledger that waits for its log store is stopped as any other, and seals nothing afterwards', async () => {
+    const world = new World();
+    const away = new LedgerError('LOG_STORE_UNAVAILABLE', 'away (injected)', { retriable: true });
+    const broken = brokenStore(world, () => away);
+    broken.fails = true;
+    const held = Promise.withResolvers<void>();
+    const store: LogStore = {
+      ...broken.store,
+      read: async (path, maxBytes) => {
+        const bytes = await broken.store.read(path, maxBytes);
+        // It comes back while the ledger is told to stop.
+        await held.promise;
+        return bytes;
+      },
+    };
+    const ledger = await world.start({ ...both, stores: { ...world.stores, store } });
+    await world.emit(3);
+    broken.fails = false;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const stopping = ledger.stop();
+    held.resolve();
+    await stopping;
+    await ledger.done;
+    expect(ledger.status()).toMatchObject({ state: 'stopped', roles: { seal: 'ended', publish: 'ended' } });
+    const end = world.highWatermark(topics.seals);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(world.highWatermark(topics.seals)).toBe(end);
+  });
+
   it.each([
     ['emptied', (world: World) => world.cluster.truncate(topics.seals, 0, 0)],
     ['created anew', (world: World) => void world.cluster.recreateTopic(topics.seals)],

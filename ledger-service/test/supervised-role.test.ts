@@ -134,4 +134,25 @@ describe('a supervised role', () => {
     expect(role.state).toBe('ended');
     await expect(role.started).rejects.toThrow('stops');
   });
+
+  it('told to stop while it is begun: what was begun is ended, and nothing runs on', async () => {
+    const clock = new FastClock();
+    const beginning = Promise.withResolvers<Role>();
+    const role = new SupervisedRole({
+      name: 'seal',
+      clock,
+      alarms: new AlarmBoard(clock),
+      logger: silentLogger,
+      mendMs: 1,
+      // It does not look at the signal.
+      start: async () => await beginning.promise,
+    });
+    const stopping = role.stop();
+    const late = new Role();
+    beginning.resolve(late);
+    await stopping;
+    expect(late.stopped).toBe(true);
+    expect(role.state).toBe('ended');
+    await role.done;
+  });
 });

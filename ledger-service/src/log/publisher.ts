@@ -14,6 +14,7 @@ import { systemClock, type Clock } from '../ports/clock.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { RunningRole } from '../ports/role.ts';
 import { retryPause } from '../retry.ts';
+import { asSealsLost } from '../seals-lost.ts';
 import type { PublishStatus } from './publish-status.ts';
 import { checkSigners } from './log-signers.ts';
 import { lossAlarms, watchLosses } from './loss-watch.ts';
@@ -199,6 +200,8 @@ class Publisher implements RunningRole<PublishStatus> {
       seen: this.#seen,
       look: async () => await this.#published.look(),
       signal,
+    }).catch((error: unknown) => {
+      throw asSealsLost(error, this.#parts.topic);
     });
     if (start.head !== null) this.#took(start.head);
     this.#openings += 1;

@@ -1,24 +1,14 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
-import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import { canPass } from '../alarms.ts';
-import { LedgerError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { retryPause } from '../retry.ts';
+import { asSealsLost } from '../seals-lost.ts';
 
 const fetchBytes = 256 * 1024;
-
-/** What the strict reader says when records that were read are no longer there. */
-const losses: ReadonlySet<KafkaErrorCode> = new Set([
-  'TOPIC_RECREATED',
-  'LOG_DIVERGED',
-  'OFFSET_OUT_OF_RANGE',
-  'OFFSET_GAP',
-  'RECORDS_DELETED',
-]);
 
 export interface SealsFeedOptions {
   readonly log: RecordLog;
@@ -75,7 +65,7 @@ export class SealsFeed {
         await this.#follow(onGood);
       } catch (error) {
         if (signal.aborted) return;
-        if (!canPass(error)) throw asLoss(error, topic);
+        if (!canPass(error)) throw asSealsLost(error, topic);
         logger.warn('Reading the seals topic failed and is tried again.', { error: String(error) });
         onTrouble(error);
         await retryPause(attempt, signal, clock).catch(() => undefined);
@@ -114,10 +104,4 @@ export class SealsFeed {
       onGood();
     }
   }
-}
-
-function asLoss(error: unknown, topic: string): unknown {
-  if (!(error instanceof KafkaError) || !losses.has(error.code)) return error;
-  const message = `The seals topic ${topic} lost statements that were read before: ${error.message}`;
-  return new LedgerError('SEALS_LOST', message, { cause: error, evidence: { ...error.evidence, topic }, fatal: true });
 }

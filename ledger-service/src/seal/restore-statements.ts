@@ -9,7 +9,7 @@ import type { LogReader, PublishedLog } from '../ports/published-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import { topicStatements } from './topic-statements.ts';
 
-/** How far behind the topic's start the log's first entry is looked for, and how far before the position its last one. */
+/** How far behind the topic's start the log's first entry is looked for, how far before the position its last one, and what is judged again. */
 const lookBack = 4_096;
 /** Entries that are produced at once. */
 const atOnce = 256;
@@ -71,7 +71,9 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
     const position = placeOf(state, topicId, bounds);
     const { judge, size, remembered } = state;
     const { logStart } = bounds;
-    const whole = { judge, size, remembered, from: position ?? logStart, logStart, producedTo };
+    // A topic that was cut may have been written on below the position: what was, is pending, and not to be missed.
+    const from = position === null || producedTo !== null ? logStart : Math.max(logStart, position - lookBack);
+    const whole = { judge, size, remembered, from, logStart, producedTo };
     if (state.size === 0) return whole;
     if (position !== null && bounds.logStart === 0 && !options.distrust) {
       if (await hasBothEnds(state, position, bounds.highWatermark, options)) return whole;

@@ -3,6 +3,7 @@ import { SafeWriter } from '@tallystick/kafka/safe-writer';
 import { LedgerError } from '../errors.ts';
 import type { RunningRole } from '../ports/role.ts';
 import { patientLog } from '../patient-log.ts';
+import { asSealsLost } from '../seals-lost.ts';
 import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
@@ -107,10 +108,11 @@ export class Sealing implements RunningRole<SealStatus> {
         onLost: (error) => parts.alarms.raise('seals-lost', error, topics.seals),
       });
       parts.memory.lost = false;
+      signal.throwIfAborted();
       sealing = new Sealing(parts, described, writers, whole);
     } catch (error) {
       for (const writer of Object.values(writers)) writer.drop();
-      throw error;
+      throw asSealsLost(error, topics.seals);
     }
     const abort = () => void sealing.stop();
     signal.addEventListener('abort', abort, { once: true });
