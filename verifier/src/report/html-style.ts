@@ -35,6 +35,7 @@ table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: normal; }
 td code, th[scope="row"] { overflow-wrap: anywhere; }
 td.code { white-space: nowrap; }
+th[scope="row"] { min-width: 6rem; color: var(--text); }
 th { color: var(--faint); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .finding { margin: .75rem 0; padding: .75rem 1rem; border: 1px solid var(--line); border-left: .35rem solid var(--line); border-radius: 8px; }
@@ -50,6 +51,8 @@ footer { margin-top: 2rem; padding-top: .75rem; border-top: 1px solid var(--line
 @media print { :root { color-scheme: light; --ground: #fff; --text: #000; --faint: #444; --line: #bbb; --panel: #f4f4f4; --good: #116329;
     --good-ground: #fff; --bad: #a40e26; --bad-ground: #fff; --open: #7d4e00; --open-ground: #fff; --link: #000; }
   body { max-width: none; padding: 0; font-size: 10pt; }
+  table { font-size: 8.5pt; }
+  th, td { padding: .25rem .4rem; }
   h2, h3, header { break-after: avoid; }
   tr, .verdict, .figures li { break-inside: avoid; }
   thead { display: table-header-group; }

@@ -82,16 +82,18 @@ function partitions({ checked, topics }: Verdict): Html {
   const rows = checked.partitions.map(
     (each) =>
       html`<tr>
-        <th scope="row">${each.topic}/${each.partition}</th>
-        <td class="number">${each.generation}</td>
-        <td class="number">
-          ${each.lastSealedOffset === null ? 'none' : `${each.firstOffset}-${each.lastSealedOffset}`}
-        </td>
-        <td class="number">${number(each.checkedEvents)} of ${number(each.plannedEvents)}</td>
-        <td class="number">${number(each.matchedSeals)} of ${number(each.plannedSeals)}</td>
-        <td class="number">${number(each.unsealed)}</td>
-        <td><code>${each.head}</code></td>
-      </tr> `,
+          <th scope="row">${each.topic}/${each.partition}</th>
+          <td class="number">${each.generation}</td>
+          <td class="number">
+            ${each.lastSealedOffset === null ? 'none' : `${each.firstOffset}-${each.lastSealedOffset}`}
+          </td>
+          <td class="number">${number(each.checkedEvents)} of ${number(each.plannedEvents)}</td>
+          <td class="number">${number(each.matchedSeals)} of ${number(each.plannedSeals)}</td>
+          <td class="number">${number(each.unsealed)}</td>
+        </tr>
+        <tr>
+          <td colspan="6">head <code>${each.head}</code><br />last statement <code>${each.lastStatement}</code></td>
+        </tr> `,
   );
   return html`<section aria-labelledby="partitions">
     <h2 id="partitions">Partitions</h2>
@@ -112,7 +114,6 @@ function partitions({ checked, topics }: Verdict): Html {
                   <th scope="col" class="number">Events that agree</th>
                   <th scope="col" class="number">Seals that agree</th>
                   <th scope="col" class="number">Not sealed</th>
-                  <th scope="col">Head (last leaf)</th>
                 </tr>
               </thead>
               <tbody>

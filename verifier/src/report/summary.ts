@@ -136,10 +136,7 @@ function coveredBy({ mode, since, fullBecause, scope, checked, published }: Verd
       `What ${count(
         sum(({ records }) => records),
         'record',
-      )} say of themselves: ${number(sum(({ decoded }) => decoded))} decode as events of ${count(
-        sum(({ instances }) => instances),
-        'producer',
-      )}, ${number(sum(({ signed }) => signed))} with a signature that counts.`,
+      )} say of themselves: ${number(sum(({ decoded }) => decoded))} decode as events, ${number(sum(({ signed }) => signed))} with a signature that counts.`,
     );
   }
   if (mode === 'incremental')
