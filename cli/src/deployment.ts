@@ -219,6 +219,16 @@ export class Deployment {
     return this.#config.number('log.publishMs') ?? 250;
   }
 
+  /** How old cosignatures of an unchanged checkpoint may get. */
+  get recosignMs(): number {
+    return this.#config.number('log.recosignMs') ?? 600_000;
+  }
+
+  /** How long the published checkpoint may lag before that is an alarm. */
+  get quorumLateMs(): number {
+    return this.#config.number('log.quorumLateMs') ?? 30_000;
+  }
+
   /** A C2SP tlog-policy; null where none is configured and there is no installation. */
   get policyFile(): string | null {
     return this.#config.text('log.policyFile') ?? this.#installation?.policyFile ?? null;

@@ -78,7 +78,8 @@ async function sealOptions(deployment: Deployment): Promise<Partial<LedgerOption
 async function publishOptions(deployment: Deployment): Promise<Partial<LedgerOptions>> {
   const logSigners = await Promise.all(deployment.logSigningKeys.map(openKey));
   checkSigners(logSigners, deployment.logKeys);
-  return { logSigners, policy: readPolicy(deployment), publishMs: deployment.publishMs };
+  const { publishMs, recosignMs, quorumLateMs } = deployment;
+  return { logSigners, policy: readPolicy(deployment), publishMs, recosignMs, quorumLateMs };
 }
 
 async function serveOptions(context: Context, deployment: Deployment): Promise<Partial<LedgerOptions>> {

@@ -134,6 +134,14 @@ export const settings: Readonly<Record<string, Setting>> = {
   },
   'log.policyFile': { schema: text, what: 'C2SP tlog-policy: which witnesses are asked, and which quorum is enough' },
   'log.publishMs': { schema: whole(1, 3_600_000), what: 'ms between two checkpoints where there is something new' },
+  'log.recosignMs': {
+    schema: whole(1_000, 86_400_000),
+    what: 'ms after which witnesses are asked to cosign an unchanged checkpoint again (default 600000)',
+  },
+  'log.quorumLateMs': {
+    schema: whole(1_000, 86_400_000),
+    what: "ms by which the published checkpoint may lag for the witnesses' quorum before it is an alarm (default 30000)",
+  },
   'keys.passphrase': {
     schema: text,
     secret: true,

@@ -25,6 +25,7 @@ describe('where the log is', () => {
     expect(deployment.roles).toEqual(['seal', 'publish', 'serve']);
     expect(deployment.logListen).toEqual({ host: '127.0.0.1', port: 0 });
     expect([deployment.logUrl, deployment.publishMs, deployment.ledger.partitions]).toEqual([null, 250, null]);
+    expect([deployment.recosignMs, deployment.quorumLateMs]).toEqual([600_000, 30_000]);
   });
 
   it('is in a bucket where one is named', () => {
