@@ -198,13 +198,10 @@ class Export {
   }
 
   private async copyLog(published: PublishedLog, checkpoint: ReadCheckpoint): Promise<void> {
-    let gone = 0;
-    await exportPublished(published, checkpoint, this.writer, (path, missing, done, total) => {
-      if (missing) gone += 1;
-      this.progress('log', path, done, total);
-    });
-    if (gone > 0)
-      this.options.onNotice?.(`${gone} tiles of the published log are missing: a verification will say which.`);
+    const notice = await exportPublished(published, checkpoint, this.writer, (path, done, total) =>
+      this.progress('log', path, done, total),
+    );
+    if (notice !== null) this.options.onNotice?.(`${notice}: a verification will say so.`);
   }
 
   private async copyTopic(topic: StoredTopic): Promise<void> {

@@ -1,4 +1,5 @@
 import { parseCheckpoint } from '@tallystick/core/checkpoint';
+import { CoreError } from '@tallystick/core/errors';
 import { parseNote } from '@tallystick/core/note';
 import { tilePath, tileWidth } from '@tallystick/core/tiles';
 import { VerifierError } from '../errors.ts';
@@ -7,10 +8,11 @@ import type { BundleWriter } from './bundle-writer.ts';
 import { maxCheckpointBytes, maxMembers } from './limits.ts';
 import { logName } from './member-names.ts';
 
-/** The checkpoint as it was published, cosignatures included, and the size that it names. */
+/** The checkpoint as it was published, cosignatures included. */
 export interface ReadCheckpoint {
   readonly note: Uint8Array;
-  readonly size: number;
+  /** The size that it names, whoever signed it; null: it is no checkpoint. */
+  readonly size: number | null;
 }
 
 /** A hash tile has 256 hashes of 32 bytes; a bundle of entries 256 entries of up to 65,535 bytes, each behind its length. */
@@ -19,37 +21,43 @@ const maxBundleBytes = tileWidth * (2 + 65_535);
 /** Requests under way at once. */
 const atOnce = 8;
 
+/** So many tiles of one log may be missing: behind them it is not asked any more. */
+const mostMissing = 1_000;
+
 /**
- * Reads the published checkpoint. Who signed it is the checker's to see.
+ * Reads the published checkpoint. Whether it is one, and who signed it, is the checker's to say.
  * @returns null where there is none
- * @throws VerifierError LOG_UNAVAILABLE, LOG_RESOURCE_TOO_LARGE; CoreError where it is no checkpoint
+ * @throws VerifierError LOG_UNAVAILABLE, LOG_RESOURCE_TOO_LARGE
  */
 export async function readCheckpoint(log: PublishedLog): Promise<ReadCheckpoint | null> {
   const note = await log.read('checkpoint', maxCheckpointBytes);
   if (note === null) return null;
-  const { size } = parseCheckpoint(parseNote(note).text);
-  return { note, size };
+  try {
+    return { note, size: parseCheckpoint(parseNote(note).text).size };
+  } catch (error) {
+    if (error instanceof CoreError) return { note, size: null };
+    throw error;
+  }
 }
 
 /**
  * Copies the checkpoint and every tile of its tree. What the log does not have is left out: who checks the bundle misses it there.
- * @param onTile called for each tile; `missing`: the log does not have it
- * @throws VerifierError LOG_UNAVAILABLE, BUNDLE_WRITE, BUNDLE_LIMIT where the checkpoint names a size that no bundle can hold
+ * @returns what is not as it should be, in a sentence
+ * @throws VerifierError LOG_UNAVAILABLE, BUNDLE_WRITE
  */
 export async function exportPublished(
   log: PublishedLog,
   { note, size }: ReadCheckpoint,
   writer: BundleWriter,
-  onTile: (path: string, missing: boolean, done: number, total: number) => void,
-): Promise<void> {
+  onTile: (path: string, done: number, total: number) => void,
+): Promise<string | null> {
   await writer.member(logName('checkpoint'), note);
+  if (size === null) return `the checkpoint of ${log.place} is none; it is in the bundle as it is`;
   const total = tilesOf(size);
-  if (total > maxMembers) {
-    throw new VerifierError(
-      'BUNDLE_LIMIT',
-      `The checkpoint of ${log.place} names ${size} entries: their ${total} tiles are more than a bundle can hold.`,
-    );
-  }
+  // Anybody who can write the file can name any size: that must not keep all the rest from being exported.
+  if (total > maxMembers)
+    return `the checkpoint of ${log.place} names ${size} entries: no tile of so large a log is in the bundle`;
+  let missing = 0;
   const tiles = tilesInOrder(size);
   const running: Promise<{ path: string; bytes: Uint8Array | null }>[] = [];
   const more = (): void => {
@@ -62,10 +70,13 @@ export async function exportPublished(
   for (let count = 0; count < atOnce; count += 1) more();
   for (let done = 1; ; done += 1) {
     const reading = running.shift();
-    if (reading === undefined) return;
+    if (reading === undefined) return missing > 0 ? `${missing} tiles of the published log are missing` : null;
     const { path, bytes } = await reading;
     if (bytes !== null) await writer.member(logName(path), bytes);
-    onTile(path, bytes === null, done, total);
+    else missing += 1;
+    if (missing > mostMissing)
+      return `${missing} tiles of the published log are missing up to ${path}, and it was not read any further`;
+    onTile(path, done, total);
     more();
   }
 }

@@ -47,7 +47,7 @@ export class TopicsToExport {
 
   /** Asks where each partition begins and ends, and notes what is copied of it. */
   async store(folder: string, topic: TopicDescription, choose: Choose): Promise<void> {
-    const partitions: StoredPartition[] = [];
+    const chosen: StoredPartition[] = [];
     for (const description of [...topic.partitions].sort((a, b) => a.partition - b.partition)) {
       const { partition } = description;
       if (partition > maxPartition)
@@ -57,8 +57,14 @@ export class TopicsToExport {
         );
       const bounds = await this.bounds(topic.name, partition);
       const offsets = await choose(partition, bounds, this.source(topic, partition));
-      partitions.push({ ...description, ...offsets });
+      chosen.push({ ...description, ...offsets });
     }
+    // Asked again behind the bounds: no record below them is of a later leader epoch.
+    const after = new Map((await this.describe(topic.name))?.partitions.map((each) => [each.partition, each]));
+    const partitions = chosen.map((each) => {
+      const leaderEpoch = Math.max(each.leaderEpoch, after.get(each.partition)?.leaderEpoch ?? -1);
+      return { ...each, leaderEpoch };
+    });
     this.stored.push({ folder, name: topic.name, topicId: topic.topicId, partitions });
   }
 }

@@ -17,8 +17,8 @@ export interface BundleManifest {
   readonly stored: readonly StoredTopic[];
   /** Topics that statements or the configuration name and the cluster did not have. */
   readonly missing: readonly string[];
-  /** Where the published log was read, and the size in its checkpoint; null: the bundle holds none. */
-  readonly log: { readonly place: string; readonly size: number } | null;
+  /** Where the published log was read, and the size in its checkpoint (null: it names none); null: the bundle holds none. */
+  readonly log: { readonly place: string; readonly size: number | null } | null;
   /** Whether a schema registry was asked. */
   readonly schemas: boolean;
   /** vkeys, for information: a checker takes its keys from elsewhere. */
@@ -104,7 +104,10 @@ export function parseManifest(bytes: Uint8Array): BundleManifest {
     },
     stored,
     missing: list(all['missing'], 'missing').map((name) => text(name, 'missing')),
-    log: log === null ? null : { place: text(log['place'], 'log.place'), size: whole(log['size'], 'log.size') },
+    log:
+      log === null
+        ? null
+        : { place: text(log['place'], 'log.place'), size: orNull(log['size'], (value) => whole(value, 'log.size')) },
     schemas: flag(all['schemas'], 'schemas'),
     keys: {
       root: text(keys['root'], 'keys.root'),

@@ -75,14 +75,36 @@ test('a log without a checkpoint is none', async () => {
   await withBundle(file, ({ published }) => Promise.resolve(expect(published).toBeNull()));
 });
 
-test('an absurd size ends the export at once, and a log that is away does too', async () => {
-  const world = await World.make();
-  const log = logOf('9007199254740991');
-  await expect(folder.export(world, { published: log })).rejects.toMatchObject({ code: 'BUNDLE_LIMIT' });
-  expect(log.asked).toEqual(['checkpoint']);
-  await expect(folder.export(world, { published: logOf('1e3') })).rejects.toMatchObject({
-    code: 'CHECKPOINT_MALFORMED',
-  });
+test('a checkpoint with an absurd size, or that is none, is copied as it is, and nothing else of the log', async () => {
+  const world = await World.small();
+  for (const size of ['9007199254740991', '1e3']) {
+    const log = logOf(size);
+    const notices: string[] = [];
+    const { file, manifest } = await folder.export(world, {
+      published: log,
+      onNotice: (each) => void notices.push(each),
+    });
+    expect(log.asked).toEqual(['checkpoint']);
+    expect(manifest.log?.size).toBe(size === '1e3' ? null : Number(size));
+    expect(notices).toHaveLength(1);
+    await withBundle(file, async ({ published }) => {
+      expect(Buffer.from((await published?.read('checkpoint', 1_000)) ?? []).toString()).toContain(`\n${size}\n`);
+    });
+  }
+});
+
+test('a log that has hardly any tile is not asked for all of them', async () => {
+  const log = logOf(256 * 400_000);
+  const asked: string[] = [];
+  const read: PublishedLog['read'] = (path, most) => {
+    asked.push(path);
+    return path === 'checkpoint' ? log.read(path, most) : Promise.resolve(null);
+  };
+  await folder.export(await World.make(), { published: { ...log, read } });
+  expect(asked.length).toBeLessThan(1_100);
+});
+
+test('a log that is away ends the export', async () => {
   const away: PublishedLog = {
     ...logOf(1_000),
     read: (path, maxBytes) =>
@@ -90,5 +112,7 @@ test('an absurd size ends the export at once, and a log that is away does too', 
         ? Promise.reject(new VerifierError('LOG_UNAVAILABLE', 'away'))
         : logOf(1_000).read(path, maxBytes),
   };
-  await expect(folder.export(world, { published: away })).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
+  await expect(folder.export(await World.make(), { published: away })).rejects.toMatchObject({
+    code: 'LOG_UNAVAILABLE',
+  });
 });

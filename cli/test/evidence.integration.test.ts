@@ -1,0 +1,141 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Verdict } from '@tallystick/verifier/verdict';
+import { Site } from './site.ts';
+
+// The main job of a bundle: exported from the real stack, verified by somebody who has the file and the public keys, and no network.
+
+const site = new Site();
+const child = join(import.meta.dirname, 'offline-verify.ts');
+
+type Offline = Verdict & { code?: string };
+
+/** In a process that ends with 99 when it asks for anything over a network. */
+function offline(file: string, scoped = 'scoped'): Offline {
+  const { rootVkey, logVkeys } = site.installation;
+  const out = execFileSync(
+    process.execPath,
+    [
+      '--conditions=@tallystick/source',
+      child,
+      join(site.folder, file),
+      site.origin,
+      rootVkey,
+      scoped,
+      ...(logVkeys ?? []),
+    ],
+    { encoding: 'utf8', env: {} },
+  );
+  return JSON.parse(out) as Offline;
+}
+
+beforeAll(async () => {
+  await site.begin();
+  const ledger = await site.ledger('ledger', { TALLYSTICK_LEDGER_ROLES: 'seal,publish' });
+  for (let round = 0; round < 3; round += 1) {
+    await site.emit(40);
+    await site.allSealed();
+  }
+  const pending = () => (site.status('ledger') as { publish: { pending: number } | null }).publish?.pending;
+  for (const until = performance.now() + 120_000; pending() !== 0;) {
+    if (performance.now() > until) throw new Error('not published');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await site.stop(ledger);
+});
+afterAll(() => site.end());
+
+describe('evidence export', () => {
+  it('gives one file that is verified without any network, as the cluster is', async () => {
+    expect(await site.ok(['evidence', 'export', '-o', 'all.bundle'])).toMatch(
+      /^the bundle is in all\.bundle: 120 events, \d+ bytes\n$/,
+    );
+    const listed = execFileSync('tar', ['-tf', join(site.folder, 'all.bundle')], { encoding: 'utf8' });
+    for (const name of [
+      'MANIFEST.json',
+      'POLICY.txt',
+      'log/checkpoint',
+      'log/tile/entries/000.p/',
+      'records/seals/',
+      'sha256sums',
+    ])
+      expect(listed).toContain(name);
+    const verdict = offline('all.bundle');
+    const direct = await site.verify();
+    expect(verdict.findings.filter(({ code }) => code !== 'undecodable')).toEqual([]);
+    expect(verdict).toMatchObject({ exitCode: 0, verdict: 'verified', checked: { events: 120 } });
+    expect(direct).toMatchObject({ exitCode: 0, checked: { events: 120 } });
+    expect(verdict.checked.partitions).toEqual((direct as unknown as Verdict).checked.partitions);
+  });
+
+  it('of a range holds whole seals, and is inconclusive as a whole', async () => {
+    const out = await site.ok([
+      'evidence',
+      'export',
+      '--partition',
+      '0',
+      '--from',
+      '50',
+      '--to',
+      '60',
+      '-o',
+      'some.bundle',
+    ]);
+    const [, events] = /: (\d+) events/.exec(out) ?? [];
+    expect(Number(events)).toBeGreaterThanOrEqual(11);
+    expect(Number(events)).toBeLessThan(120);
+    expect(offline('some.bundle')).toMatchObject({ exitCode: 0, checked: { events: Number(events) } });
+    expect(offline('some.bundle', 'all').exitCode).toBe(3);
+  });
+
+  it('goes to standard output, and a pipe that is cut is half a bundle', async () => {
+    const script = '"$0" "$@" -o - > piped.bundle';
+    const { main, env } = {
+      main: join(import.meta.dirname, '..', 'src', 'main.ts'),
+      env: { PATH: process.env['PATH'], TALLYSTICK_HOME: site.folder },
+    };
+    execFileSync(
+      'sh',
+      ['-c', script, process.execPath, '--conditions=@tallystick/source', main, 'evidence', 'export'],
+      {
+        cwd: site.folder,
+        env,
+      },
+    );
+    expect(offline('piped.bundle').exitCode).toBe(0);
+    const bytes = readFileSync(join(site.folder, 'piped.bundle'));
+    writeFileSync(join(site.folder, 'half.bundle'), bytes.subarray(0, bytes.length / 2));
+    expect(offline('half.bundle').code).toBe('BUNDLE_TRUNCATED');
+  });
+
+  it('killed in the middle leaves no file under its name', async () => {
+    const main = join(import.meta.dirname, '..', 'src', 'main.ts');
+    const file = join(site.folder, 'killed.bundle');
+    const running = spawn(
+      process.execPath,
+      ['--conditions=@tallystick/source', main, 'evidence', 'export', '-o', 'killed.bundle'],
+      { cwd: site.folder, env: { PATH: process.env['PATH'], TALLYSTICK_HOME: site.folder }, stdio: 'ignore' },
+    );
+    const ended = new Promise((resolve) => running.once('close', resolve));
+    while (!existsSync(`${file}.part`) && running.exitCode === null)
+      await new Promise((resolve) => setImmediate(resolve));
+    running.kill('SIGKILL');
+    await ended;
+    expect(existsSync(file)).toBe(false);
+    expect(await site.ok(['evidence', 'export', '-o', 'killed.bundle'])).toContain('120 events');
+    expect(existsSync(`${file}.part`)).toBe(false);
+    expect(await site.run(['evidence', 'export', '-o', 'killed.bundle'])).toMatchObject({ code: 2 });
+  });
+
+  it('of what is not there says why', async () => {
+    expect(await site.run(['evidence', 'export', '--partition', '0', '--from', '5000', '-o', 'x'])).toMatchObject({
+      code: 2,
+    });
+    expect(await site.run(['evidence', 'export', '--from', '7', '-o', 'x'])).toMatchObject({ code: 2 });
+    const away = await site.run(['evidence', 'export', '-o', 'x'], { TALLYSTICK_KAFKA_BROKERS: '127.0.0.1:1' });
+    expect(away).toMatchObject({ code: 3 });
+    expect(existsSync(join(site.folder, 'x'))).toBe(false);
+  });
+});
