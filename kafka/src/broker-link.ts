@@ -81,7 +81,7 @@ export class BrokerLink {
       authenticationTimeout: config.requestTimeoutMs,
       allowAutoTopicCreation: false,
     });
-    const ms = config.connectTimeoutMs + config.requestTimeoutMs;
+    const ms = config.loginTimeoutMs;
     try {
       await withDeadline(broker.connect(), ms, () => late(address, 'a login', ms));
       for (const api of [fetchApi, metadataApi]) checkVersion(broker, api, address);

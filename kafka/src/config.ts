@@ -10,6 +10,8 @@ export interface KafkaConfig {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** Milliseconds for one TCP and TLS connection. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** Milliseconds for one connection with its login, however long its requests may take. Default 5,000. */
+  readonly loginTimeoutMs?: number;
   /** Milliseconds for one request and its answer. Default 15,000. */
   readonly requestTimeoutMs?: number;
 }
@@ -42,7 +44,7 @@ export function checkKafkaConfig(config: KafkaConfig): void {
   if ((config.tls?.cert === undefined) !== (config.tls?.key === undefined)) {
     throw invalid('tls', 'has only one of cert and key: a client certificate needs both');
   }
-  for (const name of ['connectTimeoutMs', 'requestTimeoutMs'] as const) {
+  for (const name of ['connectTimeoutMs', 'loginTimeoutMs', 'requestTimeoutMs'] as const) {
     const value = config[name];
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value <= 0x7fffffff)) {
       throw invalid(name, `is ${value}: it must be a positive number of milliseconds`);

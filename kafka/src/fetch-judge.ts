@@ -1,5 +1,5 @@
 import type { ReadPosition } from './batch-checks.ts';
-import { KafkaError } from './errors.ts';
+import { KafkaError, type KafkaErrorCode } from './errors.ts';
 import { brokerError, notAuthorized, passingBrokerErrors, topicMissing } from './failures.ts';
 import type { FetchResponse, RecordLog } from './record-log.ts';
 
@@ -11,13 +11,26 @@ export type Judgement =
   | { readonly kind: 'doubt'; readonly error: KafkaError }
   | { readonly kind: 'stop'; readonly error: KafkaError };
 
-/** Judges one answer. Asks the log again where the broker's error code alone does not tell what happened. */
+/**
+ * Judges one answer. Asks the log again where the broker's error code alone does not tell what happened. One who led in an earlier epoch
+ * than was read already does not know what came since: that it misses it says nothing, until the deadline.
+ */
 export async function judgeFetch(
   log: RecordLog,
   topicId: string,
   at: ReadPosition,
   answer: FetchResponse,
 ): Promise<Judgement> {
+  const judgement = await judge(log, topicId, at, answer);
+  const stale = answer.leaderEpoch !== undefined && answer.leaderEpoch < at.lastEpoch;
+  if (stale && judgement.kind === 'stop' && ofTheLog.has(judgement.error.code)) return { ...judgement, kind: 'again' };
+  return judgement;
+}
+
+/** What a leader says of its log. */
+const ofTheLog: ReadonlySet<KafkaErrorCode> = new Set(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE']);
+
+async function judge(log: RecordLog, topicId: string, at: ReadPosition, answer: FetchResponse): Promise<Judgement> {
   const { topic, partition, offset, lastEpoch } = at;
   const where = { topic, partition, offset };
   if (answer.error === brokerError.none) {

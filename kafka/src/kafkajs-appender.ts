@@ -21,11 +21,12 @@ export class KafkajsAppender implements Appender {
   private readonly producer: Producer;
   private state: 'connecting' | 'idle' | 'busy' | 'unusable' = 'connecting';
 
-  constructor(config: ResolvedConfig, onDrop: () => void) {
+  /** @param seed a broker that answers, if one is known: kafkajs waits long for one that does not */
+  constructor(config: ResolvedConfig, seed: string | null, onDrop: () => void) {
     this.config = config;
     this.onDrop = onDrop;
     encodeOwnMessages();
-    const kafka = createKafka(config, this.sockets);
+    const kafka = createKafka(config, this.sockets, seed);
     this.producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -38,7 +39,8 @@ export class KafkajsAppender implements Appender {
 
   /** Connects, logs in and gets a producer id. @throws KafkaError; the appender is unusable then */
   async connect(): Promise<void> {
-    await this.guard('a producer id', {}, this.producer.connect());
+    // Two logins at most: at a seed, and at the broker that gives producer ids.
+    await this.guard('a producer id', {}, this.producer.connect(), 2 * this.config.loginTimeoutMs);
   }
 
   async append(topic: string, partition: number, records: readonly RecordToAppend[]): Promise<{ baseOffset: number }> {
@@ -84,9 +86,9 @@ export class KafkajsAppender implements Appender {
     what: string,
     at: { topic?: string; partition?: number; records?: readonly RecordToAppend[] },
     operation: Promise<T>,
+    ms = this.config.connectTimeoutMs + 2 * this.config.requestTimeoutMs,
   ): Promise<T> {
-    const { principal, brokers: addresses, connectTimeoutMs, requestTimeoutMs } = this.config;
-    const ms = connectTimeoutMs + 2 * requestTimeoutMs;
+    const { principal, brokers: addresses } = this.config;
     const late = () =>
       new KafkaError(
         'TIMED_OUT',

@@ -83,8 +83,9 @@ class KafkajsRecordLog implements RecordLog {
           maxWaitMs,
         ),
       );
-      if (staleLeader.has(answer.error)) this.topics.delete(topic);
-      return { ...answer, release: () => this.links.memory.giveBack(answer.records) };
+      const behind = leaderEpoch < request.lastFetchedEpoch;
+      if (staleLeader.has(answer.error) || behind) this.topics.delete(topic);
+      return { ...answer, leaderEpoch, release: () => this.links.memory.giveBack(answer.records) };
     });
   }
 
@@ -100,7 +101,10 @@ class KafkajsRecordLog implements RecordLog {
 
   async createAppender(): Promise<Appender> {
     if (!this.open) throw closed('The Kafka connection');
-    const appender = new KafkajsAppender(this.config, () => this.appenders.delete(appender));
+    // Also where it hangs: then kafkajs says so.
+    const seed = await this.links.answering(this.addresses.values()).catch(() => null);
+    if (!this.open) throw closed('The Kafka connection');
+    const appender = new KafkajsAppender(this.config, seed, () => this.appenders.delete(appender));
     this.appenders.add(appender);
     await appender.connect();
     return appender;

@@ -12,19 +12,23 @@ export interface ResolvedConfig {
   readonly ssl: () => { ca?: string; cert?: string; key?: string } | null;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** For a connection with its login: what asks needs an answer, or the next broker, soon. */
+  readonly loginTimeoutMs: number;
 }
 
 /** @throws KafkaError CONFIG_INVALID */
 export function resolveConfig(config: KafkaConfig): ResolvedConfig {
   checkKafkaConfig(config);
+  const { connectTimeoutMs = 5_000, requestTimeoutMs = 15_000, loginTimeoutMs = 5_000 } = config;
   return {
     brokers: shuffled(config.brokers),
     clientId: config.clientId ?? 'tallystick',
     principal: principalOf(config),
     sasl: () => (config.sasl === undefined ? null : saslOptions(config.sasl)),
     ssl: () => (config.tls === undefined ? null : { ...config.tls }),
-    connectTimeoutMs: config.connectTimeoutMs ?? 5_000,
-    requestTimeoutMs: config.requestTimeoutMs ?? 15_000,
+    connectTimeoutMs,
+    requestTimeoutMs,
+    loginTimeoutMs: Math.min(loginTimeoutMs, connectTimeoutMs + requestTimeoutMs),
   };
 }
 

@@ -2,13 +2,17 @@ import { BrokerLink } from './broker-link.ts';
 import { KafkaError } from './errors.ts';
 import { closed } from './failures.ts';
 import { FrameMemory } from './frames.ts';
+import { AllFailed, firstToAnswer } from './hedge.ts';
 import { type Attempt, toKafkaError } from './kafkajs-errors.ts';
 import { type ResolvedConfig, shuffled } from './kafkajs-options.ts';
+import { decodeMetadata, encodeMetadata, metadataApi } from './metadata-message.ts';
 import { Sockets } from './sockets.ts';
 
 export type AttemptAt = Omit<Attempt, 'addresses' | 'principal' | 'failure'>;
 
 const maxIdle = 16;
+/** How long a broker is waited for before the next one is asked, too. */
+const hedgeMs = 1_000;
 
 /** Connections to brokers, one request at a time on each; idle ones are used again, failed ones never. */
 export class LinkPool {
@@ -48,27 +52,34 @@ export class LinkPool {
     }
   }
 
-  /** Runs `use` with the first broker that answers: one that is connected, else the seeds in random order, then the others. */
+  /**
+   * Runs `use` with the first broker that answers: one that is connected, else the seeds in random order, then the others. One that hangs
+   * is not waited for: the next is asked beside it after a second, so `use` may run at several.
+   */
   async withAny<T>(attempt: AttemptAt, others: Iterable<string>, use: (link: BrokerLink) => Promise<T>): Promise<T> {
     const connected = this.idle.filter((link) => link.failure === null).map((link) => link.address);
     const addresses = [...new Set([...connected, ...shuffled(this.config.brokers), ...others])];
-    const failures: KafkaError[] = [];
-    for (const address of addresses) {
-      try {
-        return await this.with(address, attempt, use);
-      } catch (error) {
-        if (!(error instanceof KafkaError) || !(error.code === 'UNREACHABLE' || error.code === 'TIMED_OUT'))
-          throw error;
-        failures.push(error);
-      }
+    const tries = addresses.map((address) => async () => await this.with(address, attempt, use));
+    let failures: readonly unknown[];
+    try {
+      return await firstToAnswer(tries, hedgeMs, isAway);
+    } catch (error) {
+      if (!(error instanceof AllFailed)) throw error;
+      ({ failures } = error);
     }
-    const [only] = failures;
-    if (failures.length === 1 && only !== undefined) throw only;
-    const message = `None of the brokers ${addresses.join(', ')} answered ${attempt.what}. The last one: ${failures.at(-1)?.message ?? ''}`;
-    throw new KafkaError('UNREACHABLE', message, {
-      retriable: true,
-      cause: failures.at(-1),
-      evidence: { brokers: addresses },
+    const last = failures.at(-1);
+    if (failures.length === 1) throw last;
+    const why = last instanceof Error ? last.message : '';
+    const message = `None of the brokers ${addresses.join(', ')} answered ${attempt.what}. The last one: ${why}`;
+    throw new KafkaError('UNREACHABLE', message, { retriable: true, cause: last, evidence: { brokers: addresses } });
+  }
+
+  /** The address of a broker that answers now; null where there is only one to ask. @throws KafkaError */
+  async answering(others: Iterable<string>): Promise<string | null> {
+    if (this.config.brokers.length === 1) return null;
+    return await this.withAny({ what: 'who is there', operation: 'Describe' }, others, async (link) => {
+      await link.request(metadataApi, encodeMetadata(null), decodeMetadata);
+      return link.address;
     });
   }
 
@@ -115,4 +126,9 @@ export class LinkPool {
   private check(): void {
     if (!this.open) throw closed('The Kafka connection');
   }
+}
+
+/** Another broker may answer. */
+function isAway(error: unknown): boolean {
+  return error instanceof KafkaError && (error.code === 'UNREACHABLE' || error.code === 'TIMED_OUT');
 }

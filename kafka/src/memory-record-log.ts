@@ -50,7 +50,7 @@ export class MemoryRecordLog implements RecordLog {
       if (this.denied('denyRead', found.name)) return { error: brokerError.topicAuthorizationFailed, ...nothing };
       const log = found.partitions[partition];
       if (log === undefined) return { error: brokerError.unknownTopicOrPartition, ...nothing };
-      const answer = log.read(request);
+      const answer = { ...log.read(request), leaderEpoch: log.leaderEpoch };
       const left = deadline - this.clock.monotonic();
       if (answer.error !== 0 || answer.diverging !== null || answer.records.length > 0 || left <= 0) return answer;
       await log.changed(left, this.clock);

@@ -15,13 +15,17 @@ export interface ClusterMetadata {
   }[];
 }
 
-export function encodeMetadata(topic: string): Buffer {
-  return new WireWriter()
-    .noTags() // end of the flexible request header, of which kafkajs writes version 1
-    .compactArray(1)
-    .uuid('AAAAAAAAAAAAAAAAAAAAAA') // asked for by name
-    .compactString(topic)
-    .noTags()
+/** @param topic null: of the brokers alone */
+export function encodeMetadata(topic: string | null): Buffer {
+  const writer = new WireWriter().noTags(); // end of the flexible request header, of which kafkajs writes version 1
+  if (topic === null) writer.compactArray(0);
+  else
+    writer
+      .compactArray(1)
+      .uuid('AAAAAAAAAAAAAAAAAAAAAA') // asked for by name
+      .compactString(topic)
+      .noTags();
+  return writer
     .boolean(false) // no automatic creation
     .boolean(false) // no authorized operations
     .noTags()

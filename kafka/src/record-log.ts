@@ -62,6 +62,8 @@ export interface FetchResponse {
   readonly diverging: { readonly epoch: number; readonly endOffset: number } | null;
   /** Whole and perhaps one cut-off record batch, as stored. The first may begin before the offset asked for. */
   readonly records: Uint8Array;
+  /** In which leader epoch the one who answered was taken for the leader; absent: not known. */
+  readonly leaderEpoch?: number;
   /** May be called once nobody looks at `records` any more: its memory is used again. Without it, it is garbage like any other. */
   readonly release?: () => void;
 }

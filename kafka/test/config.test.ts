@@ -39,6 +39,7 @@ test.each<[string, Partial<KafkaConfig>]>([
   ['requestTimeoutMs', { requestTimeoutMs: 1.5 }],
   ['requestTimeoutMs', { requestTimeoutMs: Number.NaN }],
   ['requestTimeoutMs', { requestTimeoutMs: 2 ** 31 }],
+  ['loginTimeoutMs', { loginTimeoutMs: 0 }],
 ])('refuses a wrong %s before anything is sent, without showing the password', (setting, changes) => {
   const config = { ...good, ...changes };
   for (const use of [() => checkKafkaConfig(config), () => connectRecordLog(config)]) {

@@ -1,7 +1,7 @@
 import { encodeBatch } from '@tallystick/kafka/batch-encoder';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { MemoryCluster } from '@tallystick/kafka/memory-log';
-import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { FetchResponse, RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -17,6 +17,65 @@ const options = (changes: object = {}) => fixture.options(changes);
 beforeEach(() => {
   fixture = memoryFixture();
   ({ cluster, log } = fixture);
+});
+
+describe('a leader of an earlier epoch than was read', () => {
+  /** Answers as it does for so many fetches, then as the leader. */
+  const stale = (fetches: number, answer: Partial<FetchResponse>): RecordLog => {
+    let left = fetches;
+    const fetch: RecordLog['fetch'] = async (request) => {
+      const real = await log.fetch(request);
+      left -= 1;
+      return left < 0 ? real : { ...real, records: new Uint8Array(), ...answer };
+    };
+    return Object.assign(Object.create(log), { fetch });
+  };
+  const outOfRange = { error: 1, highWatermark: -1, logStart: -1, leaderEpoch: 1 };
+  const diverging = { diverging: { epoch: 1, endOffset: 2 }, leaderEpoch: 1 };
+
+  beforeEach(() => {
+    fill(2);
+    cluster.bumpLeaderEpoch(topic, 0);
+    cluster.bumpLeaderEpoch(topic, 0);
+    fill(1);
+  });
+
+  test.each([
+    ['that the position is out of range', outOfRange],
+    ['that the log diverges', diverging],
+  ])('says %s: it is asked again, and the true leader goes on', async (_, answer) => {
+    fill(1);
+    const chunks = await readAll(options({ log: stale(3, answer), from: 6, lastEpoch: 2 }));
+    expect(valuesIn(chunks)).toEqual(['0', '1']);
+  });
+
+  test.each([
+    ['OFFSET_OUT_OF_RANGE', outOfRange],
+    ['LOG_DIVERGED', diverging],
+  ])('and stays so: %s at the deadline, not a time-out that would be waited for', async (code, answer) => {
+    const startedAt = performance.now();
+    const { error } = await readUntilError(options({ log: stale(Infinity, answer), from: 6, lastEpoch: 2 }));
+    expect(error).toMatchObject({ code, retriable: false });
+    expect(performance.now() - startedAt).toBeGreaterThan(250);
+  });
+
+  test('a leader of this epoch or a later one is believed at once', async () => {
+    for (const leaderEpoch of [2, 3]) {
+      const startedAt = performance.now();
+      const log = stale(Infinity, { ...outOfRange, leaderEpoch });
+      const { error } = await readUntilError(options({ log, from: 6, lastEpoch: 2, deadlineMs: 20_000 }));
+      expect(error).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+    }
+  });
+
+  test('that records were deleted is believed of anybody: a log start only grows', async () => {
+    cluster.deleteRecords(topic, 0, 6);
+    fill(1);
+    const log = stale(Infinity, outOfRange);
+    const { error } = await readUntilError(options({ log, from: 2, lastEpoch: 2, deadlineMs: 20_000 }));
+    expect(error).toMatchObject({ code: 'RECORDS_DELETED' });
+  });
 });
 
 describe('history that changed', () => {

@@ -152,6 +152,8 @@ test('metadata version 12, byte for byte', () => {
   expect(encodeMetadata('ab').toString('hex')).toBe(
     ['00', '02', '00'.repeat(16), '03', '6162', '00', '00', '00', '00'].join(''),
   );
+  // Of the brokers alone: an empty list of topics, not the null that asks for all of them.
+  expect(encodeMetadata(null).toString('hex')).toBe(['00', '01', '00', '00', '00'].join(''));
 });
 
 test('property: what is written is read', () => {

@@ -1,0 +1,59 @@
+import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { expectCode } from './records.ts';
+
+const servers: Server[] = [];
+const sockets = new Set<Socket>();
+
+/** What a broker that was frozen looks like: its machine takes connections, and nobody answers. */
+async function hangingBroker(): Promise<string> {
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+  await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
+});
+
+const sasl = { mechanism: 'scram-sha-512', username: 'u', password: 'p' } as const;
+
+test.each([
+  ['with a password', { sasl }],
+  ['without', {}],
+])('a login at a broker that hangs, %s, is given up soon, however long a request may take', async (_, over) => {
+  const broker = await hangingBroker();
+  const log = connectRecordLog({ brokers: [broker], loginTimeoutMs: 300, ...over });
+  const startedAt = performance.now();
+  await expectCode(log.describeTopic('t'), 'TIMED_OUT');
+  await expectCode(log.createAppender(), 'TIMED_OUT');
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  await log.close();
+});
+
+test('several that hang are asked beside each other', async () => {
+  const brokers = await Promise.all([hangingBroker(), hangingBroker(), hangingBroker()]);
+  const log = connectRecordLog({ brokers, loginTimeoutMs: 3_000 });
+  const startedAt = performance.now();
+  const error = await expectCode(log.describeTopic('t'), 'UNREACHABLE');
+  for (const broker of brokers) expect(error.message).toContain(broker);
+  // One after the other would be 9 s.
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  await log.close();
+});
+
+test('a close ends what hangs', async () => {
+  const log = connectRecordLog({ brokers: [await hangingBroker()] });
+  const asked = expectCode(log.describeTopic('t'), 'CLOSED');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await log.close();
+  await asked;
+});
