@@ -1,34 +1,41 @@
+import { KafkaError } from '@tallystick/kafka/errors';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { CheckedPlan } from './check-records.ts';
 import { compareIds } from './content/compare-ids.ts';
+import type { ComparedIds, CompareOptions } from './content/compare-ids.ts';
 import type { Plan } from './domain/plan.ts';
 import { readThrough } from './read-through.ts';
+import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
 
 /**
  * Reports what the events say of themselves, once all partitions are read: what each partition's events come to, and the ids of all of
- * them compared with each other.
- * @throws KafkaError where records cannot be read again
+ * them compared with each other. Where records cannot be read again that is a finding.
  */
 export async function checkContent(run: Run, checked: readonly CheckedPlan[]): Promise<ComparedCounts> {
   const counts = { compared: 0, duplicates: 0, conflicts: 0 };
   for (const topic of new Set(checked.map(({ plan }) => plan.topic))) {
     const of = checked.filter(({ plan }) => plan.topic === topic);
     for (const { result } of of) for (const finding of result?.content.merged.findings ?? []) run.findings.add(finding);
-    const compared = await compareIds(
-      of.flatMap(({ result }) => result?.content.parts ?? []),
-      {
-        read: (partition, from, to) => readAgain(run, of, partition, from, to),
-        schemas: run.schemas,
-        codecs: run.codecs,
-      },
-    );
-    for (const finding of compared.findings) run.findings.add(finding);
-    counts.compared += compared.compared;
-    counts.duplicates += compared.duplicates;
-    counts.conflicts += compared.conflicts;
+    const compared = await compare(run, topic, of);
+    for (const finding of compared?.findings ?? []) run.findings.add(finding);
+    counts.compared += compared?.compared ?? 0;
+    counts.duplicates += compared?.duplicates ?? 0;
+    counts.conflicts += compared?.conflicts ?? 0;
   }
   return counts;
+}
+
+async function compare(run: Run, topic: string, checked: readonly CheckedPlan[]): Promise<ComparedIds | null> {
+  const parts = checked.flatMap(({ result }) => result?.content.parts ?? []);
+  const read: CompareOptions['read'] = (partition, from, to) => readAgain(run, checked, partition, from, to);
+  try {
+    return await compareIds(parts, { read, schemas: run.schemas, codecs: run.codecs });
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    reportUnavailable(run, error, topic, null);
+    return null;
+  }
 }
 
 /** Of all events that this run looked at. */

@@ -6,12 +6,15 @@ import type { TopicDescription } from '@tallystick/kafka/record-log';
 import { checkContent } from './check-content.ts';
 import { checkPartition } from './check-partition.ts';
 import type { PartitionOptions, PartitionResult } from './check-partition.ts';
-import { abortError, inTime } from './deadline.ts';
+import { inTime } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
 import { ThreadPool } from './parallel/thread-pool.ts';
+import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
 import { reportMissing, reportRecreated } from './statement-findings.ts';
+
+export { reportUnavailable } from './report-unavailable.ts';
 
 export interface CheckedPlan {
   readonly plan: Plan;
@@ -109,24 +112,6 @@ async function checkCoverage(run: Run, plans: readonly Plan[], topics: Topics): 
       message: `Partition ${partition} of ${name} has no accepted genesis: nothing in it is sealed. Let the ledger service run; if it does, see its alarms.`,
     });
   }
-}
-
-/** A service that does not answer, or refuses: nothing is known, so nothing is said. */
-export function reportUnavailable(
-  run: Run,
-  error: KafkaError | VerifierError,
-  topic: string | null,
-  partition: number | null,
-): void {
-  if (error.code === 'ABORTED') throw abortError(error);
-  run.findings.add({
-    code: 'unavailable',
-    topic,
-    partition,
-    found: error.code,
-    message: error.message,
-    detail: { code: error.code },
-  });
 }
 
 /** Descriptions of topics, asked once each, and again after a failure: where nobody answers, nobody is asked for long. */

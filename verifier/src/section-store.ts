@@ -8,6 +8,9 @@ import type { Section, Sections } from './domain/sections.ts';
 const keptAtMost = 50_000;
 const blockSections = 256;
 
+/** Files of lists that nobody closed and nobody holds any more. */
+const forgotten = new FinalizationRegistry<number>((file) => closeSync(file));
+
 /**
  * A growing list of sections whose memory is bounded: a long one lies in a temporary file, of which the operating system's cache
  * keeps what is being read.
@@ -65,7 +68,10 @@ export class SectionStore implements Sections {
 
   /** Gives the file up. Nothing can be read afterwards. */
   close(): void {
-    if (this.file !== null) closeSync(this.file);
+    if (this.file !== null) {
+      forgotten.unregister(this);
+      closeSync(this.file);
+    }
     this.file = null;
     this.kept = [];
     this.length = 0;
@@ -79,6 +85,7 @@ export class SectionStore implements Sections {
       // Open, but with no name any more: it is gone with this process, however that ends.
       rmSync(folder, { recursive: true, force: true });
     }
+    forgotten.register(this, this.file, this);
     this.kept = null;
     this.length = 0;
     for (const section of sections) this.push(section);
