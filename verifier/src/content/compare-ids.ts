@@ -1,8 +1,20 @@
+import { rmSync } from 'node:fs';
+import { excerpt } from '@tallystick/core/encoding';
+import { offsetsPlace } from '@tallystick/core/finding';
+import type { Codecs } from '@tallystick/core/codecs';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
-import type { Codecs } from '@tallystick/core/codecs';
 import type { NewFinding } from '../domain/findings.ts';
+import { unknownBefore } from './content-check.ts';
+import { mostListed } from './content-findings.ts';
 import type { ContentPart } from './content-types.ts';
+import { joinIds } from './id-join.ts';
+import type { IdPair } from './id-join.ts';
+import { joinLives } from './join-lives.ts';
+import { readEvents } from './read-again.ts';
+import type { KnownEvent } from './read-again.ts';
+import { Repeats } from './repeats.ts';
+import { SchemaReader } from './schema-reader.ts';
 
 export interface CompareOptions {
   /**
@@ -13,6 +25,8 @@ export interface CompareOptions {
   readonly read: (partition: number, from: number, to: number) => AsyncIterable<readonly ReadBatch[]>;
   readonly schemas: SchemaSource | null;
   readonly codecs: Codecs;
+  /** Longest wait for one schema, ms. Default 30,000. */
+  readonly deadlineMs?: number;
 }
 
 export interface ComparedIds {
@@ -25,11 +39,232 @@ export interface ComparedIds {
   readonly conflicts: number;
 }
 
+/** Pairs that are read again at a time. */
+const pairsAtOnce = 16_384;
+/** Duplicates that are listed one by one. */
+const listedDuplicates = 20;
+
 /**
  * Compares the ids of all events of one topic with each other: call it once, with the parts of all its partitions, after every
- * part is finished and merged. Removes the files that the parts left.
+ * part is finished and merged. Events with one id are read again and compared by what they say. Removes the files that the parts left.
  * @throws what `read` throws
  */
-export function compareIds(_parts: readonly ContentPart[], _options: CompareOptions): Promise<ComparedIds> {
-  return Promise.resolve({ findings: [], compared: 0, duplicates: 0, conflicts: 0 });
+export async function compareIds(parts: readonly ContentPart[], options: CompareOptions): Promise<ComparedIds> {
+  const comparison = new Comparison(parts, options);
+  try {
+    await comparison.run();
+  } finally {
+    for (const { ids } of parts) if (ids.file !== null) rmSync(ids.file, { force: true });
+  }
+  return comparison.result();
+}
+
+interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+class Comparison {
+  private readonly parts: readonly ContentPart[];
+  private readonly options: CompareOptions;
+  private readonly schemas: SchemaReader;
+  private readonly repeats: Repeats;
+  private readonly findings: NewFinding[] = [];
+  private pairs: IdPair[] = [];
+  private duplicates = 0;
+  private conflicts = 0;
+  private unread = 0;
+  private firstUnread: Place | null = null;
+
+  constructor(parts: readonly ContentPart[], options: CompareOptions) {
+    // By partition and offset: the first of several is then the same however the records were cut into shards.
+    this.parts = [...parts].sort((a, b) => a.partition - b.partition || first(a) - first(b));
+    this.options = options;
+    this.schemas = new SchemaReader(options.schemas, options.deadlineMs ?? 30_000);
+    const partitions = [...new Set(parts.map(({ partition }) => partition))];
+    this.repeats = new Repeats(
+      partitions.flatMap((partition) => {
+        const of = this.parts.filter((part) => part.partition === partition && part.offsets !== null);
+        const begins = of[0]?.offsets?.first ?? 0;
+        return joinLives(of, begins === 0 ? null : unknownBefore).repeats;
+      }),
+    );
+  }
+
+  async run(): Promise<void> {
+    try {
+      await joinIds(
+        this.parts.map(({ ids }) => ids),
+        (pair) => {
+          this.pairs.push(pair);
+          return this.pairs.length < pairsAtOnce ? undefined : this.settle();
+        },
+      );
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      this.incomplete(error.code);
+    }
+    await this.settle();
+    const failed = this.parts.find(({ ids }) => ids.failed !== null)?.ids.failed;
+    if (failed !== undefined && failed !== null) this.incomplete(failed);
+  }
+
+  result(): ComparedIds {
+    const [{ topic } = { topic: null }] = this.parts;
+    const add = (finding: NewFinding): void => void this.findings.push({ topic, ...finding });
+    if (this.duplicates > listedDuplicates)
+      add({
+        code: 'duplicate',
+        found: 'more',
+        message: `${this.duplicates} events were delivered more than once; the first ${listedDuplicates} met are listed.`,
+        detail: { count: this.duplicates },
+      });
+    if (this.conflicts > mostListed)
+      add({
+        code: 'id-conflict',
+        found: 'more',
+        message: `${this.conflicts} events have the id of another event; the first ${mostListed} met are listed.`,
+        detail: { count: this.conflicts },
+      });
+    if (this.firstUnread !== null)
+      add({
+        code: 'unreadable',
+        partition: this.firstUnread.partition,
+        expected: offsetsPlace(this.firstUnread.offset, this.firstUnread.offset),
+        found: 'events with one id',
+        message: `${this.unread} events share their id with another, and could not be read again to compare them, the first at offset ${this.firstUnread.offset} of partition ${this.firstUnread.partition}. Verify again.`,
+      });
+    // What could not be compared may be the event itself: then nothing is said of it here.
+    const others =
+      this.unread === 0 && !this.findings.some(({ code }) => code === 'unreadable') ? this.repeats.others() : [];
+    for (const { partition, instance, epoch, first: from, last, firstOffset, lastOffset, pending } of others) {
+      this.conflicts += pending;
+      add({
+        code: 'id-conflict',
+        partition,
+        place: offsetsPlace(firstOffset, lastOffset),
+        expected: `${from}-${last}`,
+        found: `${excerpt(instance)} ${epoch}`,
+        message: `${from === last ? `Number ${from}` : `Numbers ${from} to ${last}`} of producer ${excerpt(instance)}, epoch ${epoch}, came again with ${pending === 1 ? 'another event' : `${pending} other events`} at offsets ${firstOffset} to ${lastOffset}: one of them is not the producer's.`,
+        detail: { instance, epoch, count: pending },
+      });
+    }
+    const compared = this.parts.reduce((sum, { ids }) => sum + ids.count, 0);
+    const { findings, duplicates, conflicts } = this;
+    return { findings, compared, duplicates, conflicts };
+  }
+
+  private incomplete(found: string): void {
+    const [{ topic } = { topic: null }] = this.parts;
+    this.findings.push({
+      code: 'unreadable',
+      topic,
+      expected: 'ids',
+      found,
+      message: `The ids of all events could not be compared: the temporary folder cannot be written or read (${found}). It needs 24 bytes for each event.`,
+    });
+  }
+
+  /** Reads the events of the pairs at hand again and compares them. */
+  private async settle(): Promise<void> {
+    const { pairs } = this;
+    this.pairs = [];
+    if (pairs.length === 0) return;
+    const groups = new Map<string, { first: Place; others: Place[] }>();
+    for (const pair of pairs) {
+      const of = this.place(pair.first, pair.firstOffset);
+      const key = `${of.partition} ${of.offset}`;
+      const group = groups.get(key) ?? { first: of, others: [] };
+      groups.set(key, group);
+      group.others.push(this.place(pair.second, pair.secondOffset));
+    }
+    const events = await this.read([...groups.values()].flatMap(({ first: of, others }) => [of, ...others]));
+    for (const { first: of, others } of groups.values()) this.compare(of, others, events);
+  }
+
+  private place(part: number, offset: number): Place {
+    return { partition: this.parts[part]?.partition ?? 0, offset };
+  }
+
+  private async read(places: readonly Place[]): Promise<Map<number, Map<number, KnownEvent>>> {
+    const wanted = new Map<number, Set<number>>();
+    for (const { partition, offset } of places) {
+      const offsets = wanted.get(partition) ?? new Set();
+      wanted.set(partition, offsets.add(offset));
+    }
+    const events = new Map<number, Map<number, KnownEvent>>();
+    for (const [partition, offsets] of wanted) {
+      const sorted = [...offsets].sort((a, b) => a - b);
+      events.set(partition, await readEvents(this.options, this.schemas, partition, sorted));
+    }
+    return events;
+  }
+
+  private compare(
+    of: Place,
+    others: readonly Place[],
+    events: ReadonlyMap<number, ReadonlyMap<number, KnownEvent>>,
+  ): void {
+    const at = ({ partition, offset }: Place): KnownEvent | null => events.get(partition)?.get(offset) ?? null;
+    const original = at(of);
+    const before: { readonly place: Place; readonly event: KnownEvent }[] = [];
+    if (original === null) this.notRead(of);
+    else before.push({ place: of, event: original });
+    for (const place of others) {
+      const event = at(place);
+      if (event === null) {
+        this.notRead(place);
+        continue;
+      }
+      if (original !== null && event.id === original.id) this.found(of, original, place, event);
+      const again = before.some(
+        (each) =>
+          each.place.partition === place.partition && isSamePlace(each.event, event) && each.event.hash === event.hash,
+      );
+      if (again) this.repeats.confirm(place.partition, place.offset, event);
+      else before.push({ place, event });
+    }
+  }
+
+  private found(of: Place, original: KnownEvent, place: Place, event: KnownEvent): void {
+    const { topic = null } = this.parts[0] ?? {};
+    const { partition, offset } = place;
+    const where = { topic, partition, place: offsetsPlace(offset, offset) };
+    const elsewhere = `partition ${of.partition} offset ${of.offset}`;
+    const detail = { id: event.id, partition: of.partition, offset: of.offset };
+    if (original.hash === event.hash) {
+      this.duplicates += 1;
+      if (this.duplicates > listedDuplicates) return;
+      const message = `The event at offset ${offset} of partition ${partition} is that of ${elsewhere} once more (id ${excerpt(event.id)}).`;
+      this.findings.push({ code: 'duplicate', ...where, found: elsewhere, message, detail });
+      return;
+    }
+    this.conflicts += 1;
+    if (this.conflicts > mostListed) return;
+    this.findings.push({
+      code: 'id-conflict',
+      ...where,
+      expected: original.hash,
+      found: event.hash,
+      message: `The event at offset ${offset} of partition ${partition} has the id of that of ${elsewhere} (${excerpt(event.id)}) and other content: one of them is not what its source wrote, or a source uses an id twice.`,
+      detail,
+    });
+  }
+
+  private notRead(place: Place): void {
+    this.unread += 1;
+    this.firstUnread ??= place;
+  }
+}
+
+function isSamePlace(a: KnownEvent, b: KnownEvent): boolean {
+  return a.instance === b.instance && a.epoch === b.epoch && a.sequence === b.sequence;
+}
+
+function first({ offsets }: ContentPart): number {
+  return offsets?.first ?? -1;
+}
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+  return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }

@@ -1,11 +1,9 @@
-import type {
-  ContentCheck,
-  ContentCounts,
-  ContentOptions,
-  ContentPart,
-  ContentState,
-  MergedContent,
-} from './content-types.ts';
+import type { ContentCheck, ContentOptions, ContentPart, ContentState, MergedContent } from './content-types.ts';
+import { wordLives, wordTally } from './content-findings.ts';
+import { joinLives } from './join-lives.ts';
+import { ShardCheck } from './shard-check.ts';
+import { emptyTally, joinTallies } from './tally.ts';
+import type { Met, TallyData } from './tally.ts';
 
 export type {
   ContentCheck,
@@ -17,23 +15,8 @@ export type {
   ProducerKey,
 } from './content-types.ts';
 
-const nothing: ContentCounts = {
-  records: 0,
-  decoded: 0,
-  undecodable: {},
-  unavailable: 0,
-  control: 0,
-  unparsed: 0,
-  unpinned: 0,
-  signed: 0,
-  badSignatures: 0,
-  unsigned: 0,
-  instances: 0,
-  epochs: 0,
-  missing: 0,
-  repeated: 0,
-  late: 0,
-};
+/** Lives that a state holds. */
+const mostSaved = 5_000;
 
 /** What is known of a partition of which only a part is read: nothing. For {@link mergeContent}. */
 export const unknownBefore: ContentState = {
@@ -46,19 +29,8 @@ export const unknownBefore: ContentState = {
 };
 
 /** Begins the check of one shard. */
-export function openContentCheck({ topic, partition }: ContentOptions): ContentCheck {
-  let first: number | null = null;
-  let last = -1;
-  const see = (from: number, to: number): void => {
-    first ??= from;
-    last = to;
-  };
-  return {
-    section: () => undefined,
-    batch: (_bytes, header, from, to) => see(Math.max(from, header.baseOffset), Math.min(to, header.lastOffset)),
-    skipped: (from, to) => see(from, to),
-    finish: () => Promise.resolve({ topic, partition, offsets: first === null ? null : { first, last } }),
-  };
+export function openContentCheck(options: ContentOptions): ContentCheck {
+  return new ShardCheck(options);
 }
 
 /**
@@ -67,6 +39,48 @@ export function openContentCheck({ topic, partition }: ContentOptions): ContentC
  * @param before what an earlier run left; null: nothing was there to read before; {@link unknownBefore}: it was not read
  */
 export function mergeContent(parts: readonly ContentPart[], before: ContentState | null): MergedContent {
-  const last = parts.reduce((end, { offsets }) => Math.max(end, (offsets?.last ?? -1) + 1), before?.nextOffset ?? 0);
-  return { findings: [], counts: nothing, state: { ...(before ?? unknownBefore), nextOffset: last } };
+  const limitMs = parts[0]?.maxClockSkewMs ?? null;
+  const tally = parts.reduce((joined, part) => joinTallies(joined, part.tally, limitMs), tallyOf(before));
+  const joined = joinLives(parts, before);
+  const [first] = parts;
+  const findings = first === undefined ? [] : [...wordTally(first, tally, limitMs), ...wordLives(first, joined)];
+  const { repeated, late, instances, epochs, holes, complete } = joined;
+  const missing = holes.reduce((sum, hole) => sum + hole.last - hole.first + 1, 0);
+  return {
+    findings,
+    counts: { ...countsOf(tally), instances, epochs, missing, repeated, late },
+    state: {
+      version: 1,
+      nextOffset: parts.reduce((end, { offsets }) => Math.max(end, (offsets?.last ?? -1) + 1), before?.nextOffset ?? 0),
+      complete,
+      dropped: joined.dropped || joined.lives.length > mostSaved,
+      latestMs: tally.lastTime?.ms ?? null,
+      lives: joined.lives.slice(-mostSaved),
+    },
+  };
+}
+
+/** Only the clock goes on from an earlier run; all else is counted of this one. */
+function tallyOf(before: ContentState | null): TallyData {
+  const tally = emptyTally();
+  if (before !== null && before.latestMs !== null)
+    tally.lastTime = { ms: before.latestMs, offset: before.nextOffset - 1 };
+  return tally;
+}
+
+function countsOf({
+  records,
+  decoded,
+  control,
+  unparsed,
+  unpinned,
+  signed,
+  unsigned,
+  badSignatures,
+  ...tally
+}: TallyData) {
+  const undecodable = Object.fromEntries(Object.entries(tally.undecodable).map(([code, { count }]) => [code, count]));
+  const unavailable = Object.values(tally.unavailable).reduce((sum: number, { count }: Met) => sum + count, 0);
+  const of = { records, decoded, undecodable, unavailable, control, unparsed, unpinned: unpinned?.count ?? 0 };
+  return { ...of, signed, badSignatures, unsigned };
 }

@@ -3,6 +3,9 @@ import type { Codecs } from '@tallystick/core/codecs';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
+import type { SpilledIds } from './id-spill.ts';
+import type { Life } from './lives.ts';
+import type { TallyData } from './tally.ts';
 
 /** A key that may sign events of the source it is named after, and where: `added < place`, and `place < retired`. */
 export interface ProducerKey {
@@ -107,8 +110,8 @@ export interface ContentState {
 /** A run of offsets that were not given. */
 export interface SkippedRun {
   readonly first: number;
-  readonly last: number;
-  readonly why: 'unread' | 'lost' | 'gone';
+  last: number;
+  readonly why: 'unread' | 'lost';
 }
 
 /** What one shard came to: for {@link mergeContent} and {@link compareIds}, opaque to all others. */
@@ -117,6 +120,17 @@ export interface ContentPart {
   readonly partition: number;
   /** First and last offset looked at or skipped; null where there was none. */
   readonly offsets: { readonly first: number; readonly last: number } | null;
+  readonly tally: TallyData;
+  /** In the order of their first events. */
+  readonly lives: readonly Life[];
+  /** Lives that were begun; those of them that were forgotten; whether anything else had to be left out. */
+  readonly begun: number;
+  readonly forgotten: number;
+  readonly overflow: boolean;
+  /** In ascending order. */
+  readonly skipped: readonly SkippedRun[];
+  readonly ids: SpilledIds;
+  readonly maxClockSkewMs: number | null;
 }
 
 export interface MergedContent {

@@ -1,0 +1,96 @@
+/** Where the parts of one record lie, read in place: nothing is allocated. Only for records of a batch that parsed. */
+export class RecordView {
+  /** The record's bytes end here; the next one begins. */
+  end = 0;
+  /** Begin and end of key and value; -1 as the begin where it is null. */
+  keyAt = -1;
+  keyEnd = -1;
+  valueAt = -1;
+  valueEnd = -1;
+  /** How many headers have the name, and the value of the last one (begin -1: null). */
+  schemas = 0;
+  schemaAt = -1;
+  schemaEnd = -1;
+  signatures = 0;
+  signatureAt = -1;
+  signatureEnd = -1;
+
+  private at = 0;
+
+  /** Reads the record that begins at `at`, its length first. */
+  read(data: Uint8Array, at: number): void {
+    this.at = at;
+    const length = this.varint(data);
+    this.end = this.at + length;
+    // Attributes, timestamp delta, offset delta.
+    this.at += 1;
+    this.skipVarint(data);
+    this.skipVarint(data);
+    this.fields(data);
+  }
+
+  /** Reads a record's own bytes, from its key length to its end. */
+  readBody(body: Uint8Array): void {
+    this.at = 0;
+    this.end = body.length;
+    this.fields(body);
+  }
+
+  private fields(data: Uint8Array): void {
+    const key = this.varint(data);
+    this.keyAt = key < 0 ? -1 : this.at;
+    this.at += Math.max(key, 0);
+    this.keyEnd = this.at;
+    const value = this.varint(data);
+    this.valueAt = value < 0 ? -1 : this.at;
+    this.at += Math.max(value, 0);
+    this.valueEnd = this.at;
+    this.schemas = 0;
+    this.schemaAt = -1;
+    this.signatures = 0;
+    this.signatureAt = -1;
+    for (let left = this.varint(data); left > 0; left--) this.header(data);
+  }
+
+  private header(data: Uint8Array): void {
+    const length = this.varint(data);
+    const name = this.at;
+    this.at += length;
+    const size = this.varint(data);
+    const begin = size < 0 ? -1 : this.at;
+    this.at += Math.max(size, 0);
+    if (length === schemaName.length && isAt(data, name, schemaName)) {
+      this.schemas += 1;
+      this.schemaAt = begin;
+      this.schemaEnd = this.at;
+    } else if (length === signatureName.length && isAt(data, name, signatureName)) {
+      this.signatures += 1;
+      this.signatureAt = begin;
+      this.signatureEnd = this.at;
+    }
+  }
+
+  private varint(data: Uint8Array): number {
+    let byte = data[this.at++] ?? 0;
+    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+    let value = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80 && shift < 35; shift += 7) {
+      byte = data[this.at++] ?? 0;
+      value |= (byte & 0x7f) << shift;
+    }
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  private skipVarint(data: Uint8Array): void {
+    while ((data[this.at++] ?? 0) >= 0x80);
+  }
+}
+
+const schemaName = Buffer.from('avro-schema');
+const signatureName = Buffer.from('sig');
+
+/** Does `data` hold these bytes at a position? */
+export function isAt(data: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (data[at + i] !== bytes[i]) return false;
+  return true;
+}
