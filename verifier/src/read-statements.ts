@@ -83,6 +83,7 @@ export class Reading implements Statements {
   /** Judges an entry of the log. @returns false where it is refused */
   entry(bytes: Uint8Array, index: number): boolean {
     const outcome = this.judge.offer(bytes, { in: 'log', index });
+    if (outcome.outcome !== 'accepted') this.held?.excuse(index);
     switch (outcome.outcome) {
       case 'accepted':
       case 'unknownVersion':

@@ -8,6 +8,7 @@ export class HeldEntries {
   private readonly from: number;
   private bits = new Uint8Array(1024);
   private count = 0;
+  private found = 0;
 
   constructor(from: number) {
     this.from = from;
@@ -21,12 +22,17 @@ export class HeldEntries {
       statement.kind === 'key'
         ? judge.keys.places[statement.number]?.index
         : indexIn(judge, statement.topic, statement.partition, statementHash(text));
-    if (index !== undefined && index >= this.from) this.set(index - this.from);
+    if (index !== undefined && index >= this.from && this.set(index - this.from)) this.found += 1;
+  }
+
+  /** The topic need not hold this entry: it is none that is accepted. */
+  excuse(index: number): void {
+    this.set(index - this.from);
   }
 
   /** How many were found. */
   get held(): number {
-    return this.count;
+    return this.found;
   }
 
   /** The first entry below `size` that was not found, and how many were not; null where all were. */
@@ -38,7 +44,7 @@ export class HeldEntries {
     return { first: this.from + at, count };
   }
 
-  private set(at: number): void {
+  private set(at: number): boolean {
     const byte = Math.floor(at / 8);
     if (byte >= this.bits.length) {
       const grown = new Uint8Array(Math.max(2 * this.bits.length, byte + 1));
@@ -47,9 +53,10 @@ export class HeldEntries {
     }
     const bit = 1 << (at % 8);
     const before = this.bits[byte] ?? 0;
-    if ((before & bit) !== 0) return;
+    if ((before & bit) !== 0) return false;
     this.bits[byte] = before | bit;
     this.count += 1;
+    return true;
   }
 }
 

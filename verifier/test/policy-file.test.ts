@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { parseVerificationPolicy } from '../src/policy-file.ts';
+
+const hash = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const parse = (value: unknown) => parseVerificationPolicy(Buffer.from(JSON.stringify(value)), 'p.json');
+
+describe('the verification policy', () => {
+  test('is read', () => {
+    const policy = {
+      version: 1,
+      acknowledged: [{ hash, reason: 'known', by: 'Ada', until: '2027-01-31T00:00:00Z' }],
+      maxTailAgeMs: 60_000,
+      maxCheckpointAgeMs: 0,
+      maxClockSkewMs: 5,
+    };
+    expect(parse(policy)).toEqual(policy);
+    expect(parse({ version: 1 })).toEqual({ version: 1, acknowledged: [] });
+  });
+
+  test.each<[string, unknown, string]>([
+    ['no object', [], 'JSON object'],
+    ['null', null, 'JSON object'],
+    ['no version', {}, 'version'],
+    ['a later version', { version: 2 }, 'version is 2'],
+    ['a misspelt limit', { version: 1, maxTailAge: 1 }, 'maxTailAge is not known'],
+    [
+      'an unknown key in an acknowledgement',
+      { version: 1, acknowledged: [{ hash, reason: 'x', who: 'y' }] },
+      'acknowledged[0].who',
+    ],
+    ['a limit below 0', { version: 1, maxTailAgeMs: -1 }, 'maxTailAgeMs'],
+    ['half a millisecond', { version: 1, maxClockSkewMs: 0.5 }, 'maxClockSkewMs'],
+    ['a limit that is text', { version: 1, maxCheckpointAgeMs: '1' }, 'maxCheckpointAgeMs'],
+    ['a limit that is null', { version: 1, maxCheckpointAgeMs: null }, 'maxCheckpointAgeMs'],
+    ['no list', { version: 1, acknowledged: {} }, 'acknowledged is no list'],
+    ['no hash', { version: 1, acknowledged: [{ reason: 'x' }] }, 'acknowledged[0].hash'],
+    ['a hash that is none', { version: 1, acknowledged: [{ hash: 'x', reason: 'x' }] }, 'acknowledged[0].hash'],
+    [
+      'a hash that is not canonical',
+      { version: 1, acknowledged: [{ hash: hash.replace('A=', 'B='), reason: 'x' }] },
+      'acknowledged[0].hash',
+    ],
+    ['no reason', { version: 1, acknowledged: [{ hash }] }, 'acknowledged[0].reason'],
+    ['an empty reason', { version: 1, acknowledged: [{ hash, reason: ' ' }] }, 'acknowledged[0].reason'],
+    [
+      'a day that is none',
+      { version: 1, acknowledged: [{ hash, reason: 'x', until: '2027-13-01T00:00:00Z' }] },
+      'acknowledged[0].until',
+    ],
+    [
+      'a time without a zone',
+      { version: 1, acknowledged: [{ hash, reason: 'x', until: '2027-01-01T00:00:00' }] },
+      'acknowledged[0].until',
+    ],
+    [
+      'one hash twice',
+      {
+        version: 1,
+        acknowledged: [
+          { hash, reason: 'x' },
+          { hash, reason: 'y' },
+        ],
+      },
+      'twice',
+    ],
+  ])('%s is refused, and named', (_, value, named) => {
+    expect(() => parse(value)).toThrow(
+      expect.objectContaining({ code: 'POLICY_FILE_INVALID', message: expect.stringContaining(named) }),
+    );
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', '{'],
+    ['no UTF-8', '\xff'],
+  ])('%s is refused', (_, text) => {
+    expect(() => parseVerificationPolicy(Buffer.from(text, 'latin1'), 'p.json')).toThrow(
+      expect.objectContaining({ code: 'POLICY_FILE_INVALID' }),
+    );
+  });
+});
