@@ -12,7 +12,7 @@ import type { PublishedReader } from './published/published-reader.ts';
 import type { Reading } from './read-statements.ts';
 import type { Mode } from './run-once.ts';
 import type { Run } from './run.ts';
-import type { AnchoredTo, CheckedPartition, PublishedVerdict, Verdict } from './verdict.ts';
+import type { AnchoredTo, CheckedPartition, PublishedVerdict, QueryCopyVerdict, Verdict } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
 
 /** All that a run came to. */
@@ -31,6 +31,7 @@ export interface RunResult {
   /** The checkpoint, where it counts in every way. */
   readonly accepted: ServedCheckpoint | null;
   readonly reader: PublishedReader | null;
+  readonly queryCopy: QueryCopyVerdict | null;
   readonly updated: boolean;
   readonly evidence: string | null;
   /** Unix ms. */
@@ -69,6 +70,7 @@ export function makeVerdict(result: RunResult): Verdict {
       inScope: sum(plans, ({ plannedEvents }) => plannedEvents),
     },
     published: reader === null ? null : publishedOf(reader, options.policy ?? null),
+    queryCopy: result.queryCopy,
     anchoredTo: anchoredTo(result),
     checked: {
       events: sum(partitions, ({ checkedEvents }) => checkedEvents),

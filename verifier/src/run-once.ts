@@ -4,6 +4,7 @@ import { CoreError } from '@tallystick/core/errors';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { anchoredCheckpoint, byChain, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
 import { checkpointAge, judgeLog, sealsLost } from './check-published.ts';
+import { checkQueryCopy } from './check-query-copy.ts';
 import { checkRecords, reportUnavailable } from './check-records.ts';
 import { chainName, rollbacks } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
@@ -81,6 +82,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     if (topicRead && plans.every(({ acceptedSeals }) => acceptedSeals === 0)) reportNothing(run, judge, reading, plans);
     else for (const finding of notSealed(scope, topics.events, plans)) run.findings.add(finding);
 
+    const queryCopy = await checkQueryCopy(run, options, judge);
     const state = stateOf(judge, reading, plans);
     if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
     let updated = false;
@@ -102,6 +104,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       plans,
       checked,
       accepted,
+      queryCopy,
       updated,
       evidence,
       reader: published?.reader ?? null,

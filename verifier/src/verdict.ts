@@ -2,6 +2,7 @@ import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { TopicNames } from '@tallystick/kafka/record-log';
 import type { ContentCounts } from './content/content-types.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
+import type { CopiedPartition, QueryCopyCounts } from './query-copy/query-copy-result.ts';
 import type { ScopeRange } from './scope.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface Verdict {
   readonly scope: VerdictScope;
   /** The published log as this run found it; null without one. */
   readonly published: PublishedVerdict | null;
+  /** The comparison of the query copy with the records; null where it was not asked for. */
+  readonly queryCopy: QueryCopyVerdict | null;
   readonly anchoredTo: AnchoredTo;
   readonly checked: Checked;
   readonly counts: Counts;
@@ -48,6 +51,13 @@ export interface VerdictScope {
   /** Events that accepted seals cover, and how many of these this run was asked to look at. */
   readonly sealedEvents: number;
   readonly inScope: number;
+}
+
+export interface QueryCopyVerdict {
+  /** Where it is, without a login. */
+  readonly place: string;
+  readonly counts: QueryCopyCounts;
+  readonly partitions: readonly CopiedPartition[];
 }
 
 export interface PublishedVerdict {

@@ -6,6 +6,7 @@ import type { Policy } from '@tallystick/core/policy';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
 import type { AnchorStore } from './ports/anchor-store.ts';
+import type { CopiedRows } from './ports/copied-rows.ts';
 import type { SourceDescriptor } from './ports/evidence-source.ts';
 import type { PublishedLog } from './ports/published-log.ts';
 import type { Scope } from './scope.ts';
@@ -35,6 +36,11 @@ export interface VerifyOptions {
   readonly maxClockSkewMs?: number;
   /** Without it only events of our own schema can be read; what the others hold is then not looked at, and findings say so. */
   readonly schemas?: SchemaSource;
+  /**
+   * The query copy: every row is held against its record (ADR 8). Opened by the caller, who closes it too. Default: it is not looked at.
+   * `maxLagMs`: how old the oldest record without a row may be; default 60,000.
+   */
+  readonly queryCopy?: { readonly rows: CopiedRows; readonly maxLagMs?: number };
   /** Default: everything. */
   readonly scope?: Scope;
   /** Goes on from what the anchor remembers, where it remembers enough; needs `anchor`. Default: everything from the first genesis. */

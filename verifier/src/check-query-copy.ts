@@ -1,0 +1,59 @@
+import type { Judge } from '@tallystick/core/judge';
+import { SchemasError } from '@tallystick/schemas/errors';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
+import { compareQueryCopy } from './query-copy/compare-query-copy.ts';
+import type { CopySegment } from './query-copy/compare-query-copy.ts';
+import type { Run } from './run.ts';
+import { rangesOf } from './scope.ts';
+import type { QueryCopyVerdict } from './verdict.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+/**
+ * Holds the query copy against the records, under the generations that were accepted. All of it, also in an incremental run: rows can be
+ * changed at any time. Findings go to `run.findings`.
+ * @returns null where no copy is looked at
+ * @throws VerifierError VERIFY_ABORTED
+ */
+export async function checkQueryCopy(run: Run, options: VerifyOptions, judge: Judge): Promise<QueryCopyVerdict | null> {
+  const { queryCopy, topics, scope = { kind: 'all' } } = options;
+  if (queryCopy === undefined) return null;
+  const { rows, maxLagMs } = queryCopy;
+  const { counts, partitions, findings } = await compareQueryCopy({
+    rows,
+    log: run.log,
+    topic: topics.events,
+    segments: segmentsOf(judge, topics.events),
+    schemas: options.schemas ?? noSchemas,
+    range: (partition) => {
+      const ranges = rangesOf(scope, topics.events, { topic: topics.events, partition });
+      if (ranges === undefined) return { first: 0, last: Infinity };
+      if (ranges.length === 0) return null;
+      return {
+        first: Math.min(...ranges.map(({ first }) => first)),
+        last: Math.max(...ranges.map(({ last }) => last)),
+      };
+    },
+    settleMs: run.settleMs,
+    deadlineMs: run.deadlineMs,
+    now: run.now,
+    codecs: run.codecs,
+    ...(maxLagMs === undefined ? {} : { maxLagMs }),
+    ...(run.signal === undefined ? {} : { signal: run.signal }),
+  });
+  for (const finding of findings) run.findings.add(finding);
+  return { place: rows.place, counts, partitions };
+}
+
+function segmentsOf(judge: Judge, topic: string): CopySegment[] {
+  return judge
+    .partitions()
+    .flatMap(({ geneses }) => geneses)
+    .filter((genesis) => genesis.topic === topic)
+    .map(({ partition, generation, topicId, firstOffset }) => ({ partition, generation, topicId, firstOffset }));
+}
+
+const noSchemas: SchemaSource = {
+  async schemaById(id) {
+    throw new SchemasError('REGISTRY_UNREACHABLE', `No schema registry is given: schema ${id} cannot be read.`);
+  },
+};
