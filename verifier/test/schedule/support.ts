@@ -139,6 +139,7 @@ export function verdictOf(kind: 'verified' | 'failed' | 'inconclusive', more: Pa
     mode: 'full',
     since: null,
     fullBecause: null,
+    queryCopy: null,
     scope: { kind: 'all', ranges: null, sealedEvents: 1_000, inScope: 1_000 },
     published: null,
     anchoredTo: { kind: 'key', since: null, witnesses: [], checkpoint: null, partitions: 0, updated: false, evidence: null },
