@@ -45,6 +45,8 @@ interface Joined {
   /** Sequences below this are in what was not read, or by an earlier run. */
   readonly known: number;
   holes: Hole[];
+  /** Whether its first event was asked for the epoch before it. */
+  asked: boolean;
 }
 
 /** Puts what the shards of one partition saw of each producer's life together. */
@@ -54,12 +56,21 @@ export function joinLives(parts: readonly ContentPart[], before: ContentState | 
   return join.finish();
 }
 
+/** An epoch that the first event of a later one names, with its last sequence; and the offset of that event. */
+interface NamedLife {
+  readonly instance: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly offset: number;
+}
+
 class LifeJoin {
   private readonly lives = new Map<string, Joined>();
   private readonly skipped: SkippedRun[] = [];
   private readonly closed: LifeHole[] = [];
   private readonly repeats: RepeatedRun[] = [];
   private readonly names = new Set<string>();
+  private readonly open: NamedLife[] = [];
   private earlier: Met | null = null;
   private ambiguous: Met | null = null;
   private overflow = false;
@@ -76,7 +87,15 @@ class LifeJoin {
     this.dropped = before?.dropped ?? false;
     this.expected = before?.nextOffset ?? 0;
     for (const { instance, epoch, next, lastOffset } of before?.lives ?? [])
-      this.lives.set(keyOf(instance, epoch), { instance, epoch, next, lastOffset, known: next, holes: [] });
+      this.lives.set(keyOf(instance, epoch), {
+        instance,
+        epoch,
+        next,
+        lastOffset,
+        known: next,
+        holes: [],
+        asked: false,
+      });
   }
 
   add(part: ContentPart): void {
@@ -90,7 +109,7 @@ class LifeJoin {
     this.expected = null;
     this.skipped.push(...part.skipped);
     for (const life of part.lives) this.life(life);
-    for (const life of part.lives) this.previous(life);
+    for (const life of part.lives) this.ask(life);
     this.epochs += part.forgotten;
     this.dropped ||= part.forgotten > 0;
     this.overflow ||= part.overflow;
@@ -98,6 +117,7 @@ class LifeJoin {
   }
 
   finish(): JoinedLives {
+    for (const life of this.open) this.previous(life);
     const all = [...this.closed, ...[...this.lives.values()].flatMap(holesOf)].sort((a, b) => a.after - b.after);
     const holes: LifeHole[] = [];
     const unclear: LifeHole[] = [];
@@ -130,7 +150,11 @@ class LifeJoin {
     const holes: Hole[] = [];
     if (seen.first > from)
       holes.push({ first: from, last: seen.first - 1, before: lastOf(life), after: seen.firstOffset });
-    for (const hole of seen.holes) if (hole.last >= from) holes.push({ ...hole, first: Math.max(hole.first, from) });
+    for (const hole of seen.holes) {
+      if (hole.last < from) continue;
+      // What this shard met again below `from` is not the event before the hole.
+      holes.push(hole.first > from ? hole : { ...hole, first: from, before: lastOf(life) });
+    }
     // What this shard has and the ones before it had too.
     for (const { first, last } of coveredBy(seen)) {
       const run = { first, last: Math.min(last, from - 1), firstOffset: seen.firstOffset, lastOffset: seen.lastOffset };
@@ -172,21 +196,29 @@ class LifeJoin {
     if (first > 0 && this.dropped) this.ambiguous = meet(this.ambiguous, firstOffset);
     const cut = first > 0 && !known;
     return cut
-      ? { instance, epoch, next: first, lastOffset: -1, known: first, holes: [] }
-      : { instance, epoch, next: Math.min(first, 0), lastOffset: -1, known: 0, holes: [] };
+      ? { instance, epoch, next: first, lastOffset: -1, known: first, holes: [], asked: false }
+      : { instance, epoch, next: Math.min(first, 0), lastOffset: -1, known: 0, holes: [], asked: false };
   }
 
-  /** What the first event of a life says of the one before it. */
-  private previous({ instance, epoch, previous }: Life): void {
-    if (previous === null || previous.epoch === epoch) return;
-    const { sequence, offset } = previous;
-    const key = keyOf(instance, previous.epoch);
+  /** What the first event of a life says of the epoch before is settled once all is read, unless it fits already. */
+  private ask(seen: Life): void {
+    const { instance, epoch, previous } = seen;
+    const life = this.lives.get(keyOf(instance, epoch));
+    if (previous === null || previous.epoch === epoch || life === undefined || life.asked) return;
+    life.asked = true;
+    if ((this.lives.get(keyOf(instance, previous.epoch))?.next ?? 0) > previous.sequence) return;
+    if (this.open.length < mostRuns) this.open.push({ instance, ...previous });
+    else this.overflow = true;
+  }
+
+  private previous({ instance, epoch, sequence, offset }: NamedLife): void {
+    const key = keyOf(instance, epoch);
     let life = this.lives.get(key);
     if (life === undefined) {
       if (this.dropped) this.ambiguous = meet(this.ambiguous, offset);
       if (this.dropped || !this.complete) return;
       this.epochs += 1;
-      life = { instance, epoch: previous.epoch, next: 0, lastOffset: -1, known: 0, holes: [] };
+      life = { instance, epoch, next: 0, lastOffset: -1, known: 0, holes: [], asked: false };
       this.lives.set(key, life);
     }
     if (life.next > sequence) return;
