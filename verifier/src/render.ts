@@ -1,4 +1,4 @@
-import type { CheckedPartition, ReportedFinding, Verdict } from './verdict.ts';
+import type { CheckedPartition, Progress, ReportedFinding, Verdict } from './verdict.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */
@@ -26,7 +26,9 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
     ...aligned([
       ['log', printable(verdict.origin)],
       ['root key', printable(verdict.rootKey)],
+      ...published(verdict),
       ['anchored to', anchorText(verdict)],
+      ...coverage(verdict),
       [
         'checked',
         `${number(checked.events)} events in ${number(checked.seals)} seals, ${number(checked.statements)} statements`,
@@ -41,7 +43,11 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
     (a, b) => severityOrder.indexOf(a.severity) - severityOrder.indexOf(b.severity),
   );
   if (found.length > 0) {
-    lines.push('', `findings (${number(found.length)}):`);
+    const answered = found.filter(({ acknowledged }) => acknowledged !== undefined).length;
+    lines.push(
+      '',
+      `findings (${number(found.length)}${answered === 0 ? '' : `, ${number(answered)} of them acknowledged`}):`,
+    );
     for (const finding of found.slice(0, shown)) {
       lines.push(
         `  ${paint(severityColours[finding.severity], `${finding.severity} ${finding.code}`)}  ${whereOf(finding)}`,
@@ -49,20 +55,87 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       lines.push(`    ${printable(finding.message)}`);
       if (finding.expected !== null) lines.push(`    expected ${printable(finding.expected)}`);
       if (finding.found !== null) lines.push(`    found    ${printable(finding.found)}`);
+      if (finding.acknowledged !== undefined) lines.push(`    ${answerText(finding.acknowledged)}`);
     }
     if (found.length > shown) lines.push(`  and ${number(found.length - shown)} more: --json lists them`);
   }
   for (const [code, count] of Object.entries(verdict.findingsOmitted)) {
     lines.push(`  and ${number(count)} more of ${code}, beyond the limit of findings that are kept`);
   }
+  if (verdict.anchoredTo.evidence !== null)
+    lines.push('', `evidence is kept in ${printable(verdict.anchoredTo.evidence)}`);
   return lines.join('\n');
 }
 
+function answerText({ reason, by, until }: NonNullable<ReportedFinding['acknowledged']>): string {
+  const who = by === undefined ? '' : ` by ${printable(by)}`;
+  return `acknowledged${who}${until === undefined ? '' : ` until ${printable(until)}`}: ${printable(reason)}`;
+}
+
+/** What a run tells of its progress, in one line. */
+export function progressText({ phase, done, total, partition, leftMs }: Progress): string {
+  const what = { log: 'reading the published log', statements: 'reading statements', records: 'checking records' }[
+    phase
+  ];
+  const where = partition === null ? '' : ` (partition ${partition})`;
+  return `${what}: ${number(done)} of ${number(total)}${where}${leftMs === null || leftMs === 0 ? '' : `, about ${spanText(leftMs)} left`}`;
+}
+
+function spanText(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s`;
+  return seconds < 6_000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+}
+
+/** The published log: what it was found to be, and who cosigned it. */
+function published({ published: log }: Verdict): [string, string][] {
+  if (log === null) return [['published log', 'not read: the seals topic alone says what was accepted']];
+  const { place, size, root, entries, tiles, cosigners, quorum, quorumTime } = log;
+  if (size === null) return [['published log', `${printable(place)}: no checkpoint that counts`]];
+  const names = cosigners.map(({ name, time }) => `${printable(name)} (${printable(time)})`).join(', ');
+  const stood = quorumTime === null ? 'not reached' : `stood at ${quorumTime}`;
+  return [
+    [
+      'published log',
+      `${printable(place)}: ${number(size)} entries, root ${(root ?? '').slice(0, 12)}; ${number(entries)} entries and ${number(tiles)} tiles read`,
+    ],
+    [
+      'cosigned by',
+      `${names === '' ? 'nobody' : names}${quorum === null ? '' : `; quorum ${printable(quorum)} ${stood}`}`,
+    ],
+  ];
+}
+
+function coverage({ mode, since, fullBecause, scope }: Verdict): [string, string][] {
+  const lines: [string, string][] = [];
+  if (mode === 'incremental')
+    lines.push([
+      'mode',
+      `incremental: what the run of ${since ?? 'an unknown time'} and those before it had checked was not read again`,
+    ]);
+  else if (fullBecause !== null)
+    lines.push(['mode', `full, though incremental was asked for: ${printable(fullBecause)}`]);
+  if (scope.kind === 'all' || scope.ranges === null) return lines;
+  const shown = scope.ranges.slice(0, 5).map(({ partition, first, last }) => `${partition}: ${first}-${last ?? ''}`);
+  const more = scope.ranges.length > shown.length ? ` and ${scope.ranges.length - shown.length} more` : '';
+  const share = `${number(scope.inScope)} of ${number(scope.sealedEvents)} sealed events`;
+  lines.push(['scope', `only ${share} (partition: offsets ${shown.join(', ')}${more}); nothing is said of the others`]);
+  return lines;
+}
+
 function anchorText({ anchoredTo }: Verdict): string {
-  const moved = anchoredTo.updated ? '; it was moved to this run' : '';
-  return anchoredTo.kind === 'anchor'
-    ? `what this checker accepted until ${anchoredTo.since ?? 'an unknown time'} (${anchoredTo.partitions} partitions)${moved}`
-    : `only the root key: a history that was rewritten as a whole would not show${anchoredTo.updated ? ' (an anchor was made now)' : ''}`;
+  const { kind, since, partitions, witnesses, checkpoint, updated } = anchoredTo;
+  const moved = updated ? '; it was moved to this run' : '';
+  const quorum = witnesses.length > 0 ? `the witnesses ${witnesses.map(printable).join(', ')}` : null;
+  if (kind === 'anchor') {
+    const log = checkpoint === null ? '' : `, checkpoint of ${number(checkpoint.size)} entries`;
+    const own = `what this checker accepted until ${since ?? 'an unknown time'} (${partitions} partitions${log})${moved}`;
+    return quorum === null ? own : `${own}, and ${quorum}`;
+  }
+  const made = updated ? ' (an anchor was made now)' : '';
+  return quorum === null
+    ? `only the root key: a history that was rewritten as a whole would not show${made}`
+    : `${quorum}${made}`;
 }
 
 function ignored({ counts }: Verdict): [string, string][] {
@@ -75,8 +148,8 @@ function table(partitions: readonly CheckedPartition[]): string[] {
   const rows = partitions.map((each) => [
     `${printable(each.topic)}/${each.partition}`,
     each.lastSealedOffset === null ? 'none' : `${each.firstOffset}-${each.lastSealedOffset}`,
-    `${number(each.checkedEvents)} of ${number(each.sealedEvents)}`,
-    `${number(each.matchedSeals)} of ${number(each.acceptedSeals)}`,
+    `${number(each.checkedEvents)} of ${number(each.plannedEvents)}`,
+    `${number(each.matchedSeals)} of ${number(each.plannedSeals)}`,
     number(each.unsealed),
     each.head.slice(0, 12),
   ]);

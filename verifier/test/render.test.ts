@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { renderText } from '../src/render.ts';
+import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
+import { TimeLeft } from '../src/progress.ts';
+import { progressText, renderText } from '../src/render.ts';
+import type { Progress } from '../src/verdict.ts';
+import { LogWorld, quorum, witnesses } from './support/log-world.ts';
 import { World, topics } from './support/world.ts';
 
 describe('renderText', () => {
@@ -46,5 +50,88 @@ describe('renderText', () => {
     const verdict = await world.verify();
     const hostile = { ...verdict, origin: 'a\u001b[2J\u202eb' };
     expect(renderText(hostile)).toContain('a\uFFFD[2J\uFFFDb');
+  });
+
+  test('the published log, its cosigners, and what an incremental run rests on', async () => {
+    const world = await LogWorld.published();
+    world.publish(undefined, {
+      cosigned: [
+        [witnesses[0], 1_800_000_000],
+        [witnesses[2], 1_800_000_060],
+      ],
+    });
+    const anchor = memoryAnchorStore();
+    const options = { policy: quorum(), logKeys: [], anchor };
+    const first = renderText(await world.check(options));
+    expect(first).toContain('memory: 4 entries, root ');
+    expect(first).toContain(
+      'A (2027-01-15T08:00:00.000Z), C (2027-01-15T08:01:00.000Z); quorum two-of-three stood at 2027-01-15T08:00:00.000Z',
+    );
+    expect(first).toContain('the witnesses A, C (an anchor was made now)');
+    const second = renderText(await world.check({ ...options, incremental: true }));
+    expect(second).toMatch(/mode +incremental: what the run of 20/);
+    expect(second).toMatch(
+      /\(1 partitions, checkpoint of 4 entries\); it was moved to this run, and the witnesses A, C/,
+    );
+    expect(renderText(await world.verify())).toMatch(/published log +not read/);
+  });
+
+  test('the scope, and what somebody answers for', async () => {
+    const world = await World.small({ partitions: 2 });
+    world.cluster.truncate(topics.events, 0, 7);
+    const scope = { kind: 'ranges', ranges: [{ partition: 0, first: 0, last: 7 }] } as const;
+    const found = await world.verify({ scope });
+    const acknowledged = found.findings.map(({ hash }) => ({ hash, reason: 'a disk\u001b[2J', by: 'Ada' }));
+    const text = renderText(await world.verify({ scope, acknowledged }));
+    expect(text).toContain('VERIFIED');
+    expect(text).toContain('only 8 of 16 sealed events (partition: offsets 0: 0-7); nothing is said of the others');
+    expect(text).toContain('findings (1, 1 of them acknowledged):');
+    expect(text).toContain('acknowledged by Ada: a disk\uFFFD[2J');
+  });
+});
+
+describe('progress', () => {
+  test('says how long it will take, from the rate so far', () => {
+    const told: Progress[] = [];
+    let now = 0;
+    const progress = new TimeLeft(
+      (each) => told.push(each),
+      () => now,
+    );
+    progress.expect('records', 1_000);
+    for (now = 500; now <= 5_000; now += 500) progress.records(now / 10, 3);
+    progress.done('records');
+    expect(told[0]).toEqual({ phase: 'records', done: 50, total: 1_000, partition: 3, leftMs: null });
+    expect(told.at(-2)?.leftMs).toBe(5_000);
+    expect(told.at(-1)).toEqual({ phase: 'records', done: 1_000, total: 1_000, partition: null, leftMs: 0 });
+    expect(told.map(progressText).slice(-2)).toEqual([
+      'checking records: 500 of 1,000 (partition 3), about 5 s left',
+      'checking records: 1,000 of 1,000',
+    ]);
+  });
+
+  test('another phase begins anew, and a long time is told in hours', () => {
+    const told: Progress[] = [];
+    let now = 0;
+    const progress = new TimeLeft(
+      (each) => told.push(each),
+      () => now,
+    );
+    progress.tell('log', 0, 10);
+    now = 2_000;
+    progress.tell('log', 1, 100_000);
+    progress.tell('statements', 1, 2);
+    expect(told.map(progressText)).toEqual([
+      'reading the published log: 0 of 10',
+      'reading the published log: 1 of 100,000, about 55.6 h left',
+      'reading statements: 1 of 2',
+    ]);
+  });
+
+  test('a run tells all three phases', async () => {
+    const world = await LogWorld.published();
+    const phases = new Set<string>();
+    await world.check({ onProgress: ({ phase }) => phases.add(phase) });
+    expect([...phases]).toEqual(['log', 'statements', 'records']);
   });
 });

@@ -6,16 +6,16 @@ import { checkLogPath, readAtMost, tooLarge, unavailable } from '../published/lo
 export interface S3LogOptions {
   readonly bucket: string;
   /** What the keys of its objects begin with, such as `log/`; empty by default. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** An S3-compatible service other than that of AWS. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** Default us-east-1 with an endpoint, else as the AWS SDK finds one. */
-  readonly region?: string;
+  readonly region?: string | undefined;
   /** Both or neither; without them the AWS SDK looks for credentials in its own places. s3:GetObject and s3:ListBucket are enough. */
-  readonly accessKeyId?: string;
-  readonly secretAccessKey?: string;
+  readonly accessKeyId?: string | undefined;
+  readonly secretAccessKey?: string | undefined;
   /** How long one read may take, all tries together, ms; default 30,000. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 /**
