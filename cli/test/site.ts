@@ -112,7 +112,9 @@ export class Site {
   }
 
   async emit(count = 20): Promise<void> {
-    const records = Array.from({ length: count }, () => ({ key: null, value: randomBytes(100) }));
+    // No value begins with a 0 byte, as those do that name a schema.
+    const value = () => Buffer.concat([Buffer.of(0xff), randomBytes(99)]);
+    const records = Array.from({ length: count }, () => ({ key: null, value: value() }));
     await this.#events.append(0, records);
     this.emitted += count;
   }
