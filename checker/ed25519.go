@@ -11,18 +11,15 @@ import (
 // takes a key whose y is p or more).
 
 var (
-	fieldP  = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
-	curveD  = edwardsD()
+	one     = big.NewInt(1)
+	fieldP  = sub(new(big.Int).Lsh(one, 255), big.NewInt(19))
+	curveD  = mul(big.NewInt(-121665), new(big.Int).ModInverse(big.NewInt(121666), fieldP))
 	y8a, _  = new(big.Int).SetString("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826", 16)
-	smallYs = []*big.Int{big.NewInt(0), big.NewInt(1), sub(fieldP, big.NewInt(1)), y8a, sub(fieldP, y8a)}
+	smallYs = []*big.Int{big.NewInt(0), one, sub(fieldP, one), y8a, sub(fieldP, y8a)}
 )
 
 func sub(a, b *big.Int) *big.Int { return new(big.Int).Sub(a, b) }
 func mul(a, b *big.Int) *big.Int { return new(big.Int).Mod(new(big.Int).Mul(a, b), fieldP) }
-
-func edwardsD() *big.Int {
-	return mul(big.NewInt(-121665), new(big.Int).ModInverse(big.NewInt(121666), fieldP))
-}
 
 // goodPublicKey says whether these bytes are the one encoding of a point of the curve that is not of small order.
 func goodPublicKey(key []byte) bool {
@@ -37,9 +34,8 @@ func goodPublicKey(key []byte) bool {
 		return false
 	}
 	yy := mul(y, y)
-	u := sub(yy, big.NewInt(1))
-	v := new(big.Int).Add(mul(curveD, yy), big.NewInt(1))
-	return big.Jacobi(mul(u, v), fieldP) >= 0 // x² = u/v has a root where u·v has one
+	v := new(big.Int).Add(mul(curveD, yy), one)
+	return big.Jacobi(mul(sub(yy, one), v), fieldP) >= 0 // x² = (y²-1)/v has a root where (y²-1)·v has one
 }
 
 // verifyEd25519 is the whole rule, key included.

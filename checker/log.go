@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path/filepath"
 )
 
 // The whole log, once through, from its entries: every hash is computed and then compared with what the tiles say.
@@ -11,16 +12,32 @@ import (
 
 const maxReported = 20
 
+type logOptions struct {
+	logKeys []*vkey
+	rootKey *vkey       // nil: entries are not judged
+	policy  *policy     // nil: no quorum is asked for
+	old     *checkpoint // nil: none
+	events  string      // the folder of a broker's partitions; "": events are not checked
+}
+
 type logCheck struct {
-	get          source
-	out          io.Writer
-	tampered     int
-	inconclusive int
-	tree         frontier
-	levels       [][]hash // of each level, the hashes of the tile that is being filled
-	counts       []uint64 // and how many tiles of it are full
-	judge        *judge   // nil: no root key is held
-	old          *checkpoint
+	logOptions
+	get                    source
+	out                    io.Writer
+	tampered, inconclusive int
+	tree                   frontier
+	levels                 [][]hash // of each level, the hashes of the tile that is being filled
+	counts                 []uint64 // and how many tiles of it are full
+	judge                  *judge
+	partitions             map[string]*eventCheck
+	sealed                 uint64
+}
+
+// eventCheck is of one partition's current generation: what a later one closes is not there to be checked any more.
+type eventCheck struct {
+	segments *segments // nil: there are none
+	fault    string    // the first
+	gone     bool
 }
 
 func (c *logCheck) tampering(format string, args ...any) {
@@ -35,11 +52,12 @@ func (c *logCheck) unchecked(format string, args ...any) {
 	}
 }
 
-type logOptions struct {
-	logKeys []*vkey
-	rootKey *vkey
-	policy  *policy
-	old     *checkpoint
+// say reports a failure as tampering.
+func (c *logCheck) say(what string, err error) bool {
+	if err != nil {
+		c.tampering("%s%s", what, err.(*failure).text)
+	}
+	return err == nil
 }
 
 func (c *logCheck) exit() int {
@@ -53,7 +71,7 @@ func (c *logCheck) exit() int {
 }
 
 func checkLog(get source, options logOptions, out io.Writer) int {
-	c := &logCheck{get: get, out: out, old: options.old}
+	c := &logCheck{logOptions: options, get: get, out: out, partitions: map[string]*eventCheck{}}
 	origin := options.logKeys[0].name
 	if options.rootKey != nil {
 		c.judge = newJudge(origin, options.rootKey)
@@ -63,13 +81,16 @@ func checkLog(get source, options logOptions, out io.Writer) int {
 		c.unchecked("the checkpoint: %v", err)
 		return c.exit()
 	}
-	head, n, signer, err := openCheckpoint(b, origin, options.logKeys)
-	if err != nil {
-		c.tampering("checkpoint: %v", err)
+	var (
+		head   *checkpoint
+		n      *note
+		signer *vkey
+	)
+	if !c.say("checkpoint: ", try(func() { head, n, signer = openCheckpoint(b, origin, options.logKeys) })) {
 		return c.exit()
 	}
 	fmt.Fprintf(out, "checkpoint of %s: %d entries, root %s, signed by %s\n", origin, head.size, encode64(head.root[:]), signer.text)
-	c.quorum(n, options.policy)
+	c.quorum(n)
 	if c.old != nil && c.old.size > head.size {
 		c.tampering("the log is smaller than the older checkpoint, which has %d entries", c.old.size)
 	}
@@ -82,26 +103,24 @@ func checkLog(get source, options logOptions, out io.Writer) int {
 	if root := c.tree.root(); root != head.root {
 		c.tampering("the entries give root %s", encode64(root[:]))
 	}
+	c.reportEvents()
 	c.report(head)
 	return c.exit()
 }
 
-func (c *logCheck) quorum(n *note, p *policy) {
-	if p == nil {
+func (c *logCheck) quorum(n *note) {
+	if c.policy == nil {
 		fmt.Fprintln(c.out, "anchored to the log's key only: no policy was given")
 		return
 	}
-	done, err := cosignatures(n, p.witnesses)
-	if err != nil {
-		c.tampering("%v", err)
-		return
-	}
-	for _, w := range done {
-		fmt.Fprintf(c.out, "cosigned by %s at %d s\n", w.key.text, w.time)
-	}
-	if reached, _ := p.reached(done); !reached {
-		c.tampering("the policy's quorum has not cosigned")
-	}
+	c.say("", try(func() {
+		done := n.cosignatures(c.policy.witnesses)
+		for _, w := range done {
+			fmt.Fprintf(c.out, "cosigned by %s at %d s\n", w.key.text, w.time)
+		}
+		reached, _ := c.policy.reached(done)
+		need(reached, "QUORUM", "the policy's quorum has not cosigned")
+	}))
 }
 
 // entries goes through all bundles; false where it could not go on.
@@ -109,18 +128,13 @@ func (c *logCheck) entries(size uint64) bool {
 	c.atSize()
 	for c.tree.size < size {
 		t := tile{levelEntries, c.tree.size / tileWidth, int(min(tileWidth, size-c.tree.size))}
-		b, full, err := c.get.fetch(t)
+		b, width, err := c.get.fetch(t)
 		if err != nil {
 			c.unchecked("%s and all that follows: %v", t.path(), err)
 			return false
 		}
-		width := t.width
-		if full {
-			width = tileWidth
-		}
-		entries, ok := parseBundle(b, width)
-		if !ok {
-			c.tampering("%s is no bundle of %d entries", t.path(), width)
+		var entries [][]byte
+		if !c.say(t.path()+" is no bundle: ", try(func() { entries = parseBundle(b, width) })) {
 			return false
 		}
 		for _, entry := range entries[:t.width] {
@@ -141,12 +155,60 @@ func (c *logCheck) entry(entry []byte) {
 	if c.judge == nil {
 		return
 	}
-	switch what, why := c.judge.offer(entry); {
-	case what == accepted:
-	case what == unknown, what == afterUnknown, what == noise && c.judge.keysBlind:
-		c.unchecked("entry %d: %s", index, why)
+	var s *statement
+	err := try(func() { s = c.judge.offer(entry) })
+	if err == nil {
+		if c.events != "" && s.kind != "key" {
+			c.checkEvents(s)
+		}
+		return
+	}
+	switch f := err.(*failure); {
+	case f.code == unknown, f.code == afterUnknown, f.code == noise && c.judge.keysBlind:
+		c.unchecked("entry %d: %s", index, f.text)
 	default:
-		c.tampering("entry %d is not accepted (%s): %s", index, what, why)
+		c.tampering("entry %d is not accepted (%s): %s", index, f.code, f.text)
+	}
+}
+
+// checkEvents reads on in the partition of an accepted statement.
+func (c *logCheck) checkEvents(s *statement) {
+	p := c.partitions[s.place()]
+	if s.kind == "genesis" {
+		if p != nil {
+			c.unchecked("%s: events of generation %d, which is closed", s.place(), s.num["generation"]-1)
+		}
+		segments := openSegments(filepath.Join(c.events, fmt.Sprintf("%s-%d", s.word["topic"], s.num["partition"])))
+		p = &eventCheck{segments: segments, gone: segments == nil}
+		c.partitions[s.place()] = p
+	}
+	if s.kind != "seal" || p.fault != "" || p.segments == nil {
+		return
+	}
+	var stored error
+	offsets := s.span["offsets"]
+	err := try(func() { stored = p.segments.checkEvents(s) })
+	switch f, _ := err.(*failure); {
+	case f != nil && f.code == notCovered:
+		c.unchecked("%s, offsets %d-%d and all that follows: %s", s.place(), offsets.first, offsets.last, f.text)
+		p.segments = nil
+	case f != nil:
+		p.fault = fmt.Sprintf("offsets %d-%d: %v", offsets.first, offsets.last, f)
+	case stored != nil:
+		p.gone = true
+	default:
+		c.sealed += offsets.count()
+	}
+}
+
+func (c *logCheck) reportEvents() {
+	for place, p := range c.partitions {
+		if p.fault != "" {
+			c.tampering("%s, %s", place, p.fault)
+		}
+		if p.gone {
+			c.unchecked("%s: records of sealed events are not there any more, or cannot be read", place)
+		}
 	}
 }
 
@@ -170,14 +232,11 @@ func (c *logCheck) push(level int, h hash) {
 	if c.levels[level] = append(c.levels[level], h); len(c.levels[level]) < tileWidth {
 		return
 	}
-	var tree frontier
-	for _, h := range c.levels[level] {
-		tree.add(h)
-	}
+	root := treeRoot(c.levels[level])
 	c.compare(level)
 	c.levels[level] = c.levels[level][:0]
 	c.counts[level]++
-	c.push(level+1, tree.root())
+	c.push(level+1, root)
 }
 
 func (c *logCheck) compare(level int) {
@@ -186,21 +245,17 @@ func (c *logCheck) compare(level int) {
 		return
 	}
 	t := tile{level, c.counts[level], len(c.levels[level])}
-	got, full, err := c.get.fetch(t)
+	got, width, err := c.get.fetch(t)
 	if err != nil {
 		c.unchecked("%s: %v", t.path(), err)
 		return
 	}
-	if full && len(got) == tileWidth*32 {
-		got = got[:len(want)]
-	}
-	if !bytes.Equal(got, want) {
+	if len(got) != width*32 || !bytes.HasPrefix(got, want) {
 		c.tampering("%s is not what the entries give", t.path())
 	}
 }
 
-func tileBytes(hashes []hash) []byte {
-	var b []byte
+func tileBytes(hashes []hash) (b []byte) {
 	for _, h := range hashes {
 		b = append(b, h[:]...)
 	}
@@ -217,4 +272,7 @@ func (c *logCheck) report(head *checkpoint) {
 		return
 	}
 	fmt.Fprintf(c.out, "all entries are accepted statements: %d partitions, %d valid seal keys\n", len(c.judge.partitions), len(c.judge.sealKeys()))
+	if c.events != "" {
+		fmt.Fprintf(c.out, "all %d sealed events are what was sealed\n", c.sealed)
+	}
 }

@@ -1,11 +1,10 @@
 package main
 
-import (
-	"crypto/sha256"
-	"math/bits"
-)
+import "crypto/sha256"
 
 type hash = [32]byte
+
+func textHash(text string) hash { return sha256.Sum256([]byte(text)) }
 
 func leafHash(data []byte) hash { return sha256.Sum256(append([]byte{0}, data...)) }
 
@@ -37,40 +36,6 @@ func inclusionRoot(index, size uint64, leaf hash, path []hash) (hash, bool) {
 	return r, sn == 0
 }
 
-// consistent checks a consistency proof (RFC 9162, 2.1.4.2; equal sizes have an empty path and equal roots).
-func consistent(size1, size2 uint64, root1, root2 hash, path []hash) bool {
-	switch {
-	case size1 == 0 || size1 > size2: // everything goes on from nothing: no proof of it has a meaning
-		return false
-	case size1 == size2:
-		return len(path) == 0 && root1 == root2
-	case len(path) == 0:
-		return false
-	}
-	if size1&(size1-1) == 0 {
-		path = append([]hash{root1}, path...)
-	}
-	fn, sn := size1-1, size2-1
-	shift := bits.TrailingZeros64(^fn)
-	fn, sn = fn>>shift, sn>>shift
-	fr, sr := path[0], path[0]
-	for _, c := range path[1:] {
-		if sn == 0 {
-			return false
-		}
-		if fn&1 == 1 || fn == sn {
-			fr, sr = nodeHash(c, fr), nodeHash(c, sr)
-			for fn&1 == 0 && fn != 0 {
-				fn, sn = fn>>1, sn>>1
-			}
-		} else {
-			sr = nodeHash(sr, c)
-		}
-		fn, sn = fn>>1, sn>>1
-	}
-	return sn == 0 && fr == root1 && sr == root2
-}
-
 // frontier is the right edge of a tree that grows: the roots of its complete subtrees, from left to right.
 type frontier struct {
 	size  uint64
@@ -97,10 +62,10 @@ func (f *frontier) root() hash {
 	return r
 }
 
-func toHash(b []byte) (h hash, ok bool) {
-	if len(b) != 32 {
-		return h, false
+func treeRoot(leaves []hash) hash {
+	var f frontier
+	for _, leaf := range leaves {
+		f.add(leaf)
 	}
-	copy(h[:], b)
-	return h, true
+	return f.root()
 }

@@ -41,46 +41,20 @@ func (t tile) path() string {
 	return "tile/" + level + "/" + digits
 }
 
-// parseTilePath: the one path of a tile, nothing else.
-func parseTilePath(s string) (t tile, ok bool) {
-	rest, isTile := strings.CutPrefix(s, "tile/")
-	level, rest, slash := strings.Cut(rest, "/")
-	n, levelOk := decimal(level)
-	t.level, t.width = int(n), tileWidth
-	if level == "entries" {
-		t.level, levelOk = levelEntries, true
-	}
-	digits, width, partial := strings.Cut(rest, ".p/")
-	if partial {
-		w, good := decimal(width)
-		if !good || w < 1 || w >= tileWidth {
-			return t, false
-		}
-		t.width = int(w)
-	}
-	digits = strings.ReplaceAll(strings.ReplaceAll(digits, "/", ""), "x", "")
-	index, err := strconv.ParseUint(digits, 10, 64)
-	t.index = index
-	return t, isTile && slash && levelOk && t.level <= 63 && err == nil && index <= maxNumber && t.path() == s
-}
-
 // parseBundle cuts a bundle into exactly this many entries.
-func parseBundle(b []byte, width int) ([][]byte, bool) {
-	var entries [][]byte
-	for len(b) >= 2 {
-		n := int(binary.BigEndian.Uint16(b)) + 2
-		if len(b) < n {
-			return nil, false
-		}
-		entries = append(entries, b[2:n:n])
-		b = b[n:]
+func parseBundle(b []byte, width int) (entries [][]byte) {
+	r := &reader{b}
+	for range width {
+		entries = append(entries, r.take(int64(binary.BigEndian.Uint16(r.take(2)))))
 	}
-	return entries, len(b) == 0 && len(entries) == width && width >= 1 && width <= tileWidth
+	r.end()
+	return entries
 }
 
 var errMissing = errors.New("it is not there")
 
-// source is a published log: a folder or the URL that stands before /checkpoint.
+// source is a published log: a folder or the URL that stands before /checkpoint. It gives one byte more than the limit where there
+// is more: every check of a length then fails.
 type source func(path string, limit int64) ([]byte, error)
 
 func openSource(where string) source {
@@ -90,12 +64,7 @@ func openSource(where string) source {
 			if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 				return nil, errMissing
 			}
-			file, err := os.Open(name)
-			if err != nil {
-				return nil, err
-			}
-			defer file.Close()
-			return readUpTo(file, limit)
+			return readFile(name, limit)
 		}
 	}
 	client := &http.Client{Timeout: 30 * time.Second}
@@ -105,27 +74,31 @@ func openSource(where string) source {
 			return nil, err
 		}
 		defer answer.Body.Close()
-		if answer.StatusCode == http.StatusNotFound {
+		switch answer.StatusCode {
+		case http.StatusOK:
+			return io.ReadAll(io.LimitReader(answer.Body, limit+1))
+		case http.StatusNotFound:
 			return nil, errMissing
 		}
-		if answer.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("the server answered %s", answer.Status)
-		}
-		return readUpTo(answer.Body, limit)
+		return nil, fmt.Errorf("the server answered %s", answer.Status)
 	}
 }
 
-// readUpTo gives one byte more than the limit where there is more: every length check then fails.
-func readUpTo(r io.Reader, limit int64) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, limit+1))
+func readFile(name string, limit int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, limit+1))
 }
 
-// fetch gives a tile's bytes. Where a partial one is gone the log has the full one, of which the first part is meant.
-func (get source) fetch(t tile) (bytes []byte, full bool, err error) {
-	bytes, err = get(t.path(), maxBundle)
-	if t.width < tileWidth && errors.Is(err, errMissing) {
-		bytes, err = get(tile{t.level, t.index, tileWidth}.path(), maxBundle)
-		return bytes, true, err
+// fetch gives a tile's bytes and its width. Where a partial one is gone the log has the full one, of which the first part is meant.
+func (get source) fetch(t tile) ([]byte, int, error) {
+	b, err := get(t.path(), maxBundle)
+	if errors.Is(err, errMissing) && t.width < tileWidth {
+		t.width = tileWidth
+		b, err = get(t.path(), maxBundle)
 	}
-	return bytes, t.width == tileWidth, err
+	return b, t.width, err
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { crc32c } from '@tallystick/kafka/crc32c';
 import { openStores } from '../ledger-service/src/log-stores.ts';
 import { startServe, type RunningServe } from '../ledger-service/src/serve/start-serve.ts';
 import { startLedger } from '../ledger-service/src/service.ts';
@@ -59,6 +60,46 @@ describe.skipIf(go === null)('the second implementation on a fresh log', () => {
       expect(text).toContain('all entries are accepted statements: 2 partitions, 1 valid seal keys');
       expect(exit).toBe(0);
     }
+  });
+
+  it('holds every event in the files of the broker against its seal', async () => {
+    const dir = join(world.folder, 'log');
+    const broker = join(world.folder, 'broker');
+    // Copies: what is altered here must not be the broker's.
+    for (const partition of [0, 1]) {
+      const name = `${world.topics.events}-${partition}`;
+      cpSync(join(inject('stack').home, 'kafka', 'data', name), join(broker, name), { recursive: true });
+    }
+    const check = async () => await checker.run('log', dir, ...keys, '--events', broker);
+    const whole = await check();
+    expect(whole.text).toContain(`all ${events} sealed events are what was sealed`);
+    expect(whole.exit).toBe(0);
+    const folder = join(broker, `${world.topics.events}-1`);
+    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.log')) ?? '');
+    const bytes = readFileSync(file);
+    const changed = (change: (copy: Buffer) => Buffer): void => writeFileSync(file, change(Buffer.from(bytes)));
+    changed((copy) => {
+      copy[200]! ^= 1;
+      return copy;
+    });
+    expect(await check()).toMatchObject({
+      exit: 1,
+      text: expect.stringContaining('NEVER_SEALED: a bad CRC') as string,
+    });
+    changed((copy) => {
+      copy[200]! ^= 1;
+      const end = 12 + copy.readUInt32BE(8);
+      copy.writeUInt32BE(crc32c(copy.subarray(21, end)), 17);
+      return copy;
+    });
+    expect(await check()).toMatchObject({ exit: 1, text: expect.stringContaining('root-mismatch') as string });
+    changed((copy) => copy.subarray(0, 0));
+    expect(await check()).toMatchObject({
+      exit: 1,
+      text: expect.stringContaining('truncated: there are no more records') as string,
+    });
+    rmSync(folder, { recursive: true });
+    expect((await check()).exit).toBe(3);
   });
 
   it('finds a byte that was changed in the checkpoint, an entry or a tile', async () => {

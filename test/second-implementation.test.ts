@@ -34,15 +34,15 @@ describe.skipIf(go === null)('the second implementation', () => {
   }, 600_000);
 
   it('agrees with every vector, and leaves out no folder of them', async () => {
-    const { exit, text } = await checker.run('vectors', testdata);
+    const { exit, text } = await checker.vectors(testdata);
     expect(text).not.toContain('disagreement');
     expect(exit).toBe(0);
     const folders = readdirSync(testdata, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    const lines = text.trim().split('\n');
+    const lines = text.split('\n').filter((line) => line.includes(' passed'));
     expect(lines.map((line) => line.split(' ')[0])).toEqual(folders.map(({ name }) => name).sort());
     // What it says of itself: only these are not its matter.
     const partly = lines.filter((line) => line.includes('not covered')).map((line) => line.split(' ')[0]);
-    expect(partly).toEqual(['acceptance', 'batches', 'events', 'findings', 'leaves', 'snapshots']);
+    expect(partly).toEqual(['acceptance', 'batches', 'events', 'snapshots']);
   });
 
   it('says which vector it does not agree with', async () => {
@@ -50,8 +50,8 @@ describe.skipIf(go === null)('the second implementation', () => {
     cpSync(testdata, changed, { recursive: true });
     const file = join(changed, 'proofs', 'proofs.json');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/"logIndex":4,/, '"logIndex":5,'));
-    const { exit, text } = await checker.run('vectors', changed);
-    expect([exit, text.split('\n').filter((line) => line.includes('disagreement'))]).toEqual([1, ['1 disagreements']]);
+    const { exit, text } = await checker.vectors(changed);
+    expect([exit, text]).toEqual([1, expect.stringContaining(': 1 disagreements')]);
     expect(text).toContain('an event in the middle of its batch');
   });
 });
@@ -76,12 +76,12 @@ describe.skipIf(go === null)('what chance makes', () => {
     }
     const accepted = files['acceptance/acceptance'].map(({ end }) => (end as { accepted: number }).accepted);
     expect(Math.max(...accepted), `seed ${seed}`).toBeGreaterThan(5);
-    const { text } = await checker.run('vectors', dir);
+    const { text } = await checker.vectors(dir);
     expect(text).toContain('tlog-proofs');
     // Which check of a proof fails first, and what else one that holds shows, is compared above.
     const bad = text
       .split('\n')
-      .filter((line) => line.includes('.json ') && !/got (PROOF_[A-Z_]+, want PROOF_|\{)/.test(line));
+      .filter((line) => line.includes('.json ') && !/got ("PROOF_[A-Z_]+", want "PROOF_|\{)/.test(line));
     expect(bad, `seed ${seed}`).toEqual([]);
   }, 120_000);
 });

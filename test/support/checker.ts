@@ -1,5 +1,5 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile, spawnSync, type ExecFileOptions } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from '../../infra/local/processes.ts';
@@ -50,23 +50,38 @@ export interface Answer {
 export class Checker {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tallystick-checker-'));
   readonly #program = join(this.#folder, 'checker');
+  readonly #tests = join(this.#folder, 'checker.test');
+  readonly #go: string;
 
   constructor(go: string) {
+    this.#go = go;
     goCommand(go, 'build', '-o', this.#program, '.');
+  }
+
+  /** Its own test of a folder of vectors: a line a folder, and one for each vector with which it does not agree. */
+  async vectors(dir: string): Promise<Answer> {
+    if (!existsSync(this.#tests)) goCommand(this.#go, 'test', '-c', '-o', this.#tests, '.');
+    const more = { env: { ...env, CHECKER_VECTORS: dir }, cwd: sources };
+    return await answerOf(this.#tests, ['-test.run', '^TestVectors$'], more);
   }
 
   /** Not synchronous, for the server that it asks may be in this process. */
   async run(...args: readonly string[]): Promise<Answer> {
-    return await new Promise((resolve, reject) => {
-      execFile(this.#program, args, { encoding: 'utf8', timeout: 60_000 }, (error, stdout, stderr) => {
-        const exit = error === null ? 0 : error.code;
-        if (typeof exit === 'number') resolve({ exit, text: stdout + stderr });
-        else reject(new Error(`the checker did not end by itself: ${stdout}${stderr}`, { cause: error }));
-      });
-    });
+    return await answerOf(this.#program, args);
   }
 
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function answerOf(program: string, args: readonly string[], more: ExecFileOptions = {}): Promise<Answer> {
+  const options = { ...more, encoding: 'utf8', timeout: 60_000 } as const;
+  return await new Promise((resolve, reject) => {
+    execFile(program, args, options, (error, stdout, stderr) => {
+      const exit = error === null ? 0 : error.code;
+      if (typeof exit === 'number') resolve({ exit, text: stdout + stderr });
+      else reject(new Error(`the checker did not end by itself: ${stdout}${stderr}`, { cause: error }));
+    });
+  });
 }
