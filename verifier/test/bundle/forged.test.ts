@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { World } from '../support/world.ts';
+import { TallystickError } from '@tallystick/core/errors';
+import { topics, World } from '../support/world.ts';
 import { BundleFolder, membersIn, pack, withBundle } from './bundles.ts';
 
 const folder = new BundleFolder();
@@ -12,12 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => folder.end());
 
+async function verdictOf(bytes: Buffer) {
+  return await withBundle(folder.write(bytes), ({ records, manifest: { scope } }) =>
+    world.verify({ log: records, scope, deadlineMs: 500 }),
+  );
+}
+
 describe('what a forger leaves out or adds', () => {
-  async function verdictOf(bytes: Buffer) {
-    return await withBundle(folder.write(bytes), ({ records, manifest: { scope } }) =>
-      world.verify({ log: records, scope, deadlineMs: 500 }),
-    );
-  }
   const without = (part: string) => pack(membersIn(good).filter(([name]) => !name.includes(part)));
 
   test('events: they are missing, at once and not after a wait', async () => {
@@ -68,4 +70,32 @@ describe('what a forger leaves out or adds', () => {
       expect(verdict.exitCode, error).not.toBe(error === '0' ? 2 : 0);
     }
   });
+});
+
+test('any byte changed and its sum mended: a refusal with a code or a verdict, in time, and what is sealed is never verified', async () => {
+  const tries = 60 * Number(process.env['TEST_EFFORT'] ?? 1);
+  const list = membersIn(good);
+  // Batches 0 to 3 are sealed. Their first 61 bytes hold what no leaf covers.
+  const sealed = world.cluster.batches(topics.events, 0).slice(0, 4);
+  const covered = sealed.flatMap((batch, index) => {
+    const at = sealed.slice(0, index).reduce((sum, { length }) => sum + length, 0);
+    return Array.from({ length: batch.length - 61 }, (_, byte) => at + 61 + byte);
+  });
+  for (let count = 0; count < tries; count += 1) {
+    const inEvents = count % 2 === 0;
+    const [name, content] = list[inEvents ? 1 : randomInt(list.length)]!;
+    expect(inEvents ? name : 'records/events').toContain('records/events');
+    const bytes = Buffer.from(content);
+    const at = inEvents ? covered[randomInt(covered.length)]! : randomInt(bytes.length);
+    bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << randomInt(8)), at);
+    const forged = pack(list.map(([each, was]) => [each, each === name ? bytes : was]));
+    const started = performance.now();
+    const outcome = await verdictOf(forged).then(
+      ({ exitCode }) => exitCode,
+      (error: unknown) => (error instanceof TallystickError ? error.code : String(error)),
+    );
+    const said = `${name} byte ${at}: ${outcome}`;
+    expect(said).toMatch(inEvents ? /: 1$/ : /: ([013]|BUNDLE_[A-Z]+)$/);
+    expect(performance.now() - started, said).toBeLessThan(20_000);
+  }
 });

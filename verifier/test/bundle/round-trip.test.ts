@@ -37,6 +37,15 @@ describe('a bundle of everything', () => {
     expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 }, counts: { unsealed: 4 } });
   });
 
+  test('gives the same verdict to several threads, each of which opens it', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { file } = await folder.export(world);
+    const workers = { workers: 2, reopen: { kind: 'bundle', file } } as const;
+    expect(plain(await fromBundle(world, file, { ...workers, deadlineMs: 10_000 }))).toEqual(
+      plain(await world.verify()),
+    );
+  });
+
   test('is what tar lists and sha256sum checks', async () => {
     const world = await World.small();
     const { file } = await folder.export(world, { policy: 'quorum none\n' });
