@@ -132,7 +132,7 @@ describe.each(workloads)('$file', ({ file, kind, template }) => {
     }
     const state = '/var/lib/tallystick/';
     const args = at(container, 'args') as string[];
-    for (const flag of ['--anchor', '--report-html', '--report-junit', '--report-json'])
+    for (const flag of ['--anchor', '--state', '--report-html', '--report-junit', '--report-json'])
       expect(args[args.indexOf(flag) + 1]?.startsWith(state), flag).toBe(true);
   });
 

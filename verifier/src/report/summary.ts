@@ -119,7 +119,7 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
   return words;
 }
 
-function coveredBy({ mode, since, fullBecause, scope, checked, published }: Verdict): string[] {
+function coveredBy({ mode, since, fullBecause, scope, checked, published, queryCopy }: Verdict): string[] {
   const words = [
     `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records.`,
     `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
@@ -139,6 +139,10 @@ function coveredBy({ mode, since, fullBecause, scope, checked, published }: Verd
       )} say of themselves: ${number(sum(({ decoded }) => decoded))} decode as events, ${number(sum(({ signed }) => signed))} with a signature that counts.`,
     );
   }
+  if (queryCopy !== null)
+    words.push(
+      `The query copy at ${visible(queryCopy.place)}: ${count(queryCopy.counts.compared, 'row')} held against the records.`,
+    );
   if (mode === 'incremental')
     words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
   else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
@@ -155,7 +159,7 @@ const passedOver = {
   resends: { one: 'statement that came again', many: 'statements that came again' },
 } as const;
 
-function limitsOf({ mode, scope, checked, counts, published }: Verdict): string[] {
+function limitsOf({ mode, scope, checked, counts, published, queryCopy }: Verdict): string[] {
   const words: string[] = [];
   if (mode === 'incremental')
     words.push('What earlier runs had checked was taken from their state and not read again.');
@@ -173,6 +177,14 @@ function limitsOf({ mode, scope, checked, counts, published }: Verdict): string[
       `${count(counts.unsealed, 'record')} ${counts.unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace.`,
     );
   if (published === null) words.push('The published log, its tiles and its witnesses were not part of this run.');
+  if (queryCopy === null)
+    words.push('The query copy was not compared: what it answers is not covered by this verdict.');
+  else if (queryCopy.counts.notYet > 0)
+    words.push(`${count(queryCopy.counts.notYet, 'record')} the query copy does not have yet.`);
+  if (queryCopy !== null && queryCopy.counts.uncheckable > 0)
+    words.push(
+      `${count(queryCopy.counts.uncheckable, 'row')} of the query copy could not be compared: the records are gone or cannot be read.`,
+    );
   const passed = (['rubbish', 'noise', 'races', 'resends'] as const).filter((name) => counts[name] > 0);
   if (passed.length > 0)
     words.push(

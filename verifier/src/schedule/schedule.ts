@@ -5,6 +5,8 @@ import { DeadMan } from './dead-man.ts';
 import { isUnfinished, type RunRecord } from './run-record.ts';
 import { Runner, type Attempt, type RunnerOptions } from './runner.ts';
 
+export { runOnce, type OnceOptions, type OnceResult } from './once.ts';
+
 export interface ScheduleOptions extends RunnerOptions {
   /** As `parseCron` takes it. */
   readonly cron: string;

@@ -181,6 +181,8 @@ describe('the HTML report', () => {
     expect(text).toContain('✓ Verified');
     expect(text).toContain('2 witnesses cosigned the log (w1, w2); their quorum stood at 2026-03-01 02:59:57 UTC.');
     expect(text).toContain('48 records are not sealed yet');
+    expect(text).toContain('The query copy at https://clickhouse.example.com:8443/audit: 4,817,334 rows');
+    expect(text).toContain('12 records the query copy does not have yet');
     expect(text).toContain('tallystick verify --anchor &#39;/var/lib/tallystick verifier/example.anchor&#39; --log');
     expect(text).toContain('6a4f9f5c-8a36-4f0e-9d0a-1f6f0d3b7a55');
     for (const vkey of [verified.verdict!.rootKey, ...context.logKeys!]) expect(text).toContain(vkey);

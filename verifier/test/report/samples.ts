@@ -95,6 +95,11 @@ const big = {
     quorum: 'both',
     quorumTime: '2026-03-01T02:59:57.000Z',
   },
+  queryCopy: {
+    place: 'https://clickhouse.example.com:8443/audit',
+    counts: { compared: sealed, altered: 0, extra: 0, missing: 0, notYet: 12, uncheckable: 0 },
+    partitions: [],
+  },
   anchoredTo: {
     kind: 'anchor',
     since: '2026-02-28T03:02:31.000Z',
@@ -246,6 +251,7 @@ export const hostile = run(
   verdictOf('failed', {
     ...big,
     fullBecause: attack,
+    queryCopy: { ...big.queryCopy, place: attack },
     origin: attack,
     rootKey: attack,
     topics: { events: attack, seals: attack, leaves: attack },

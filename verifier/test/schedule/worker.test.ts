@@ -215,7 +215,12 @@ describe('one run, as a CronJob begins it', () => {
     const run = async () => verdictOf('verified');
     await expect(runOnce({ ...given, run })).rejects.toMatchObject({ code: 'VERIFY_RUNNING' });
     const stop = new AbortController();
-    const stopped = runOnce({ ...parts(), signal: stop.signal, run: () => new Promise(() => undefined), graceMs: 5 });
+    const stopped = runOnce({
+      ...parts(),
+      signal: stop.signal,
+      run: () => new Promise(() => undefined),
+      graceMs: 5,
+    });
     await settle();
     stop.abort();
     await expect(stopped).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
