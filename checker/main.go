@@ -22,14 +22,6 @@ const (
 	maxPolicy = 1 << 18
 )
 
-// keyList is a flag that may stand several times: a log whose key is being rotated has two.
-type keyList []*vkey
-
-func (l *keyList) String() string { return "" }
-func (l *keyList) Set(s string) error {
-	return try(func() { *l = append(*l, keyOf(s, typeEd25519)) })
-}
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, out, errors io.Writer) (exit int) {
@@ -49,16 +41,19 @@ const configuration = "USAGE"
 func command(command, subject string, args []string, out, errors io.Writer) int {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(errors)
-	var logKeys, rootKeys keyList
 	var options logOptions
-	flags.Var(&logKeys, "log-key", "vkey of the log")
-	flags.Var(&rootKeys, "root-key", "vkey of the root key")
+	var rootKeys []*vkey
+	add := func(keys *[]*vkey) func(string) error { // a log whose key is being rotated has two
+		return func(s string) error { return try(func() { *keys = append(*keys, keyOf(s, typeEd25519)) }) }
+	}
+	flags.Func("log-key", "vkey of the log", add(&options.logKeys))
+	flags.Func("root-key", "vkey of the root key", add(&rootKeys))
 	flags.StringVar(&options.events, "events", "", "the folder in which a broker keeps its partitions")
 	policyFile := flags.String("policy", "", "C2SP tlog-policy")
 	oldFile := flags.String("old", "", "an older checkpoint")
 	err := flags.Parse(args)
 	need(err == nil && flags.NArg() == 0 && len(rootKeys) <= 1, configuration, "unknown, malformed or repeated arguments")
-	if options.logKeys = logKeys; len(rootKeys) == 1 {
+	if len(rootKeys) == 1 {
 		options.rootKey = rootKeys[0]
 	}
 	if *policyFile != "" {
@@ -75,12 +70,12 @@ func command(command, subject string, args []string, out, errors io.Writer) int 
 		fmt.Fprint(out, p)
 		return 0
 	}
-	need(len(logKeys) > 0, configuration, "a log is checked against --log-key")
-	origin := logKeys[0].name
+	need(len(options.logKeys) > 0, configuration, "a log is checked against --log-key")
+	origin := options.logKeys[0].name
 	need(options.rootKey == nil || options.rootKey.name == origin+"/root", configuration, "the root key is not that of %s", origin)
 	need(options.events == "" || options.rootKey != nil, configuration, "events are checked against seals, and these against --root-key")
 	if *oldFile != "" {
-		options.old, _, _ = openCheckpoint(mustRead(*oldFile, 1<<20), origin, logKeys)
+		options.old, _, _ = openCheckpoint(mustRead(*oldFile, 1<<20), origin, options.logKeys)
 	}
 	return checkLog(openSource(subject), options, out)
 }

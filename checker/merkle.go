@@ -1,6 +1,9 @@
 package main
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"math/bits"
+)
 
 type hash = [32]byte
 
@@ -12,28 +15,20 @@ func nodeHash(left, right hash) hash {
 	return sha256.Sum256(append(append([]byte{1}, left[:]...), right[:]...))
 }
 
-// inclusionRoot gives the root that follows from a leaf and its path (RFC 9162, 2.1.3.2), false where the path has
-// another length than an entry at this place has.
+// inclusionRoot gives the root that follows from a leaf and its path (PATH of RFC 6962, 2.1.1), false where the path has another length
+// than an entry at this place has.
 func inclusionRoot(index, size uint64, leaf hash, path []hash) (hash, bool) {
-	if index >= size {
-		return hash{}, false
+	last := len(path) - 1
+	if index >= size || size == 1 || last < 0 {
+		return leaf, index == 0 && size == 1 && last < 0
 	}
-	fn, sn, r := index, size-1, leaf
-	for _, p := range path {
-		if sn == 0 {
-			return hash{}, false
-		}
-		if fn&1 == 1 || fn == sn {
-			r = nodeHash(p, r)
-			for fn&1 == 0 && fn != 0 {
-				fn, sn = fn>>1, sn>>1
-			}
-		} else {
-			r = nodeHash(r, p)
-		}
-		fn, sn = fn>>1, sn>>1
+	k := uint64(1) << (bits.Len64(size-1) - 1) // the largest power of two below
+	if index < k {
+		left, ok := inclusionRoot(index, k, leaf, path[:last])
+		return nodeHash(left, path[last]), ok
 	}
-	return r, sn == 0
+	right, ok := inclusionRoot(index-k, size-k, leaf, path[:last])
+	return nodeHash(path[last], right), ok
 }
 
 // frontier is the right edge of a tree that grows: the roots of its complete subtrees, from left to right.
