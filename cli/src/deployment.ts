@@ -234,6 +234,18 @@ export class Deployment {
     return this.#config.text('log.policyFile') ?? this.#installation?.policyFile ?? null;
   }
 
+  /** What verifications keep and heed; null where nothing is configured. */
+  get verification() {
+    const config = this.#config;
+    return {
+      anchorFile: config.text('verify.anchorFile') ?? null,
+      anchorKeyFile: config.text('verify.anchorKeyFile') ?? null,
+      limitsFile: config.text('verify.limitsFile') ?? null,
+      stateDir: config.text('verify.stateDir') ?? join(this.home, 'verifier'),
+      heartbeatUrl: config.secret('verify.heartbeatUrl') ?? null,
+    };
+  }
+
   get importKey(): Uint8Array {
     const file = this.#config.text('import.keyFile') ?? this.#installation?.importKeyFile;
     const text = readSecret(

@@ -46,7 +46,10 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
     code.startsWith('WITNESS_KEY_') ||
     code.startsWith('WITNESS_STATE_') ||
     askedWrongly.has(code) ||
+    code.startsWith('BUNDLE_') ||
     code === 'OPTIONS_INVALID' ||
+    code === 'POLICY_FILE_INVALID' ||
+    code === 'SCHEDULE_INVALID' ||
     code === 'CONFIG_INVALID'
   )
     return 2;

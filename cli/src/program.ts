@@ -77,6 +77,33 @@ export function buildProgram(): Command {
       'recompute everything from the raw records; exit 0 verified, 1 tampering, loss or fork, 2 usage, 3 inconclusive',
     )
     .option('--anchor <file>', 'what earlier runs accepted: kept there and never gone back on')
+    .option('--anchor-key <file>', 'key of the code that protects it (default: made beside it at first use)')
+    .option('--log <place>', 'URL or folder of the published log (default: as configured)')
+    .option('--no-log', 'do not look at the published log')
+    .option(
+      '--policy <file>',
+      "C2SP tlog-policy: log keys, witnesses and quorum (default: log.policyFile, or the installation's)",
+    )
+    .option('--limits <file>', 'JSON: acknowledged findings, and limits for tail, checkpoint and clocks')
+    .option('--partition <n>', 'only the events of this partition')
+    .option('--offsets <range>', 'only these offsets of it: 17, 17-90 or 17-; widened to whole seals')
+    .option('--incremental', 'go on from what the anchor says was checked')
+    .option('--follow [seconds]', 'go on as the log grows, until Ctrl-C: every 10 seconds, or as given')
+    .option('--bundle <file>', 'check an evidence bundle, offline')
+    .option('--query-copy', 'hold every row in ClickHouse against its record, too')
+    .option('--workers <n>', 'threads that read records (default: 1; of a bundle one a core)')
+    .option('--self-test', 'show on altered copies of your own newest records that tampering is found')
+    .option('--schedule <cron>', 'go on for ever, and verify at these times: "0 3 * * *"')
+    .option('--timezone <name>', 'of the schedule (default: UTC)')
+    .option(
+      '--state <folder>',
+      'lock and memory of the schedule; without a schedule: one run at a time, told as by one',
+    )
+    .option('--metrics <host:port>', 'where a schedule serves /metrics, /livez and /readyz')
+    .option('--record', 'write each run into the ledger as an audit event, and to ClickHouse')
+    .option('--report-html <file>', 'a page for people')
+    .option('--report-junit <file>', 'for CI')
+    .option('--report-json <file>', 'for programs')
     .option('--json', 'the verdict as one line of JSON')
     .action(action(async () => (await import('./commands/verify.ts')).verifyCommand));
   program

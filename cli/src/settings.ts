@@ -12,7 +12,7 @@ export const ledgerRoles = ['seal', 'publish', 'serve'] as const;
 export type LedgerRole = (typeof ledgerRoles)[number];
 
 /** The roles that have a Kafka principal of their own. */
-export const kafkaRoles = ['admin', 'producer', 'ledger', 'verifier', 'worker'] as const;
+export const kafkaRoles = ['admin', 'producer', 'ledger', 'verifier', 'worker', 'reporter'] as const;
 export type KafkaRole = (typeof kafkaRoles)[number];
 
 export interface Setting {
@@ -141,6 +141,21 @@ export const settings: Readonly<Record<string, Setting>> = {
   'log.quorumLateMs': {
     schema: whole(1_000, 86_400_000),
     what: "ms by which the published checkpoint may lag for the witnesses' quorum before it is an alarm (default 30000)",
+  },
+  'verify.anchorFile': { schema: text, what: 'what earlier verifications accepted (default: none is kept)' },
+  'verify.anchorKeyFile': {
+    schema: text,
+    what: 'key of its code, mode 0600 (default: the same name with .key, made at first use)',
+  },
+  'verify.limitsFile': {
+    schema: text,
+    what: 'JSON: findings that are acknowledged, and limits (docs/verification.md)',
+  },
+  'verify.stateDir': { schema: text, what: 'folder of the lock and of what a schedule remembers' },
+  'verify.heartbeatUrl': {
+    schema: url,
+    secret: true,
+    what: 'asked after each scheduled verification that ended with a verdict, so that its absence is noticed elsewhere',
   },
   'keys.passphrase': {
     schema: text,

@@ -31,8 +31,9 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       ...coverage(verdict),
       [
         'checked',
-        `${number(checked.events)} events in ${number(checked.seals)} seals, ${number(checked.statements)} statements`,
+        `${counted(checked.events, 'event')} in ${counted(checked.seals, 'seal')}, ${counted(checked.statements, 'statement')}`,
       ],
+      ...queryCopy(verdict),
       ...(counts.unsealed > 0 ? [['not sealed yet', `${number(counts.unsealed)} records`] as const] : []),
       ...ignored(verdict),
       ['took', `${(verdict.durationMs / 1000).toFixed(1)} s, ${number(rates.eventsPerSecond)} events/s`],
@@ -55,6 +56,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       lines.push(`    ${printable(finding.message)}`);
       if (finding.expected !== null) lines.push(`    expected ${printable(finding.expected)}`);
       if (finding.found !== null) lines.push(`    found    ${printable(finding.found)}`);
+      if (finding.severity === 'tampering' || finding.severity === 'loss') lines.push(`    hash     ${finding.hash}`);
       if (finding.acknowledged !== undefined) lines.push(`    ${answerText(finding.acknowledged)}`);
     }
     if (found.length > shown) lines.push(`  and ${number(found.length - shown)} more: --json lists them`);
@@ -65,6 +67,19 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
   if (verdict.anchoredTo.evidence !== null)
     lines.push('', `evidence is kept in ${printable(verdict.anchoredTo.evidence)}`);
   return lines.join('\n');
+}
+
+function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
+  if (copy === null) return [];
+  const { compared, altered, extra, missing, notYet, uncheckable } = copy.counts;
+  const parts = Object.entries({ altered, extra, missing, 'not there yet': notYet, 'without a record': uncheckable })
+    .filter(([, rows]) => rows > 0)
+    .map(([name, rows]) => `${number(rows)} ${name}`);
+  return [['query copy', `${counted(compared, 'row')} compared${parts.length === 0 ? '' : `; ${parts.join(', ')}`}`]];
+}
+
+function counted(count: number, what: string): string {
+  return `${number(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function answerText({ reason, by, until }: NonNullable<ReportedFinding['acknowledged']>): string {
@@ -116,10 +131,12 @@ function coverage({ mode, since, fullBecause, scope }: Verdict): [string, string
   else if (fullBecause !== null)
     lines.push(['mode', `full, though incremental was asked for: ${printable(fullBecause)}`]);
   if (scope.kind === 'all' || scope.ranges === null) return lines;
-  const shown = scope.ranges.slice(0, 5).map(({ partition, first, last }) => `${partition}: ${first}-${last ?? ''}`);
+  const shown = scope.ranges
+    .slice(0, 5)
+    .map(({ partition, first, last }) => `offsets ${first}-${last ?? ''} of partition ${partition}`);
   const more = scope.ranges.length > shown.length ? ` and ${scope.ranges.length - shown.length} more` : '';
   const share = `${number(scope.inScope)} of ${number(scope.sealedEvents)} sealed events`;
-  lines.push(['scope', `only ${share} (partition: offsets ${shown.join(', ')}${more}); nothing is said of the others`]);
+  lines.push(['scope', `only ${share} (whole seals of ${shown.join(', ')}${more}); nothing is said of the others`]);
   return lines;
 }
 

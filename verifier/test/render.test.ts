@@ -84,7 +84,9 @@ describe('renderText', () => {
     const acknowledged = found.findings.map(({ hash }) => ({ hash, reason: 'a disk\u001b[2J', by: 'Ada' }));
     const text = renderText(await world.verify({ scope, acknowledged }));
     expect(text).toContain('VERIFIED');
-    expect(text).toContain('only 8 of 16 sealed events (partition: offsets 0: 0-7); nothing is said of the others');
+    expect(text).toContain(
+      'only 8 of 16 sealed events (whole seals of offsets 0-7 of partition 0); nothing is said of the others',
+    );
     expect(text).toContain('findings (1, 1 of them acknowledged):');
     expect(text).toContain('acknowledged by Ada: a disk\uFFFD[2J');
   });

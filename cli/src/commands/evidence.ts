@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
-import { openStores } from '@tallystick/ledger-service/log-stores';
 import { exportBundle, fileSink, streamSink } from '@tallystick/verifier/export-bundle';
 import type { Choice, Edge, Exported, ExportProgress } from '@tallystick/verifier/export-bundle';
 import type { PublishedLog } from '@tallystick/verifier/published-log';
@@ -73,19 +72,23 @@ async function run(
     process.off('SIGINT', abort);
     process.off('SIGTERM', abort);
     line.clear();
-    await published.close();
+    await published?.close();
   }
 }
 
-/** The log as its stores have it; that is what is served. */
-async function openPublished(deployment: Deployment): Promise<PublishedLog> {
-  const { store, checkpoints } = await openStores(deployment.logPlace);
-  await checkpoints.close();
-  return {
-    place: placeOfLog(deployment).place,
-    read: (path, maxBytes) => store.read(path, maxBytes),
-    close: () => store.close(),
-  };
+/** The log where it is published, else at its URL; null where there is neither here. */
+async function openPublished({ logPlace, logUrl }: Deployment): Promise<PublishedLog | null> {
+  if ('s3' in logPlace) {
+    const { s3PublishedLog } = await import('@tallystick/verifier/published-s3');
+    return s3PublishedLog(logPlace.s3);
+  }
+  if (existsSync(logPlace.dir)) {
+    const { folderPublishedLog } = await import('@tallystick/verifier/published-folder');
+    return folderPublishedLog(logPlace.dir);
+  }
+  if (logUrl === null) return null;
+  const { httpPublishedLog } = await import('@tallystick/verifier/published-http');
+  return httpPublishedLog(logUrl);
 }
 
 function registryOf(context: Context, deployment: Deployment): SchemaRegistry | null {

@@ -1,24 +1,31 @@
 import { TallystickError } from '@tallystick/core/errors';
-import { resolve } from 'node:path';
-import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import { fileAnchorStore } from '@tallystick/verifier/anchor-file';
 import { renderText } from '@tallystick/verifier/render';
-import { verify } from '@tallystick/verifier/verify';
 import type { Verdict } from '@tallystick/verifier/verdict';
 import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { progressLine } from '../progress.ts';
-
-export interface VerifyFlags {
-  readonly anchor?: string;
-  readonly json?: boolean;
-}
+import { runVerification, withVerification } from '../verification/run-verification.ts';
+import { runOnceReported, runScheduled } from '../verification/run-reported.ts';
+import { modeOf, usage, type VerifyFlags } from '../verification/verify-flags.ts';
 
 /** Exit codes of protocol section 9: 0 verified, 1 tampering, loss or fork, 2 usage or configuration, 3 inconclusive. */
 export async function verifyCommand(context: Context, flags: VerifyFlags): Promise<number> {
-  let verdict: Verdict;
+  const mode = modeOf(flags);
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  process.once('SIGINT', abort);
+  process.once('SIGTERM', abort);
   try {
-    verdict = await runVerify(context, flags);
+    switch (mode) {
+      case 'self-test':
+        return await selfTest(context, flags, stop.signal);
+      case 'follow':
+        return await follow(context, flags, stop.signal);
+      case 'schedule':
+        return await runScheduled(context, flags, stop.signal);
+      case 'once':
+        return await once(context, flags, stop.signal);
+    }
   } catch (error) {
     // 1 is kept for what was found: a check that broke off has found nothing.
     const exitCode = exitCodeOf(error) === 1 ? 3 : exitCodeOf(error);
@@ -27,10 +34,58 @@ export async function verifyCommand(context: Context, flags: VerifyFlags): Promi
     if (exitCodeOf(error) !== 1) throw error;
     context.say(`tallystick: the verification broke off: ${wordsOf(error)}`);
     return 3;
+  } finally {
+    process.off('SIGINT', abort);
+    process.off('SIGTERM', abort);
   }
+}
+
+async function once(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {
+  const verdict = await runOnceReported(context, flags, signal);
+  print(context, flags, verdict);
+  return verdict.exitCode;
+}
+
+/** Until it is told to stop; the exit code is that of the worst verdict. */
+async function follow(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {
+  const seconds = flags.follow === true ? 10 : Number(flags.follow);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
+    throw usage(`--follow ${String(flags.follow)}: give whole seconds from 1 to 86400`);
+  const seen = new Set<number>();
+  await withVerification(context, { ...flags, incremental: true }, signal, async (options) => {
+    const { follow: followLog } = await import('@tallystick/verifier/verify');
+    await followLog(options, {
+      everyMs: seconds * 1000,
+      signal,
+      onVerdict: (verdict) => {
+        seen.add(verdict.exitCode);
+        print(context, flags, verdict);
+        if (flags.json !== true) context.out('');
+      },
+    });
+  });
+  return seen.has(1) ? 1 : seen.has(3) || seen.size === 0 ? 3 : 0;
+}
+
+async function selfTest(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {
+  const line = progressLine(context.terminal && flags.json !== true);
+  const result = await withVerification(context, flags, signal, async (options) => {
+    const { selfTest: tryIt } = await import('@tallystick/verifier/self-test');
+    const onProgress = (done: number, total: number) => line.update(`altering copies: ${done} of ${total}`);
+    return await tryIt({ ...options, onProgress });
+  });
+  line.clear();
+  if (flags.json === true) context.out(JSON.stringify(result));
+  else {
+    const { renderSelfTest } = await import('@tallystick/verifier/render-self-test');
+    context.out(renderSelfTest(result));
+  }
+  return result.exitCode;
+}
+
+function print(context: Context, flags: VerifyFlags, verdict: Verdict): void {
   if (flags.json === true) context.out(JSON.stringify(verdict));
   else context.out(renderText(verdict, { colour: process.stdout.isTTY && context.env['NO_COLOR'] === undefined }));
-  return verdict.exitCode;
 }
 
 /** For scripts: without a verdict there is still one line of JSON. */
@@ -45,33 +100,8 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** One verification without reports, for commands that use its verdict. */
 export async function runVerify(context: Context, flags: VerifyFlags): Promise<Verdict> {
-  const deployment = deploymentOf(context);
-  const line = progressLine(context.terminal && flags.json !== true);
-  const log = connectRecordLog(deployment.kafka('verifier'));
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
-  try {
-    return await verify({
-      log,
-      topics: deployment.topics,
-      origin: deployment.origin,
-      rootKey: deployment.rootKey,
-      signal: stop.signal,
-      ...(flags.anchor === undefined ? {} : { anchor: fileAnchorStore(resolve(context.cwd, flags.anchor)) }),
-      onProgress: ({ phase, done, total, partition }) =>
-        line.update(
-          phase === 'statements'
-            ? `reading statements: ${done} of ${total}`
-            : `checking records: ${done} of ${total}${partition === null ? '' : ` (partition ${partition})`}`,
-        ),
-    });
-  } finally {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
-    line.clear();
-    await log.close();
-  }
+  deploymentOf(context);
+  return await runVerification(context, flags, new AbortController().signal);
 }

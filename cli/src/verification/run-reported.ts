@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Logger } from '@tallystick/kafka/logger';
+import type { Reporter, VerificationRun } from '@tallystick/verifier/reporter';
+import { VerifierError } from '@tallystick/verifier/errors';
+import type { Verdict } from '@tallystick/verifier/verdict';
+import { type Context, deploymentOf } from '../context.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import { createLogger } from '../log-lines.ts';
+import { listenOf, openReporters } from './report-sinks.ts';
+import { runVerification } from './run-verification.ts';
+import type { VerifyFlags } from './verify-flags.ts';
+
+const reportMs = 30_000;
+
+/**
+ * One verification, told to whoever is asked for. With `--state` one runs at a time, and what an earlier process left unfinished is told too.
+ * A report that fails changes no verdict: it is said.
+ */
+export async function runOnceReported(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<Verdict> {
+  const logger = createLogger('verify', context.terminal);
+  const heartbeat = flags.state !== undefined;
+  const reporters = await openReporters(context, deploymentOf(context), flags, { version, logger, heartbeat });
+  try {
+    if (flags.state !== undefined) return await underLock(context, flags, { signal, reporters, logger });
+    const startedAt = new Date();
+    const verdict = await runVerification(context, flags, signal);
+    const times = { startedAt: startedAt.toISOString(), finishedAt: new Date().toISOString() };
+    await tell(context, reporters, { id: randomUUID(), trigger: 'once', ...times, verdict });
+    return verdict;
+  } finally {
+    for (const reporter of reporters) await reporter.close?.();
+  }
+}
+
+async function tell(context: Context, reporters: readonly Reporter[], run: VerificationRun): Promise<void> {
+  for (const reporter of reporters) {
+    try {
+      await reporter.report(run, AbortSignal.timeout(reportMs));
+    } catch (error) {
+      context.say(
+        `tallystick: the report ${reporter.name} failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}
+
+interface Parts {
+  readonly signal: AbortSignal;
+  readonly reporters: readonly Reporter[];
+  readonly logger: Logger;
+}
+
+async function underLock(context: Context, flags: VerifyFlags, { signal, reporters, logger }: Parts): Promise<Verdict> {
+  const { runOnce } = await import('@tallystick/verifier/verify-once');
+  let cause: unknown = null;
+  const { run, failed } = await runOnce({
+    ...(await memoryOf(context, flags)),
+    run: async (ending) => {
+      try {
+        return await runVerification(context, flags, ending);
+      } catch (error) {
+        cause = error;
+        throw error;
+      }
+    },
+    reporters,
+    logger,
+    signal,
+    exitCodeOf: codeOf,
+  });
+  for (const name of failed) context.say(`tallystick: the report ${name} failed`);
+  if (run.verdict !== undefined) return run.verdict;
+  throw cause ?? new VerifierError('VERIFY_TIMED_OUT', run.error.message);
+}
+
+/** Verifies at the times of a cron pattern until the signal ends it. */
+export async function runScheduled(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {
+  const { runWorker } = await import('@tallystick/verifier/schedule-worker');
+  const logger = createLogger('verify', context.terminal);
+  const deployment = deploymentOf(context);
+  const listen = flags.metrics === undefined ? {} : { listen: listenOf(flags.metrics) };
+  const reporters = await openReporters(context, deployment, flags, { version, logger, heartbeat: true });
+  await runWorker({
+    ...(await memoryOf(context, flags)),
+    ...listen,
+    cron: flags.schedule ?? '',
+    ...(flags.timezone === undefined ? {} : { timezone: flags.timezone }),
+    run: (ending) => runVerification({ ...context, terminal: false }, flags, ending),
+    reporters,
+    logger,
+    signal,
+    exitCodeOf: codeOf,
+    onListening: (url) => context.say(`metrics at ${url}/metrics`),
+  });
+  return 0;
+}
+
+function codeOf(error: unknown): 2 | 3 {
+  return exitCodeOf(error) === 2 ? 2 : 3;
+}
+
+async function memoryOf(context: Context, flags: VerifyFlags) {
+  const { fileRunRecord } = await import('@tallystick/verifier/run-record');
+  const { folderRunLock } = await import('@tallystick/verifier/run-lock');
+  const folder =
+    flags.state === undefined ? deploymentOf(context).verification.stateDir : resolve(context.cwd, flags.state);
+  await mkdir(folder, { recursive: true });
+  return { lock: folderRunLock(join(folder, 'run.lock')), record: fileRunRecord(join(folder, 'last-run.json')) };
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};

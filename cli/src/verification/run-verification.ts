@@ -1,0 +1,99 @@
+import { resolve } from 'node:path';
+import { fileAnchorStore } from '@tallystick/verifier/anchor-file';
+import { parseVerificationPolicy, type VerificationPolicy } from '@tallystick/verifier/policy-file';
+import type { VerifyOptions } from '@tallystick/verifier/verify';
+import type { Verdict } from '@tallystick/verifier/verdict';
+import { type Context, deploymentOf } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import { CliError } from '../errors.ts';
+import { progressLine } from '../progress.ts';
+import { progressWords } from './progress-words.ts';
+import { scopeOf, type VerifyFlags } from './verify-flags.ts';
+import { logTrust, openSource, readNamed, type VerifySource } from './verify-source.ts';
+
+/** One verification, from opening what it reads to closing it. @throws VerifierError, CliError, KafkaError */
+export async function runVerification(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<Verdict> {
+  return await withVerification(context, flags, signal, async (options) => {
+    const { verify } = await import('@tallystick/verifier/verify');
+    return await verify(options);
+  });
+}
+
+/** Opens what a verification reads for the time of `work`. */
+export async function withVerification<T>(
+  context: Context,
+  flags: VerifyFlags,
+  signal: AbortSignal,
+  work: (options: VerifyOptions, source: VerifySource) => Promise<T>,
+): Promise<T> {
+  const deployment = deploymentOf(context);
+  const policyFile = policyFileOf(context, deployment, flags);
+  const limits = limitsOf(context, deployment, flags);
+  const line = progressLine(context.terminal && flags.json !== true);
+  const source = await openSource(context, deployment, flags, signal);
+  const copy = flags.queryCopy === true ? await openCopy(deployment) : null;
+  try {
+    const { published, schemas, reopen, workers } = source;
+    const trust = published === null ? null : logTrust(deployment, policyFile);
+    const scope = scopeOf(flags) ?? source.scope;
+    const options: VerifyOptions = {
+      log: source.log,
+      topics: deployment.topics,
+      origin: deployment.origin,
+      rootKey: deployment.rootKey,
+      signal,
+      workers,
+      reopen,
+      acknowledged: limits.acknowledged,
+      ...optional('maxTailAgeMs', limits.maxTailAgeMs),
+      ...optional('maxCheckpointAgeMs', limits.maxCheckpointAgeMs),
+      ...optional('maxClockSkewMs', limits.maxClockSkewMs),
+      ...optional('anchor', anchorOf(context, deployment, flags)),
+      ...optional('schemas', schemas ?? undefined),
+      ...optional('scope', scope ?? undefined),
+      ...optional('incremental', flags.incremental),
+      ...(published === null ? {} : { published, logKeys: trust?.logKeys ?? [] }),
+      ...optional('policy', trust?.policy ?? undefined),
+      ...(copy === null ? {} : { queryCopy: { rows: copy } }),
+      onProgress: (progress) => line.update(progressWords(progress)),
+    };
+    return await work(options, source);
+  } finally {
+    line.clear();
+    await Promise.allSettled([source.close(), copy?.close()]);
+  }
+}
+
+function optional<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
+}
+
+export function policyFileOf(context: Context, deployment: Deployment, { policy }: VerifyFlags): string | null {
+  return policy === undefined ? deployment.policyFile : resolve(context.cwd, policy);
+}
+
+/** What is acknowledged, and limits. @throws CliError CONFIG_INVALID; VerifierError POLICY_FILE_INVALID */
+export function limitsOf(context: Context, deployment: Deployment, flags: VerifyFlags): VerificationPolicy {
+  const file = flags.limits === undefined ? deployment.verification.limitsFile : resolve(context.cwd, flags.limits);
+  if (file === null) return { version: 1, acknowledged: [] };
+  return parseVerificationPolicy(readNamed(file, 'the limits of the verification'), file);
+}
+
+function anchorOf(context: Context, deployment: Deployment, flags: VerifyFlags) {
+  const configured = deployment.verification;
+  const file = flags.anchor === undefined ? configured.anchorFile : resolve(context.cwd, flags.anchor);
+  if (file === null) {
+    if (flags.anchorKey !== undefined) throw new CliError('USAGE', '--anchor-key needs --anchor');
+    return undefined;
+  }
+  const keyFile = flags.anchorKey === undefined ? configured.anchorKeyFile : resolve(context.cwd, flags.anchorKey);
+  return fileAnchorStore(file, keyFile === null ? {} : { keyFile });
+}
+
+/** @throws CliError NOT_RUNNING */
+async function openCopy({ clickhouse }: Deployment) {
+  if (clickhouse === null)
+    throw new CliError('NOT_RUNNING', '--query-copy: no ClickHouse runs here and clickhouse.url is not set');
+  const { clickHouseRows } = await import('@tallystick/verifier/clickhouse-rows');
+  return clickHouseRows(clickhouse);
+}

@@ -1,0 +1,123 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { VerifierKey } from '@tallystick/core/note';
+import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
+import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { SchemaSource } from '@tallystick/schemas/decoder';
+import { SchemaRegistry } from '@tallystick/schemas/registry';
+import type { SourceDescriptor } from '@tallystick/verifier/evidence-source';
+import type { PublishedLog } from '@tallystick/verifier/published-log';
+import type { Scope } from '@tallystick/verifier/scope';
+import type { Context } from '../context.ts';
+import type { Deployment } from '../deployment.ts';
+import { CliError } from '../errors.ts';
+import { logKeysOf } from '../statements.ts';
+import { type VerifyFlags, whole } from './verify-flags.ts';
+
+/** Where one verification reads. */
+export interface VerifySource {
+  readonly log: RecordLog;
+  readonly published: PublishedLog | null;
+  readonly schemas: SchemaSource | null;
+  readonly reopen: SourceDescriptor;
+  readonly workers: number;
+  /** What a bundle holds; null: everything. */
+  readonly scope: Scope | null;
+  close(): Promise<void>;
+}
+
+const mostWorkers = 8;
+
+/**
+ * Opens the cluster and the published log, or a bundle, which needs no network at all.
+ * @throws CliError CONFIG_…, USAGE; VerifierError BUNDLE_…; KafkaError
+ */
+export async function openSource(
+  context: Context,
+  deployment: Deployment,
+  flags: VerifyFlags,
+  signal: AbortSignal,
+): Promise<VerifySource> {
+  const workers = flags.workers === undefined ? null : whole('--workers', flags.workers, 1);
+  if (flags.bundle !== undefined) {
+    const { openBundle } = await import('@tallystick/verifier/open-bundle');
+    const file = resolve(context.cwd, flags.bundle);
+    const bundle = await openBundle(file, { signal });
+    return {
+      log: bundle.records,
+      published: flags.log === false ? null : bundle.published,
+      schemas: bundle.schemas,
+      reopen: { kind: 'bundle', file },
+      workers: workers ?? Math.min(availableParallelism(), mostWorkers),
+      scope: bundle.manifest.scope,
+      close: async () => await bundle.close(),
+    };
+  }
+  const config = deployment.kafka('verifier');
+  const published = await openPublished(context, deployment, flags.log);
+  const log = connectRecordLog(config);
+  return {
+    log,
+    published,
+    schemas: registryOf(deployment),
+    reopen: { kind: 'kafka', config },
+    workers: workers ?? 1,
+    scope: null,
+    close: async () => void (await Promise.allSettled([log.close(), published?.close()])),
+  };
+}
+
+/** What the checkpoint has to be signed by; the vkeys of the configuration, unless the policy names keys itself. */
+export function logTrust(
+  deployment: Deployment,
+  policyFile: string | null,
+): { readonly logKeys: readonly VerifierKey[]; readonly policy: Policy | null } {
+  const policy = policyFile === null ? null : parsePolicy(readNamed(policyFile, 'the tlog-policy').toString('utf8'));
+  return { logKeys: logKeysOf(deployment) ?? [], policy };
+}
+
+/** @throws CliError CONFIG_INVALID */
+export function readNamed(file: string, what: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CliError('CONFIG_INVALID', `${what}: cannot read ${file}`, { cause });
+  }
+}
+
+/** The log of a URL or folder, or the configured one: its URL, else where it is published. null: it is not looked at. */
+async function openPublished(
+  context: Context,
+  deployment: Deployment,
+  given: string | boolean | undefined,
+): Promise<PublishedLog | null> {
+  if (given === false) return null;
+  if (typeof given === 'string') return await openPlace(context, given);
+  if (deployment.logUrl !== null) return await openPlace(context, deployment.logUrl);
+  const { logPlace } = deployment;
+  if ('dir' in logPlace) return existsSync(logPlace.dir) ? await openPlace(context, logPlace.dir) : null;
+  const { s3PublishedLog } = await import('@tallystick/verifier/published-s3');
+  return s3PublishedLog(logPlace.s3);
+}
+
+async function openPlace(context: Context, place: string): Promise<PublishedLog> {
+  if (/^https?:\/\//i.test(place)) {
+    const { httpPublishedLog } = await import('@tallystick/verifier/published-http');
+    return httpPublishedLog(place);
+  }
+  const { folderPublishedLog } = await import('@tallystick/verifier/published-folder');
+  const folder = resolve(context.cwd, place);
+  if (!existsSync(folder)) throw new CliError('CONFIG_INVALID', `--log: there is no folder ${folder}`);
+  return folderPublishedLog(folder);
+}
+
+function registryOf(deployment: Deployment): SchemaSource | null {
+  try {
+    return new SchemaRegistry(deployment.registry);
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'NOT_RUNNING') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { modeOf, scopeOf, whole } from '../src/verification/verify-flags.ts';
+import type { VerifyFlags } from '../src/verification/verify-flags.ts';
+import { progressWords } from '../src/verification/progress-words.ts';
+
+describe('the mode of a verification', () => {
+  it.each<[VerifyFlags, string]>([
+    [{}, 'once'],
+    [{ incremental: true, anchor: 'a' }, 'once'],
+    [{ follow: true, anchor: 'a' }, 'follow'],
+    [{ schedule: '* * * * *', timezone: 'UTC', metrics: '127.0.0.1:0' }, 'schedule'],
+    [{ selfTest: true, bundle: 'b' }, 'self-test'],
+  ])('%j is %s', (flags, mode) => {
+    expect(modeOf(flags)).toBe(mode);
+  });
+
+  it.each<[VerifyFlags, string]>([
+    [{ follow: true, anchor: 'a', schedule: '* * * * *' }, '--follow and --schedule'],
+    [{ follow: true }, '--anchor'],
+    [{ timezone: 'UTC' }, '--schedule'],
+    [{ metrics: '127.0.0.1:0' }, '--schedule'],
+    [{ incremental: true, partition: '0' }, '--incremental'],
+    [{ bundle: 'b', follow: true, anchor: 'a' }, '--bundle'],
+    [{ bundle: 'b', schedule: '* * * * *' }, '--bundle'],
+    [{ bundle: 'b', queryCopy: true }, '--query-copy'],
+    [{ bundle: 'b', log: 'https://log.example.org' }, '--log'],
+    [{ selfTest: true, reportHtml: 'r.html' }, '--self-test'],
+  ])('%j is refused, naming %s', (flags, name) => {
+    expect(() => modeOf(flags)).toThrow(
+      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(name) }),
+    );
+  });
+});
+
+describe('the events that are asked for', () => {
+  const range = (partition: number, first: number, last: number) => ({
+    kind: 'ranges',
+    ranges: [{ partition, first, last }],
+  });
+
+  it.each([
+    [{ partition: '3' }, range(3, 0, Infinity)],
+    [{ partition: '0', offsets: '17' }, range(0, 17, 17)],
+    [{ partition: '0', offsets: '17-90' }, range(0, 17, 90)],
+    [{ partition: '0', offsets: '17-' }, range(0, 17, Infinity)],
+  ])('%j', (flags, scope) => {
+    expect(scopeOf(flags)).toEqual(scope);
+  });
+
+  it('are all where nothing is said', () => {
+    expect(scopeOf({})).toBeNull();
+  });
+
+  it.each([
+    { offsets: '1' },
+    { partition: '-1' },
+    { partition: '1.5' },
+    { partition: '01' },
+    { partition: '0', offsets: 'x' },
+    { partition: '0', offsets: '9-3' },
+    { partition: '0', offsets: '-3' },
+    { partition: '0', offsets: '99999999999999999999' },
+  ])('%j is refused', (flags) => {
+    expect(() => scopeOf(flags)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+
+  it('no threads are no number of threads', () => {
+    expect(() => whole('--workers', '0', 1)).toThrow('--workers 0 is no whole number from 1');
+  });
+});
+
+it('progress says how far, and how long yet', () => {
+  expect(progressWords({ phase: 'records', done: 50_000, total: 200_000, partition: 2, leftMs: 125_000 })).toBe(
+    'checking records: 50,000 of 200,000, 25 % (partition 2), about 2 min left',
+  );
+  expect(progressWords({ phase: 'log', done: 3, total: 0, partition: null, leftMs: null })).toBe(
+    'reading the published log: 3 of 0',
+  );
+});
