@@ -119,8 +119,9 @@ export class Runner {
     this.#say(over);
     this.observer.ended(over);
     await this.#remember(withEnd(this.#record, over, this.clock.now(), false));
-    const failed = await this.#tell(over, stop);
-    await this.#remember({ ...withEnd(this.#record, over, this.clock.now(), true), interrupted: [] });
+    const untold = await this.#tellInterrupted(over.startedAt, stop);
+    const failed = await this.deliver({ run: over }, stop);
+    await this.#remember({ ...withEnd(this.#record, over, this.clock.now(), true), interrupted: untold });
     if (end.kind === 'stuck') {
       this.observer.brokenOff('stuck');
       return end;
@@ -128,12 +129,18 @@ export class Runner {
     return { kind: 'ended', run: over, failed };
   }
 
-  /** Tells runs that never ended first, then this one. */
-  async #tell(run: VerificationRun, stop: AbortSignal): Promise<readonly string[]> {
+  /**
+   * Tells of runs that never ended. Before this one, so that a report in a file is that of the newest run.
+   * @returns those that are left because the process is to end
+   */
+  async #tellInterrupted(noticedAt: string, stop: AbortSignal): Promise<readonly StartedRun[]> {
     const { interrupted } = this.#record;
-    if (interrupted.length > 0) this.observer.interrupted(interrupted.length);
-    for (const lost of interrupted) await this.deliver({ run: interruptedRun(lost, run.startedAt) }, stop);
-    return await this.deliver({ run }, stop);
+    for (const [told, lost] of interrupted.entries()) {
+      if (stop.aborted) return interrupted.slice(told);
+      this.observer.interrupted(1);
+      await this.deliver({ run: interruptedRun(lost, noticedAt) }, stop);
+    }
+    return [];
   }
 
   async deliver(message: Message, stop: AbortSignal): Promise<readonly string[]> {

@@ -276,6 +276,23 @@ describe('an end in every case', () => {
     expect(deaf.notes).toEqual(['deaf failed']);
   });
 
+  test('runs that were killed are told by the next process where this one is to end first', async () => {
+    const rig = new Rig();
+    const lost = [901, 902, 903].map((n) => ({ id: id(n), trigger: 'schedule' as const, at: rig.clock.time - n }));
+    rig.ranAt('2026-03-01T11:00:00Z');
+    rig.record.record = { ...rig.record.record!, interrupted: lost };
+    const told: string[] = [];
+    const report = async (run: { id: string }): Promise<void> => {
+      told.push(run.id);
+      if (run.id === id(902)) rig.stop.abort();
+    };
+    rig.start({ reporters: [{ name: 'told', report }] });
+    await settle();
+    expect(told).toEqual([id(901), id(902), id(1)]);
+    expect(rig.record.record.interrupted.map((each) => each.id)).toEqual([id(903)]);
+    expect(rig.ended).toBe('ended');
+  });
+
   test('what makes no sense is refused before anything runs', async () => {
     for (const options of [
       { cron: 'every day' },

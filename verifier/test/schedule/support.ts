@@ -22,12 +22,14 @@ export class HeldClock implements ScheduleClock {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const sleeper = { at: this.time + ms, wake: resolve };
-      this.#sleepers.add(sleeper);
-      signal.addEventListener('abort', () => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
         this.#sleepers.delete(sleeper);
         resolve();
-      });
+      };
+      const sleeper = { at: this.time + ms, wake };
+      this.#sleepers.add(sleeper);
+      signal.addEventListener('abort', wake);
     });
   }
 
@@ -38,7 +40,6 @@ export class HeldClock implements ScheduleClock {
       await settle();
       const due = [...this.#sleepers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
-      this.#sleepers.delete(due);
       this.time = Math.max(this.time, due.at);
       due.wake();
     }
@@ -56,7 +57,7 @@ export class HeldClock implements ScheduleClock {
 
 /** Lets everything go on that needs no time. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate);
 }
 
 export class MemoryRecord implements RunRecordStore {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeFinding } from '@tallystick/core/finding';
 import { ScheduleMetrics } from '../../src/schedule/metrics.ts';
@@ -68,6 +70,13 @@ describe('metrics', () => {
     expect(linesOf(after, 'last_findings')).toEqual([]);
     expect(linesOf(after, 'last_verified')).toEqual([`tallystick_verify_last_verified_timestamp_seconds ${at}`]);
     expect(linesOf(after, 'state_age_seconds')).toEqual(['tallystick_verify_state_age_seconds 3600']);
+  });
+
+  test('are those that the documents name, with their labels', async () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../docs/verification.md'), 'utf8');
+    const told = [...text.matchAll(/^\| `tallystick_verify_(\w+)(?:\{[\w,]+\})?` \|/gm)].map(([, name]) => name);
+    const served = [...(await new ScheduleMetrics().text()).matchAll(/^# TYPE tallystick_verify_(\w+) /gm)];
+    expect(told.sort()).toEqual(served.map(([, name]) => name).sort());
   });
 
   test('a run without a verdict is no finished one', async () => {
