@@ -181,6 +181,10 @@ describe('planOf, within ranges of offsets', () => {
 
   test('a range that goes on behind the last seal asks for unsealed records too', () => {
     expect(within([35, 50])).toMatchObject({ from: 30, end: 40, readTo: 51 });
+    // Without an end, what is sealed still has one: a partition that ends before it is truncated.
+    const open = within([12, Infinity]);
+    expect(open).toMatchObject({ from: 10, end: 40, readTo: Infinity });
+    expect(layout(open)).toHaveLength(open?.sections.length ?? 0);
     expect(within([45, 50])).toMatchObject({ from: 40, end: 40, readTo: 51, plannedSeals: 0 });
     const both = within([0, 0], [45, 50]);
     expect(layout(both)).toEqual(['seal 0-9', 'outside 10-39']);

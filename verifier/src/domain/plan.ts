@@ -282,7 +282,8 @@ function choose(sections: Sections, ranges: readonly Range[], tail: number | nul
   for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
     const from = Math.max(done, firstEndingAt(sections, first));
     const touching = firstEndingAt(sections, last);
-    const to = (sections.at(touching)?.first ?? Infinity) <= last ? touching + 1 : touching;
+    const cut = sections.at(touching);
+    const to = cut !== undefined && cut.first <= last ? touching + 1 : touching;
     if (to <= from) continue;
     const begins = sections.at(from);
     const before = sections.at(done - 1);
