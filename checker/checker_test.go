@@ -30,11 +30,10 @@ func TestVectorsSkipNothing(t *testing.T) {
 		t.Fatal("no vectors", err)
 	}
 	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(strings.TrimPrefix(name, "../core/testdata/"), string(b))
+		write(strings.TrimPrefix(name, "../core/testdata/"), "[]")
+	}
+	if lines, bad := runVectors(dir); bad > 0 {
+		t.Fatal(strings.Join(lines, "\n"))
 	}
 	expect := func(want string) {
 		t.Helper()

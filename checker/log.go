@@ -30,6 +30,7 @@ type logCheck struct {
 	counts                 []uint64 // and how many tiles of it are full
 	judge                  *judge
 	partitions             map[string]*eventCheck
+	places                 []string // of them, in the log's order
 	sealed                 uint64
 }
 
@@ -97,13 +98,14 @@ func checkLog(get source, options logOptions, out io.Writer) int {
 	if head.size == 0 {
 		c.unchecked("there is nothing to check")
 	}
-	if !c.entries(head.size) {
+	whole := c.entries(head.size)
+	c.reportEvents()
+	if !whole {
 		return c.exit()
 	}
 	if root := c.tree.root(); root != head.root {
 		c.tampering("the entries give root %s", encode64(root[:]))
 	}
-	c.reportEvents()
 	c.report(head)
 	return c.exit()
 }
@@ -175,7 +177,9 @@ func (c *logCheck) entry(entry []byte) {
 func (c *logCheck) checkEvents(s *statement) {
 	p := c.partitions[s.place()]
 	if s.kind == "genesis" {
-		if p != nil {
+		if p == nil {
+			c.places = append(c.places, s.place())
+		} else {
 			c.unchecked("%s: events of generation %d, which is closed", s.place(), s.num["generation"]-1)
 		}
 		segments := openSegments(filepath.Join(c.events, fmt.Sprintf("%s-%d", s.word["topic"], s.num["partition"])))
@@ -202,7 +206,8 @@ func (c *logCheck) checkEvents(s *statement) {
 }
 
 func (c *logCheck) reportEvents() {
-	for place, p := range c.partitions {
+	for _, place := range c.places {
+		p := c.partitions[place]
 		if p.fault != "" {
 			c.tampering("%s, %s", place, p.fault)
 		}
