@@ -6,6 +6,7 @@ import type { AcceptedState } from './domain/anchor.ts';
 import type { Findings } from './domain/findings.ts';
 import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
+import { NeedsFullRun } from './incremental.ts';
 import type { Anchor, AnchoredCheckpoint, AnchoredPartition, AnchorStore, ResumePoint } from './ports/anchor-store.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import type { Reading } from './read-statements.ts';
@@ -15,7 +16,7 @@ import type { VerifyOptions } from './verify-options.ts';
 /** What this run accepted, as an anchor compares it. */
 export function stateOf(
   judge: Judge,
-  reading: Pick<Reading, 'unjudged'> | null,
+  reading: Pick<Reading, 'unjudged' | 'met'>,
   plans: readonly Plan[],
 ): AcceptedState {
   const newest = judge.keys.statements.at(-1);
@@ -25,8 +26,8 @@ export function stateOf(
     wasAccepted: (chain, hash) =>
       chain === null
         ? judge.keys.statements.some((each) => each.hash === hash)
-        : judge.point(chain.topic, chain.partition, hash) !== null,
-    wasLeftUnjudged: (hash) => reading?.unjudged.has(hash) ?? false,
+        : reading.met.has(hash) || judge.point(chain.topic, chain.partition, hash) !== null,
+    wasLeftUnjudged: (hash) => reading.unjudged.has(hash),
   };
 }
 
@@ -95,17 +96,19 @@ export interface Moved {
   readonly resume: ResumePoint | null;
   /** Unix ms. */
   readonly savedAt: number;
+  /** Whether the judge forgot statements, so that it does not know of each whether it was accepted. */
+  readonly forgets: boolean;
 }
 
 /**
  * Moves the anchor to what this run accepted; only after a run that ended 0.
  * @returns false where another run moved it meanwhile to what this one did not accept: that is a finding
- * @throws VerifierError ANCHOR_*
+ * @throws VerifierError ANCHOR_*; NeedsFullRun
  */
 export async function moveAnchor(
   { anchor, origin, rootKey }: VerifyOptions,
   run: Run,
-  { state, checkpoint, resume, savedAt }: Moved,
+  { state, checkpoint, resume, savedAt, forgets }: Moved,
 ): Promise<boolean> {
   const { keys, partitions } = state;
   if (anchor === undefined || keys === null) return false;
@@ -115,6 +118,7 @@ export async function moveAnchor(
   await anchor.update((current) => {
     const next = advance(current, mine, state);
     if ('anchor' in next) return next.anchor;
+    if (forgets) throw new NeedsFullRun('another run moved the anchor meanwhile, to something that is not remembered');
     // Another run moved it meanwhile to what this one did not accept: two readers were shown two histories.
     for (const finding of next.rollbacks) run.findings.add(finding);
     updated = false;

@@ -99,7 +99,7 @@ export function makeVerdict(result: RunResult): Verdict {
 
 /** Where the log was read first, the topic holds each of its statements once more: that is no resend. */
 function resendsOf({ judge, reading }: RunResult): number {
-  return Math.max(0, judge.counts.repeated - (reading.held?.held ?? 0));
+  return Math.max(0, judge.counts.repeated + reading.repeated - (reading.held?.held ?? 0));
 }
 
 function anchoredTo({ options, anchor, reader, accepted, updated, evidence }: RunResult): AnchoredTo {

@@ -42,6 +42,8 @@ export interface ReadingOptions {
   readonly logFrom: number | null;
   /** How a partition's plan begins and what of it is looked at; null: no plans are made and nothing is reported (a second reading). */
   readonly planOptions: ((chain: { topic: string; partition: number }) => PlanOptions) | null;
+  /** Hashes of statements of which it is asked later whether they were accepted, however long ago. */
+  readonly watch?: ReadonlySet<string>;
   /** Each contested statement as it is met. */
   readonly onContested?: (contested: Contested) => Promise<void>;
 }
@@ -53,13 +55,17 @@ export interface ReadingOptions {
 export class Reading implements Statements {
   readonly judge: Judge;
   readonly unjudged = new Set<string>();
+  /** Of the hashes that are watched, those that were accepted. */
+  readonly met = new Set<string>();
   readonly plans = new Map<string, PlanBuilder>();
   topicId = '';
   logStart = 0;
   from = 0;
   end = 0;
-  /** Statements older than what a judge remembers that goes on from a saved state: only a full run can decide on them. */
+  /** Statements older than what this judge remembers: only one that remembers more can decide on them. */
   past = 0;
+  /** Records of the topic that are older than that, and are what the log holds. */
+  repeated = 0;
   /** Leaf hashes of accepted statements that the log does not hold; null: too many. */
   pending: Uint8Array[] | null = [];
   /** Which entries of the log the topic holds; null without a log. */
@@ -83,7 +89,8 @@ export class Reading implements Statements {
   /** Judges an entry of the log. @returns false where it is refused */
   entry(bytes: Uint8Array, index: number): boolean {
     const outcome = this.judge.offer(bytes, { in: 'log', index });
-    if (outcome.outcome !== 'accepted') this.held?.excuse(index);
+    if (outcome.outcome === 'accepted') this.held?.expect(bytes, index);
+    else this.held?.excuse(index);
     switch (outcome.outcome) {
       case 'accepted':
       case 'unknownVersion':
@@ -196,11 +203,18 @@ export class Reading implements Statements {
   }
 
   private locate(value: Uint8Array | null, offset: number): void {
-    if (value !== null && this.judge.locate(value, offset)) this.held?.mark(this.judge, value);
+    if (value === null) return;
+    const same = this.held?.markSame(value) ?? false;
+    if (this.judge.locate(value, offset) && !same) this.held?.mark(this.judge, value);
   }
 
   private async offer(value: Uint8Array | null, offset: number): Promise<void> {
     const outcome = this.judge.offer(value, { in: 'seals', offset });
+    // What the log holds byte for byte was settled there, however long ago.
+    if (outcome.outcome === 'past' && value !== null && this.held?.markSame(value) === true) {
+      this.repeated += 1;
+      return;
+    }
     this.take(outcome);
     if (outcome.outcome === 'accepted' && this.held !== null) this.keepPending(outcome.signed);
     if (outcome.outcome === 'contested') await this.options.onContested?.(outcome.contested);
@@ -228,6 +242,7 @@ export class Reading implements Statements {
     switch (outcome.outcome) {
       case 'accepted': {
         const { statement, hash } = outcome.signed;
+        if (this.options.watch?.has(hash) === true) this.met.add(hash);
         if (statement.kind === 'key') return;
         const accepted = { hash, statement, place: this.judge.size - 1 };
         this.planOf(statement)?.add(accepted);

@@ -27,18 +27,27 @@ import type { Verdict } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
 
 /** How a run goes; `because`: why an incremental one that was asked for is a full one. */
-export type Mode = { readonly kind: 'full'; readonly because: string | null } | { readonly kind: 'incremental' };
+export type Mode =
+  | {
+      readonly kind: 'full';
+      readonly because: string | null;
+      /** Statements of each partition of which the judge remembers that they were accepted, newest first; each takes some 400 bytes. */
+      readonly remember: number;
+    }
+  | { readonly kind: 'incremental' };
 
 /**
  * One run, from the published log over the seals topic to the records.
- * @throws NeedsFullRun where an incremental run cannot decide; VerifierError
+ * @throws NeedsFullRun where an incremental run, or one that does not remember all, cannot decide; VerifierError
  */
 export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mode: Mode): Promise<Verdict> {
   const { topics, origin, rootKey, scope = { kind: 'all' } } = options;
   const started = performance.now();
   const startedAt = (options.now ?? Date.now)();
   const progress = new TimeLeft(options.onProgress);
-  let judge = new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
+  const remember = mode.kind === 'full' ? mode.remember : Infinity;
+  const emptyJudge = (): Judge => new Judge({ origin, rootKey, verify: nodeVerifyEd25519, remember });
+  let judge = emptyJudge();
   let start: Start | null = null;
   const run = makeRun(options, startedAt, progress, {
     keys: () => judge.keys,
@@ -50,20 +59,20 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     start = await startOf(run, anchor, published?.reader ?? null, published?.resources ?? null);
     judge = start.newJudge();
   }
-  const newJudge = (): Judge => start?.newJudge() ?? new Judge({ origin, rootKey, verify: nodeVerifyEd25519 });
+  const newJudge = (): Judge => start?.newJudge() ?? emptyJudge();
+  const watch = new Set(anchor?.partitions.map(({ statement }) => statement));
   const from = start?.from ?? null;
   const logFrom = published === null ? null : (start?.log?.judged ?? 0);
   const planOptions = (chain: { topic: string; partition: number }) => {
     const within = rangesOf(scope, topics.events, chain);
     return { start: start?.plans.get(chainName(chain)) ?? null, ...(within === undefined ? {} : { within }) };
   };
-  const reading = new Reading({ run, judge, from, logFrom, planOptions });
+  const reading = new Reading({ run, judge, from, logFrom, planOptions, watch });
   const plans: Plan[] = [];
   try {
     const accepted = published === null ? null : await judgeLog(run, published.reader, reading, start?.log ?? null);
     const topicRead = await readTopic(run, reading, published, anchor, progress);
-    if (start !== null && reading.past > 0)
-      throw new NeedsFullRun('statements were met that are older than what the state remembers');
+    if (reading.past > 0) throw new NeedsFullRun('statements were met that are older than what is remembered');
     plans.push(...plansOf(reading));
     if (published !== null && topicRead) {
       for (const finding of await sealsLost(run, published.reader, published.resources, reading))
@@ -89,7 +98,13 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(judge, reading, checked, accepted, pendingLeft(start, accepted));
       const checkpoint = accepted === null ? null : anchoredCheckpoint(accepted, startedAt);
-      updated = await moveAnchor(options, run, { state, checkpoint, resume, savedAt: startedAt });
+      updated = await moveAnchor(options, run, {
+        state,
+        checkpoint,
+        resume,
+        savedAt: startedAt,
+        forgets: remember < Infinity || start !== null,
+      });
     }
     const evidence = await keepEvidence(options.anchor, run.findings, run);
     return makeVerdict({

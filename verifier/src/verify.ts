@@ -1,6 +1,7 @@
 import { checkAnchorFits } from './domain/anchor.ts';
 import { NeedsFullRun } from './incremental.ts';
 import { checkOptions } from './options-check.ts';
+import type { Anchor } from './ports/anchor-store.ts';
 import { runOnce } from './run-once.ts';
 import type { Verdict } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
@@ -23,11 +24,24 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
   checkOptions(options);
   const anchor = (await options.anchor?.load()) ?? null;
   if (anchor !== null) checkAnchorFits(anchor, options.origin, options.rootKey.vkey);
-  if (options.incremental !== true) return await runOnce(options, anchor, { kind: 'full', because: null });
+  if (options.incremental !== true) return await fullRun(options, anchor, null);
   try {
     return await runOnce(options, anchor, { kind: 'incremental' });
   } catch (error) {
     if (!(error instanceof NeedsFullRun)) throw error;
-    return await runOnce(options, anchor, { kind: 'full', because: error.message });
+    return await fullRun(options, anchor, error.message);
+  }
+}
+
+/** Statements of a partition that are remembered at first: losers of races stand near those that they lost to. */
+const remembered = 4_096;
+
+/** A full run in bounded memory, and where that cannot decide (a statement of long ago came again) once more with all of them remembered. */
+async function fullRun(options: VerifyOptions, anchor: Anchor | null, because: string | null): Promise<Verdict> {
+  try {
+    return await runOnce(options, anchor, { kind: 'full', because, remember: remembered });
+  } catch (error) {
+    if (!(error instanceof NeedsFullRun)) throw error;
+    return await runOnce(options, anchor, { kind: 'full', because, remember: Infinity });
   }
 }

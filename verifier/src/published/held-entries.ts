@@ -1,17 +1,34 @@
+import { leafHash } from '@tallystick/core/merkle';
 import type { Judge } from '@tallystick/core/judge';
 import { parseNote } from '@tallystick/core/note';
 import { parseStatement, statementHash } from '@tallystick/core/statement';
 
-/** Which entries of the log the seals topic holds: a bit each. */
+import { EntryIndex } from './entry-index.ts';
+
+/** Which entries of the log the seals topic holds. */
 export class HeldEntries {
   /** Entries below this one were found by an earlier run. */
   private readonly from: number;
   private bits = new Uint8Array(1024);
   private count = 0;
   private found = 0;
+  private readonly entries = new EntryIndex();
 
   constructor(from: number) {
     this.from = from;
+  }
+
+  /** An entry of the log that was accepted. */
+  expect(entry: Uint8Array, index: number): void {
+    this.entries.add(leafHash(entry), index);
+  }
+
+  /** Whether the log holds these very bytes; then the topic holds that entry. */
+  markSame(value: Uint8Array): boolean {
+    const index = this.entries.get(leafHash(value));
+    if (index === undefined) return false;
+    if (this.set(index - this.from)) this.found += 1;
+    return true;
   }
 
   /** @param value a record that `judge.locate` knew */
