@@ -1,3 +1,20 @@
+import { signatureHeader } from '@tallystick/core/event-signature';
+import { eventSchemaHash, schemaHeader } from '@tallystick/schemas/avro';
+import { byteWords, hasBytes } from './byte-words.ts';
+
+const schemaName = byteWords(Buffer.from(schemaHeader));
+const signatureName = byteWords(Buffer.from(signatureHeader));
+const ownHash = byteWords(eventSchemaHash);
+/** The headers as most records have them: one, that pins this release's schema. */
+const ownHeaders = byteWords(
+  Buffer.concat([
+    Buffer.of(2, 2 * schemaName.length),
+    Buffer.from(schemaHeader),
+    Buffer.of(2 * ownHash.length),
+    eventSchemaHash,
+  ]),
+);
+
 /** Where the parts of one record lie, read in place: nothing is allocated. Only for records of a batch that parsed. */
 export class RecordView {
   /** The record's bytes end here; the next one begins. */
@@ -11,14 +28,25 @@ export class RecordView {
   schemas = 0;
   schemaAt = -1;
   schemaEnd = -1;
+  /** Whether it pins this release's event schema. */
+  own = false;
   signatures = 0;
   signatureAt = -1;
   signatureEnd = -1;
 
   private at = 0;
+  private data = new Uint8Array(0) as Uint8Array;
+  private bytes = new DataView(this.data.buffer);
+
+  /** The bytes in which records are read from here on. */
+  open(data: Uint8Array): void {
+    this.data = data;
+    this.bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  }
 
   /** Reads the record that begins at `at`, its length first. */
-  read(data: Uint8Array, at: number): void {
+  read(at: number): void {
+    const { data } = this;
     this.at = at;
     const length = this.varint(data);
     this.end = this.at + length;
@@ -31,6 +59,7 @@ export class RecordView {
 
   /** Reads a record's own bytes, from its key length to its end. */
   readBody(body: Uint8Array): void {
+    this.open(body);
     this.at = 0;
     this.end = body.length;
     this.fields(body);
@@ -45,11 +74,20 @@ export class RecordView {
     this.valueAt = value < 0 ? -1 : this.at;
     this.at += Math.max(value, 0);
     this.valueEnd = this.at;
-    this.schemas = 0;
-    this.schemaAt = -1;
     this.signatures = 0;
     this.signatureAt = -1;
+    if (this.end - this.at === ownHeaders.length && hasBytes(this.bytes, this.at, ownHeaders)) {
+      this.schemas = 1;
+      this.schemaEnd = this.end;
+      this.schemaAt = this.end - ownHash.length;
+      this.own = true;
+      return;
+    }
+    this.schemas = 0;
+    this.schemaAt = -1;
     for (let left = this.varint(data); left > 0; left--) this.header(data);
+    const isHash = this.schemas === 1 && this.schemaAt >= 0 && this.schemaEnd - this.schemaAt === ownHash.length;
+    this.own = isHash && hasBytes(this.bytes, this.schemaAt, ownHash);
   }
 
   private header(data: Uint8Array): void {
@@ -59,11 +97,11 @@ export class RecordView {
     const size = this.varint(data);
     const begin = size < 0 ? -1 : this.at;
     this.at += Math.max(size, 0);
-    if (length === schemaName.length && isAt(data, name, schemaName)) {
+    if (length === schemaName.length && hasBytes(this.bytes, name, schemaName)) {
       this.schemas += 1;
       this.schemaAt = begin;
       this.schemaEnd = this.at;
-    } else if (length === signatureName.length && isAt(data, name, signatureName)) {
+    } else if (length === signatureName.length && hasBytes(this.bytes, name, signatureName)) {
       this.signatures += 1;
       this.signatureAt = begin;
       this.signatureEnd = this.at;
@@ -84,13 +122,4 @@ export class RecordView {
   private skipVarint(data: Uint8Array): void {
     while ((data[this.at++] ?? 0) >= 0x80);
   }
-}
-
-const schemaName = Buffer.from('avro-schema');
-const signatureName = Buffer.from('sig');
-
-/** Does `data` hold these bytes at a position? */
-export function isAt(data: Uint8Array, at: number, bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (data[at + i] !== bytes[i]) return false;
-  return true;
 }

@@ -1,15 +1,15 @@
 import { parseBatch } from '@tallystick/core/batch';
 import type { BatchHeader, ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
-import { eventSchemaHash } from '@tallystick/schemas/avro';
 import type { AuditEvent } from '@tallystick/schemas/audit-event';
 import { EventScan, eventNumber } from '@tallystick/schemas/event-scan';
 import type { RecordContent } from '@tallystick/schemas/row';
 import type { ContentCheck, ContentOptions, ContentPart, SkippedRun } from './content-types.ts';
+import { byteWords, hasBytes } from './byte-words.ts';
 import { idWords } from './event-id.ts';
 import { IdSpill } from './id-spill.ts';
 import { Lives, mostRuns } from './lives.ts';
 import type { Life } from './lives.ts';
-import { RecordView, isAt } from './record-view.ts';
+import { RecordView } from './record-view.ts';
 import { SchemaReader } from './schema-reader.ts';
 import type { NotJudged } from './schema-reader.ts';
 import { SignatureCheck } from './signature-check.ts';
@@ -37,11 +37,12 @@ export class ShardCheck implements ContentCheck {
 
   // The life of the event before, by the bytes of its name: events of one producer follow each other.
   private life: Life | null = null;
-  private name: Uint8Array = new Uint8Array(0);
+  private name = byteWords(new Uint8Array(0));
 
   // The batch under way.
   private bytes: Uint8Array | null = null;
   private judged: ParsedBatch | UnparsedBatch | null = null;
+  private dataView: DataView = new DataView(new ArrayBuffer(0));
   private at = 0;
   private next = 0;
   private appendMs: number | null = null;
@@ -124,9 +125,15 @@ export class ShardCheck implements ContentCheck {
     this.judged = judged;
     this.at = judged.parsed ? judged.start : 0;
     this.next = header.baseOffset;
+    if (judged.parsed) this.openData(judged.data);
     this.appendMs = header.appendTime && judged.parsed ? Number(header.maxTimestamp) : null;
     if (this.appendMs !== null) this.clock(this.appendMs, first);
     return judged;
+  }
+
+  private openData(data: Uint8Array): void {
+    this.view.open(data);
+    this.dataView = new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
   /** The broker's clock against itself: it does not go back from one batch to the next. */
@@ -148,7 +155,7 @@ export class ShardCheck implements ContentCheck {
     }
     while (this.next <= last) {
       const offset = this.next++;
-      view.read(data, this.at);
+      view.read(this.at);
       this.at = view.end;
       if (offset < first || this.quick(data, offset)) continue;
       const slow = this.slow(batch, offset);
@@ -161,9 +168,7 @@ export class ShardCheck implements ContentCheck {
   private quick(data: Uint8Array, offset: number): boolean {
     const { view, scan } = this;
     const { valueAt } = view;
-    if (view.schemas !== 1 || view.schemaEnd - view.schemaAt !== eventSchemaHash.length || valueAt < 0) return false;
-    if (!isAt(data, view.schemaAt, eventSchemaHash)) return false;
-    if (view.valueEnd - valueAt < wirePrefix || data[valueAt] !== 0) return false;
+    if (!view.own || valueAt < 0 || view.valueEnd - valueAt < wirePrefix || data[valueAt] !== 0) return false;
     if (!scan.scan(data, valueAt + wirePrefix, view.valueEnd)) return false;
     const { numbers } = scan;
     this.tally.decoded += 1;
@@ -186,10 +191,10 @@ export class ShardCheck implements ContentCheck {
 
   private lifeOf(data: Uint8Array, at: number, end: number, epoch: number, sequence: number, offset: number): Life {
     const { life, name } = this;
-    if (life?.epoch === epoch && name.length === end - at && isAt(data, at, name)) return life;
+    if (life?.epoch === epoch && name.length === end - at && hasBytes(this.dataView, at, name)) return life;
     const found = this.lives.of(text(data, at, end), epoch, sequence, offset);
     this.life = found;
-    this.name = data.slice(at, end);
+    this.name = byteWords(data.subarray(at, end));
     return found;
   }
 

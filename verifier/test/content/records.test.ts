@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import { mergeContent, openContentCheck } from '../../src/content/content-check.ts';
 import { signEvent } from '@tallystick/core/event-signature';
 import { signerFromSeed } from '@tallystick/core/note';
 import type { NoteSigner } from '@tallystick/core/note';
@@ -51,6 +56,25 @@ describe('records that are no events', () => {
     const records = new Records().add([...life([0]), bad({ value: null }), ...life([2])]);
     expect((await check(records)).codes).toEqual(['undecodable', 'sequence-hole']);
   });
+});
+
+it('nothing of a batch is kept once it was looked at: its memory is used again', async () => {
+  const records = new Records().add(life([0, 1])).add(life([2, 3]));
+  const [first, second] = records.batches;
+  const memory = Buffer.alloc(Math.max(first!.bytes.length, second!.bytes.length));
+  const tempDir = mkdtempSync(join(tmpdir(), 'content-'));
+  const options = { topic, partition: 0, origin, schemas: null, producerKeys: [], maxClockSkewMs: null };
+  const shard = openContentCheck({ ...options, codecs: nodeCodecs, tempDir });
+  for (const { bytes, header } of [first!, second!]) {
+    memory.set(bytes);
+    await shard.batch(memory.subarray(0, bytes.length), header, 0, header.lastOffset);
+    memory.fill(0x41);
+  }
+  const { findings, counts, state } = mergeContent([await shard.finish()], null);
+  rmSync(tempDir, { recursive: true });
+  expect(findings).toEqual([]);
+  expect(counts.decoded).toBe(4);
+  expect(state.lives).toEqual([{ instance: 'billing-1', epoch: 5, next: 4, lastOffset: 3 }]);
 });
 
 describe('other schemas', () => {
