@@ -15,6 +15,7 @@ import { visible } from '../../src/report/text.ts';
 import type { VerificationRun } from '../../src/report/reporter.ts';
 import type { Verdict } from '../../src/verdict.ts';
 import { verdictOf } from '../schedule/support.ts';
+import { World, topics } from '../support/world.ts';
 import {
   acknowledged,
   broken,
@@ -172,6 +173,17 @@ describe('the JUnit report', () => {
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e\u200b]/);
     expect(text.isWellFormed()).toBe(true);
   });
+});
+
+test('what a real run gives becomes each report', async () => {
+  const world = await World.small({ partitions: 2 });
+  const good = withVerdict(await world.verify());
+  expect(words(renderHtml(good, context))).toContain('16 of 16 sealed events in 6 seals');
+  world.cluster.flipByte(topics.events, 0, { offset: 5, at: -1, mendCrc: true });
+  const bad = withVerdict(await world.verify());
+  expect(words(renderHtml(bad, context))).toContain('Failed: tampering was found');
+  const failures = all(parseXml(renderJunit(bad, context)), 'failure').map(({ attributes }) => attributes['type']);
+  expect(failures).toEqual(['failed', 'altered']);
 });
 
 describe('the HTML report', () => {
