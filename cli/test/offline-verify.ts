@@ -18,22 +18,18 @@ dgram.Socket.prototype.bind = noNetwork;
 Object.assign(dns, { lookup: noNetwork, resolve: noNetwork });
 Object.assign(dns.promises, { lookup: noNetwork, resolve: noNetwork });
 
-const [file = '', origin = '', rootVkey = '', scoped = 'scoped', ...logKeys] = process.argv.slice(2);
-try {
-  const bundle = await openBundle(file);
-  const { records: log, published, schemas, manifest } = bundle;
-  const verdict = await verify({
-    log,
-    topics: manifest.topics,
-    origin,
-    rootKey: parseVerifierKey(rootVkey),
-    logKeys: logKeys.map(parseVerifierKey),
-    ...(published === null ? {} : { published }),
-    ...(schemas === null ? {} : { schemas }),
-    ...(scoped === 'scoped' ? { scope: manifest.scope } : {}),
-  });
-  await bundle.close();
-  console.log(JSON.stringify(verdict));
-} catch (error) {
-  console.log(JSON.stringify({ exitCode: null, code: error instanceof Error && 'code' in error ? error.code : null }));
-}
+const [file = '', origin = '', rootVkey = '', ...logKeys] = process.argv.slice(2);
+const bundle = await openBundle(file);
+const { records: log, published, schemas, manifest } = bundle;
+const verdict = await verify({
+  log,
+  topics: manifest.topics,
+  origin,
+  rootKey: parseVerifierKey(rootVkey),
+  logKeys: logKeys.map(parseVerifierKey),
+  scope: manifest.scope,
+  ...(published === null ? {} : { published }),
+  ...(schemas === null ? {} : { schemas }),
+});
+await bundle.close();
+console.log(JSON.stringify(verdict));
