@@ -60,6 +60,15 @@ describe('on a log that the real ledger made', () => {
     expect((await run({ log })).exitCode).toBe(0);
     expect([...used].toSorted()).toEqual(['bounds', 'describeTopic', 'fetch']);
   });
+
+  it('a part of it is enough: the newest seals of each partition, the rest out of scope', async () => {
+    const result = await run({ seals: 1 });
+    expect(result.copied.partitions).toEqual([
+      { partition: 0, seals: 1, events: 6, first: 7, last: 12 },
+      { partition: 1, seals: 1, events: 4, first: 7, last: 10 },
+    ]);
+    expect(result).toMatchObject({ result: 'bites', exitCode: 0 });
+  });
 });
 
 describe('a verifier that lacks a check does not pass', () => {
@@ -170,10 +179,11 @@ describe('where it cannot be tried', () => {
   });
 });
 
-it('a log that tells of its own losses is tried all the same, but for what only an anchor shows', async () => {
+it('a log that tells of its own losses is tried all the same', async () => {
   const scarred = await scarredLog();
   const result = await run({ log: scarred.log });
   expect(result.untouched).toMatchObject({ exitCode: 1 });
+  expect(result).toMatchObject({ result: 'bites', exitCode: 0 });
   expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
 });
 

@@ -16,11 +16,9 @@ type Notes = Uint8Array[];
 const ofNotes = (
   name: string,
   change: (notes: Notes, copy: Evidence) => number | null | undefined | Promise<number | null | undefined>,
-  needsMemory = true,
 ): Alteration => ({
   name,
   kind: 'statements',
-  needsMemory,
   async apply(copy) {
     const notes = copy.statements.map(({ note }) => Uint8Array.from(note));
     const partition = await change(notes, copy);
@@ -38,11 +36,9 @@ const ofBatch = (
   name: string,
   codes: readonly FindingCode[],
   change: (batches: CopiedBatch[], at: number) => void,
-  needsMemory = false,
 ): Alteration => ({
   name,
   kind: 'statements',
-  needsMemory,
   apply(copy) {
     const at = Math.floor(copy.log.partition(copy.topics.seals, 0).batches.length / 2);
     const { batches } = copy.log.partition(copy.topics.seals, 0);
@@ -99,31 +95,23 @@ export const statementAlterations: readonly Alteration[] = [
   onNewest('the newest seal forged: another root, signed by another key', async (notes, at) => {
     notes[at] = await forge(notes[at], (text) => text.replace(/^root .{4}/m, 'root AAAA'));
   }),
-  ofNotes(
-    'a seal in the middle taken away',
-    (notes, copy) => {
-      const at = newestSeal(copy, true);
-      if (at < 0) return undefined;
-      notes.splice(at, 1);
-      return partitionOf(copy, at);
-    },
-    false,
-  ),
-  ofNotes(
-    'two seals swapped',
-    (notes, copy) => {
-      const at = newestSeal(copy, true);
-      const one = copy.statements[at];
-      if (one === undefined) return undefined;
-      const behind = copy.statements.findIndex((later, index) => index > at && sameChain(one, later));
-      const [a, b] = [notes[at], notes[behind]];
-      if (a === undefined || b === undefined) return undefined;
-      notes[at] = b;
-      notes[behind] = a;
-      return partitionOf(copy, at);
-    },
-    false,
-  ),
+  ofNotes('a seal in the middle taken away', (notes, copy) => {
+    const at = newestSeal(copy, true);
+    if (at < 0) return undefined;
+    notes.splice(at, 1);
+    return partitionOf(copy, at);
+  }),
+  ofNotes('two seals swapped', (notes, copy) => {
+    const at = newestSeal(copy, true);
+    const one = copy.statements[at];
+    if (one === undefined) return undefined;
+    const behind = copy.statements.findIndex((later, index) => index > at && sameChain(one, later));
+    const [a, b] = [notes[at], notes[behind]];
+    if (a === undefined || b === undefined) return undefined;
+    notes[at] = b;
+    notes[behind] = a;
+    return partitionOf(copy, at);
+  }),
   ofNotes('the genesis of a partition altered', (notes, copy) => {
     const at = copy.statements.findIndex(({ statement }) => statement.kind === 'genesis');
     if (at < 0) return undefined;
@@ -151,7 +139,6 @@ export const statementAlterations: readonly Alteration[] = [
   {
     name: 'the newest seal and its events cut off, from both topics',
     kind: 'statements',
-    needsMemory: true,
     apply(copy) {
       const at = newestSeal(copy);
       const { statement } = copy.statements[at] ?? {};
@@ -170,7 +157,6 @@ export const statementAlterations: readonly Alteration[] = [
   {
     name: 'the topic of statements deleted',
     kind: 'statements',
-    needsMemory: true,
     apply(copy) {
       copy.log.topics.delete(copy.topics.seals);
       return { codes: broken, partition: null };
@@ -181,15 +167,10 @@ export const statementAlterations: readonly Alteration[] = [
     bytes?.writeUInt8(bytes.readUInt8(bytes.length - 3) ^ 1, bytes.length - 3);
   }),
   ofBatch('a batch of statements taken out', ['missing-offsets'], (batches, at) => void batches.splice(at, 1)),
-  ofBatch(
-    'a batch of statements that claims the offsets of all that follow',
-    broken,
-    (batches, at) => {
-      const batch = batches[at];
-      if (batch !== undefined) rewrite(batch, (bytes) => bytes.writeInt32BE(100_000, batchField.lastOffsetDelta));
-    },
-    true,
-  ),
+  ofBatch('a batch of statements that claims the offsets of all that follow', broken, (batches, at) => {
+    const batch = batches[at];
+    if (batch !== undefined) rewrite(batch, (bytes) => bytes.writeInt32BE(100_000, batchField.lastOffsetDelta));
+  }),
 ];
 
 function batchOf(note: Uint8Array, offset: number): CopiedBatch {

@@ -6,8 +6,6 @@ export interface Alteration {
   /** What was done, as a sentence begins. */
   readonly name: string;
   readonly kind: 'records' | 'statements' | 'log';
-  /** Only what an earlier run accepted, or the published log, can show it: nothing else that is left says that there ever was more. */
-  readonly needsMemory?: boolean;
   /**
    * Alters the copy.
    * @returns what a verification has to find; null where there is nothing here that it can be done to

@@ -11,6 +11,7 @@ import { logAlterations } from './alter-log.ts';
 import { recordAlterations } from './alter-records.ts';
 import { statementAlterations } from './alter-statements.ts';
 import type { Alteration, Expected } from './alteration.ts';
+import { anchorOf } from './copy-anchor.ts';
 import { CopiedPublished } from './copied-published.ts';
 import { scopeOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
@@ -30,8 +31,8 @@ export class Bench {
   private readonly options: BenchOptions;
   private readonly verifyOptions: Omit<VerifyOptions, 'log'>;
   private readonly verify: (options: VerifyOptions) => Promise<Verdict>;
-  private readonly log: RecordLog;
-  /** What the untouched copy gave. */
+  private readonly original: Evidence;
+  /** What was accepted of the untouched copy. */
   private readonly memory = memoryAnchorStore();
 
   constructor(options: BenchOptions, original: Evidence) {
@@ -53,24 +54,26 @@ export class Bench {
       ...(codecs === undefined ? {} : { codecs }),
       ...(ranges === null ? {} : { scope: { kind: 'ranges', ranges } as const }),
     };
-    this.log = original.log;
+    this.original = original;
   }
 
   /** Verifies the untouched copy: what it accepts is what the altered ones are held against. */
   async first(published: PublishedLog | null): Promise<Verdict> {
-    return await this.run(this.log, this.memory, published);
+    const { original } = this;
+    const anchor = anchorOf(original, this.options.rootKey);
+    if (anchor !== null) await this.memory.update(() => anchor);
+    return await this.run(original.log, this.memory, published);
   }
 
   async all(original: Evidence, untouched: Verdict): Promise<{ tried: Trial[]; notTried: string[] }> {
     const known = new Set(untouched.findings.map(({ hash }) => hash));
-    const remembers = (await this.memory.load()) !== null || original.published !== null;
     const tried: Trial[] = [];
     const notTried: string[] = [];
     const alterations = [...recordAlterations, ...statementAlterations, ...logAlterations];
     for (const [done, alteration] of alterations.entries()) {
       checkAbort(this.options.signal);
       const copy = freshCopy(original);
-      const expected = alteration.needsMemory === true && !remembers ? null : await alteration.apply(copy);
+      const expected = await alteration.apply(copy);
       if (expected === null) notTried.push(alteration.name);
       else tried.push(await this.trial(alteration, copy, expected, known));
       this.options.onProgress?.(done + 1, alterations.length);

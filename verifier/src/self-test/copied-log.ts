@@ -76,14 +76,17 @@ export class CopiedLog implements RecordLog {
 
   async fetch(request: FetchRequest): Promise<FetchResponse> {
     await Promise.resolve();
-    const { topicId, partition, offset, maxBytes } = request;
+    const { topicId, partition, offset, maxBytes, maxWaitMs } = request;
     const topic = [...this.topics.values()].find((each) => each.topicId === topicId);
     if (topic === undefined) return refusal(unknownTopicId);
     const stored = topic.partitions[partition];
     if (stored === undefined) return refusal(unknownTopicOrPartition);
     const { logStart, highWatermark } = stored;
     if (offset < logStart || offset > highWatermark) return refusal(offsetOutOfRange);
-    return { error: 0, highWatermark, logStart, diverging: null, records: read(stored, offset, maxBytes) };
+    const records = read(stored, offset, maxBytes);
+    // As a broker does, which readers are paced by: where there is nothing it waits for something.
+    if (records.length === 0) await this.passes(maxWaitMs);
+    return { error: 0, highWatermark, logStart, diverging: null, records };
   }
 
   /** @throws KafkaError INVALID_RECORD always: a copy takes no writes */
@@ -94,6 +97,10 @@ export class CopiedLog implements RecordLog {
 
   async close(): Promise<void> {
     await Promise.resolve();
+  }
+
+  private async passes(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => this.clock.after(ms, resolve));
   }
 }
 
