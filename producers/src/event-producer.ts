@@ -1,3 +1,4 @@
+import type { NoteSigner } from '@tallystick/core/note';
 import type { EventBody, EventContent } from '@tallystick/schemas/audit-event';
 import { decodeBody, encodeBody } from '@tallystick/schemas/avro';
 import { SchemasError } from '@tallystick/schemas/errors';
@@ -64,6 +65,8 @@ interface Parts {
   readonly settings: ProducerSettings;
   readonly lanes: readonly Lane[];
   readonly secret: Uint8Array;
+  /** By source. */
+  readonly signers: ReadonlyMap<string, NoteSigner>;
   readonly orderBy?: OrderBy;
   /** Gives connections back; `now`: without waiting for what is under way. */
   release(now: boolean): Promise<void>;
@@ -115,7 +118,8 @@ export class EventProducer implements Producer {
         throw closed();
       }
     }
-    return { id, receipt: this.#queue({ id, key, body, bytes }) };
+    const signer = this.#parts.signers.get(event.source) ?? null;
+    return { id, receipt: this.#queue({ id, key, signer, body, bytes }) };
   }
 
   /** Ids of imports are given, all others are made here. The encoding checks the rest. */
@@ -131,7 +135,7 @@ export class EventProducer implements Producer {
     return { ...input, occurredAtMs: input.occurredAtMs ?? Date.now(), id: newEventId(), source: this.#parts.source };
   }
 
-  #queue(event: Pick<Item, 'id' | 'key' | 'body' | 'bytes'>): Promise<Receipt> {
+  #queue(event: Pick<Item, 'id' | 'key' | 'signer' | 'body' | 'bytes'>): Promise<Receipt> {
     const receipt = new Promise<Receipt>((resolve, reject) => {
       const lane = this.#parts.lanes[partitionOf(event.key, this.#parts.lanes.length)];
       if (lane === undefined) throw new RangeError('there is no such partition');

@@ -1,3 +1,6 @@
+import { TallystickError } from '@tallystick/core/errors';
+import { signatureHeader, signEvent } from '@tallystick/core/event-signature';
+import type { NoteSigner } from '@tallystick/core/note';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordToAppend } from '@tallystick/kafka/record-log';
@@ -7,6 +10,8 @@ import { encodeLife, eventHeaders, joinEvent } from '@tallystick/schemas/avro';
 export interface Item {
   readonly id: string;
   readonly key: Uint8Array;
+  /** Signs it; null: it goes unsigned. */
+  readonly signer: NoteSigner | null;
   /** Encoded, without the place in the producer's life: that is given when it is sent. */
   readonly body: Uint8Array;
   readonly bytes: number;
@@ -18,6 +23,9 @@ export interface LaneContext {
   readonly partition: number;
   readonly schemaId: number;
   readonly instance: string;
+  /** What signatures cover besides the event: names of the log and of the topic. */
+  readonly origin: string;
+  readonly topic: string;
   readonly lingerMs: number;
   readonly batchBytes: number;
   readonly batchEvents: number;
@@ -128,9 +136,12 @@ export class Lane {
 
   async #deliver(items: readonly Item[]): Promise<void> {
     this.#inFlight = items;
-    const records = items.map((item, index) => this.#record(item, this.#sequence + index));
+    // Made once: what is sent again is the same, its signature too.
+    let records: readonly RecordToAppend[] | null = null;
     for (let attempt = 0; !this.#stopped; attempt++) {
       try {
+        records ??= await Promise.all(items.map((item, index) => this.#record(item, this.#sequence + index)));
+        if (this.#stopped) return;
         const { baseOffset } = await this.#context.append(records);
         if (this.#stopped) return;
         this.#sequence += items.length;
@@ -140,8 +151,9 @@ export class Lane {
         return;
       } catch (error) {
         if (this.#stopped) return;
-        if (!(error instanceof KafkaError && error.retriable)) return this.#refused(items, error);
-        this.#context.logger.warn('Kafka does not take events; they are kept and sent again', {
+        if (!(error instanceof TallystickError && error.retriable)) return this.#refused(items, error);
+        const who = records === null ? 'the signer does not sign' : 'Kafka does not take';
+        this.#context.logger.warn(`${who} events; they are kept and sent again`, {
           partition: this.#context.partition,
           events: items.length,
           attempt,
@@ -171,9 +183,11 @@ export class Lane {
     this.#settle(items.length);
   }
 
-  #record(item: Item, sequence: number): RecordToAppend {
-    const { schemaId, instance } = this.#context;
-    const value = joinEvent(schemaId, item.body, encodeLife({ instance, epoch: this.#epoch, sequence }));
-    return { key: item.key, value, headers: eventHeaders };
+  async #record({ key, signer, body }: Item, sequence: number): Promise<RecordToAppend> {
+    const { schemaId, instance, origin, topic } = this.#context;
+    const value = joinEvent(schemaId, body, encodeLife({ instance, epoch: this.#epoch, sequence }));
+    if (signer === null) return { key, value, headers: eventHeaders };
+    const signature = await signEvent({ origin, topic, key, value }, signer);
+    return { key, value, headers: [...eventHeaders, [signatureHeader, signature]] };
   }
 }

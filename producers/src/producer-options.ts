@@ -1,3 +1,5 @@
+import { isKeyName } from '@tallystick/core/encoding';
+import type { NoteSigner } from '@tallystick/core/note';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
@@ -9,6 +11,14 @@ import type { OrderBy } from './ordering-key.ts';
 export interface SchemaRegistration {
   /** Registers the event schema under a subject and gives its id. */
   register(subject: string): Promise<number>;
+}
+
+/** Who signs events (protocol, section 8: the header `sig`). */
+export interface EventSigner {
+  /** Name of the log that the events go to: a signature counts in no other. */
+  readonly origin: string;
+  /** One is named as the producer's source; others, for imports, as theirs. Events of a source that has none go unsigned. */
+  readonly keys: readonly NoteSigner[];
 }
 
 export interface ProducerOptions {
@@ -26,6 +36,8 @@ export interface ProducerOptions {
    * it send the events of one actor to one partition, in which all of them keep their order; it never leaves the process.
    */
   readonly orderingSecret?: Uint8Array;
+  /** Signs each event. Default: none is signed. What it throws with `retriable` is tried again; all else refuses the receipts. */
+  readonly signer?: EventSigner;
   /** What orders events. Default: tenant, account and id of the actor. */
   readonly orderBy?: OrderBy;
   /** What the queue in memory holds at most. Defaults: 32 MiB, 100,000 events. */
@@ -61,6 +73,13 @@ function refuse(option: string, what: string): never {
   throw new ProducersError('PRODUCER_OPTION', `producer option ${option} ${what}`, { evidence: { option } });
 }
 
+function checkSigner({ origin, keys }: EventSigner, source: string): void {
+  if (!isKeyName(origin)) refuse('signer', 'needs the name of a log as its origin');
+  const names = keys.map(({ key }) => key.name);
+  if (!names.includes(source)) refuse('signer', `needs a key named as the source, ${source}`);
+  if (new Set(names).size < names.length) refuse('signer', 'must have one key for each source');
+}
+
 /**
  * Checks the options and fills in the defaults.
  * @throws ProducersError PRODUCER_OPTION naming the option
@@ -70,6 +89,7 @@ export function settingsOf(options: ProducerOptions): ProducerSettings {
     refuse('source', 'must be 1 to 255 printable ASCII characters without space and "+"');
   if (options.instance !== undefined && (options.instance === '' || options.instance.length > 100))
     refuse('instance', 'must have 1 to 100 characters');
+  if (options.signer !== undefined) checkSigner(options.signer, options.source);
   if (options.orderingSecret !== undefined && options.orderingSecret.length < 16)
     refuse('orderingSecret', 'must have 16 bytes or more');
   const settings: ProducerSettings = {

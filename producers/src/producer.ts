@@ -12,7 +12,7 @@ import type { ProducerOptions, SchemaRegistration } from './producer-options.ts'
 
 export type { Emitted, EventInput, ImportedEvent, Producer, ProducerStatus, Receipt } from './event-producer.ts';
 export type { OrderBy } from './ordering-key.ts';
-export type { ProducerOptions, SchemaRegistration } from './producer-options.ts';
+export type { EventSigner, ProducerOptions, SchemaRegistration } from './producer-options.ts';
 
 /**
  * Connects, registers the event schema and looks at the topic, so that what is set up wrongly shows before the first event.
@@ -48,6 +48,8 @@ export async function createProducer(options: ProducerOptions): Promise<Producer
           partition,
           schemaId,
           instance,
+          origin: options.signer?.origin ?? '',
+          topic: settings.topic,
           lingerMs: settings.lingerMs,
           batchBytes: settings.batchBytes,
           batchEvents: settings.batchEvents,
@@ -66,6 +68,7 @@ export async function createProducer(options: ProducerOptions): Promise<Producer
       settings,
       lanes,
       secret: options.orderingSecret ?? randomBytes(32),
+      signers: new Map(options.signer?.keys.map((signer) => [signer.key.name, signer])),
       ...(options.orderBy === undefined ? {} : { orderBy: options.orderBy }),
       async release(now) {
         stopping.abort();
