@@ -37,7 +37,7 @@ interface Under {
 
 /**
  * Has shards read by threads and takes over what they found, in order. Shards with damage are read again here, together with the
- * damaged ones behind them, so that what is reported is what one thread alone would report.
+ * one before and the damaged ones behind, so that what is reported is what one thread alone would report.
  * @throws VerifierError WORKER_FAILED
  */
 export async function* checkShards(
@@ -74,11 +74,14 @@ export async function* checkShards(
   }
 }
 
-/** Whether the next shard, where it is sound too and joins this one, was read behind the very batch that this one ended with. */
+/**
+ * Whether the next shard, where it joins this one, is sound and was read behind the very batch that this one ended with. Where it is not,
+ * both are read here: what is damaged there can only be told by who comes from before.
+ */
 async function hangsTogether({ last }: ShardResult, next: Under | undefined): Promise<boolean> {
   if (next?.shard.joins !== true) return true;
   const result = await next.result;
-  return result === null || result.before === last;
+  return result !== null && result.before === last;
 }
 
 function ask(shard: Shard, { pool, plan, hasUnknown, content }: ShardsOptions): Promise<ShardResult | null> {
