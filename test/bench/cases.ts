@@ -14,9 +14,12 @@ import { openStores } from '@tallystick/ledger-service/log-stores';
 import { startServe } from '@tallystick/ledger-service/serve';
 import { startLedger } from '@tallystick/ledger-service/service';
 import { createProducer } from '@tallystick/producers/producer';
+import { encodeEvent, eventHeaders } from '@tallystick/schemas/avro';
+import { SchemaRegistry } from '@tallystick/schemas/registry';
 import { verify } from '@tallystick/verifier/verify';
 import { latency, latencySend } from './latency.ts';
 import { restart, restartFill } from './restart.ts';
+import { bundleExport, verifyBundle, verifyFirst, verifyIncremental } from './verify.ts';
 
 /** What a case needs to know; comes to the child process as JSON. */
 export interface CaseInput {
@@ -34,6 +37,9 @@ export interface CaseInput {
   readonly senderKafka: KafkaConfig;
   /** A published log that is begun from. */
   readonly logDir: string;
+  /** An evidence bundle of the topic, and a verifier's state; where they are not there yet, a case makes them. */
+  readonly bundle: string;
+  readonly state: string;
 }
 
 /** How long each of many requests took, in milliseconds. */
@@ -78,14 +84,48 @@ export const producerOptions = {
   createPartitioner: Partitioners.DefaultPartitioner,
 } as const;
 
+/**
+ * Audit events of about 300 bytes as a producer writes them, one life of it and one sequence a partition, so that a verification
+ * reads them too and finds nothing.
+ */
+function auditEvents(schemaId: number) {
+  const instance = `bench-${randomBytes(4).toString('hex')}`;
+  const prefix = `${randomBytes(4).toString('hex')}-${randomBytes(2).toString('hex')}-7000-8000-`;
+  const sequences = new Map<number, number>();
+  const headers = {
+    ...Object.fromEntries(eventHeaders.map(([name, bytes]) => [name, Buffer.from(bytes)])),
+    source: 'bench',
+  };
+  const reason = 'as agreed, '.repeat(12);
+  return (n: number, partition: number) => {
+    const sequence = sequences.get(partition) ?? 0;
+    sequences.set(partition, sequence + 1);
+    const event = {
+      action: 'invoice:approve',
+      occurredAtMs: Date.now(),
+      actor: { type: 'user', id: `user-${n % 1000}`, roles: ['clerk'] },
+      resources: [{ type: 'invoice', id: `inv-${n}` }],
+      outcome: 'success',
+      initiator: { ip: '10.0.0.1', userAgent: 'bench/1' },
+      reason,
+      id: prefix + n.toString(16).padStart(12, '0'),
+      ...{ source: 'bench', instance, epoch: 1, sequence },
+    };
+    const key = `actor-${n % 1000}`.padEnd(16, '.');
+    return { key, value: Buffer.from(encodeEvent(event, schemaId)), headers, partition };
+  };
+}
+
 const fill: Case = async (input, begin) => {
   const producer = client(input).producer(producerOptions);
   await producer.connect();
+  const id = await new SchemaRegistry(input.registry).register(`${input.topics.events}-value`);
+  const next = auditEvents(id);
   begin();
   for (let sent = 0; sent < input.events;) {
     const size = Math.min(2000, input.events - sent);
     const partition = Math.floor(sent / 2000) % input.partitions;
-    const messages = Array.from({ length: size }, (_, n) => ({ ...record(sent + n), partition }));
+    const messages = Array.from({ length: size }, (_, n) => next(sent + n, partition));
     await producer.send({ topic: input.topics.events, acks: -1, messages });
     sent += size;
   }
@@ -288,6 +328,11 @@ export const cases: Readonly<Record<string, Case>> = {
   'strict-reader': strictReader,
   seal,
   verify: verifyAll,
+  export: bundleExport,
+  'verify-bundle-1': verifyBundle(1),
+  'verify-bundle-2': verifyBundle(2),
+  'verify-first': verifyFirst,
+  'verify-incremental': verifyIncremental,
   proof,
   'kafkajs-send': sendLoop,
   emit,

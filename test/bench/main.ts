@@ -1,4 +1,4 @@
-// npm run bench [-- --json] [--events N] [--rounds N] [--partitions N] [--restart N,N]
+// npm run bench [-- --json] [--events N] [--rounds N] [--partitions N] [--restart N,N] [--only CASE,CASE]
 // Every case runs in a process of its own on the same topic; rounds are repeated and medians shown, because machines are noisy.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,6 +13,7 @@ import { applyAcls, applyTopics } from '@tallystick/kafka/admin';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
 import type { CaseInput, Latency } from './cases.ts';
+import { newEvents } from './verify.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -22,6 +23,8 @@ const { values: flags } = parseArgs({
     partitions: { type: 'string', default: '1' },
     /** Statements of the logs that a role begins from, such as 1000,1000000,10000000 (which takes a quarter of an hour to write). */
     restart: { type: 'string', default: '1000,1000000' },
+    /** Cases that are measured; default all. What others need of a case is done all the same. */
+    only: { type: 'string' },
   },
 });
 const root = dirname(dirname(import.meta.dirname));
@@ -72,6 +75,11 @@ function whole(name: 'events' | 'rounds' | 'partitions'): number {
   return value;
 }
 
+/** Whether a case is asked for. */
+function wanted(name: string): boolean {
+  return flags.only === undefined || flags.only.split(',').includes(name);
+}
+
 async function bench(): Promise<void> {
   const events = whole('events');
   const rounds = whole('rounds');
@@ -110,6 +118,8 @@ async function bench(): Promise<void> {
     rootVkey: rootKey.key.vkey,
     sealKeyFile,
     logDir: home,
+    bundle: join(home, 'events.bundle'),
+    state: join(home, 'verifier.state'),
     senderKafka: configFor(stack, 'bench'),
     keyStatement: Buffer.from(await signNote(formatStatement(statement), rootKey)).toString('base64'),
   };
@@ -129,20 +139,37 @@ async function bench(): Promise<void> {
       say(`filling the topic with ${events} events`);
       await runCase('fill', input('bench'));
     }
+    const measure = async (name: string, role: Role): Promise<void> => {
+      const result = await runCase(name, input(role));
+      say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.events / result.seconds)} events/s`);
+      results.set(name, [...(results.get(name) ?? []), result]);
+    };
     const order = [
       ['kafkajs-eachBatch', 'bench'],
       ['strict-reader', 'verifier'],
       ['seal', 'ledger'],
       ['verify', 'verifier'],
+      ['verify-bundle-1', 'verifier'],
+      ['verify-bundle-2', 'verifier'],
       ['proof', 'verifier'],
       ['kafkajs-send', 'producer'],
       ['emit', 'producer'],
     ] as const;
+    const baselines = new Set(['kafkajs-eachBatch', 'seal', 'kafkajs-send']);
     for (const [name, role] of order) {
-      const result = await runCase(name, input(role));
-      say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.events / result.seconds)} events/s`);
-      results.set(name, [...(results.get(name) ?? []), result]);
+      if (wanted(name) || baselines.has(name)) await measure(name, role);
+      if (name === 'seal' && round === 0) {
+        say('exporting the events to a bundle');
+        await runCase('export', input('verifier'));
+      }
     }
+    if (round === rounds - 1 && wanted('verify-incremental')) {
+      await runCase('verify-first', input('verifier'));
+      await runCase('fill', { ...input('bench'), events: newEvents });
+      await runCase('seal', { ...input('ledger'), events: newEvents });
+      for (let again = 0; again < rounds; again++) await measure('verify-incremental', 'verifier');
+    }
+    if (!wanted('latency')) continue;
     const own = {
       events: `bench.steady.${round}`,
       seals: `bench.steady-seals.${round}`,
@@ -154,7 +181,7 @@ async function bench(): Promise<void> {
     say(`round ${round + 1} of ${rounds}: latency p99 ${result.p99Ms} ms`);
     results.set('latency', [...(results.get('latency') ?? []), result]);
   }
-  for (const text of flags.restart.split(',')) {
+  for (const text of wanted('restart') ? flags.restart.split(',') : []) {
     const size = Number(text);
     if (!Number.isSafeInteger(size) || size < 3) throw new Error(`--restart ${text}: give whole numbers of 3 or more`);
     const logDir = join(home, `log-${size}`);
@@ -179,12 +206,14 @@ interface Row extends Partial<Latency> {
   readonly cpuSecondsPerMillion: number;
   readonly baseline: string;
   readonly seconds: number;
+  /** Events a CPU-second as a share of the baseline's: what a machine's speed does not change. */
+  readonly cpuRatio: number;
 }
 
 /** What a release is held to. */
 const targets: readonly {
   readonly of: string;
-  readonly at: 'ratio' | 'eventsPerCpuSecond' | 'peakMiB' | 'p99Ms';
+  readonly at: 'ratio' | 'eventsPerCpuSecond' | 'cpuRatio' | 'peakMiB' | 'p99Ms' | 'seconds';
   readonly least?: number;
   readonly most?: number;
   readonly what: string;
@@ -192,6 +221,12 @@ const targets: readonly {
   { of: 'seal', at: 'ratio', least: 1, what: 'events a second as a share of what eachBatch reads, doing nothing:' },
   { of: 'seal', at: 'eventsPerCpuSecond', least: 450_000, what: 'events a CPU-second' },
   { of: 'seal', at: 'peakMiB', most: 200, what: 'MiB at the peak' },
+  { of: 'verify', at: 'ratio', least: 1, what: 'events a second as a share of what eachBatch reads, doing nothing:' },
+  { of: 'verify', at: 'eventsPerCpuSecond', least: 450_000, what: 'events a CPU-second' },
+  { of: 'verify', at: 'cpuRatio', least: 0.92, what: "events a CPU-second as a share of eachBatch's" },
+  { of: 'verify', at: 'peakMiB', most: 300, what: 'MiB at the peak' },
+  { of: 'verify-bundle-2', at: 'ratio', least: 1.7, what: 'events a second as a share of what one thread does:' },
+  { of: 'verify-incremental', at: 'seconds', most: 5, what: 'seconds for ten thousand new events behind all others' },
   { of: 'latency', at: 'p99Ms', most: 2_000, what: 'p99 in ms from acknowledged to published' },
   { of: 'proof', at: 'p99Ms', most: 5, what: 'p99 in ms' },
 ];
@@ -206,15 +241,32 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
   for (const [name, rounds] of results) {
     // Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, each of the same round.
     const writes = name === 'emit' || name === 'kafkajs-send';
-    const alone = name === 'proof' || name === 'latency' || name.startsWith('restart');
-    const baseline = alone ? name : writes ? 'kafkajs-send' : 'kafkajs-eachBatch';
+    const alone =
+      name === 'proof' ||
+      name === 'verify-incremental' ||
+      name === 'verify-bundle-1' ||
+      name === 'latency' ||
+      name.startsWith('restart');
+    const baseline =
+      name === 'verify-bundle-2' && results.has('verify-bundle-1')
+        ? 'verify-bundle-1'
+        : alone
+          ? name
+          : writes
+            ? 'kafkajs-send'
+            : 'kafkajs-eachBatch';
     const ratio = median(rounds.map((result, round) => rate(result) / rate(results.get(baseline)?.[round] ?? result)));
-    const perCpu = median(rounds.map(({ events, cpuSeconds }) => events / cpuSeconds));
+    const cpuRate = ({ events, cpuSeconds }: Result) => events / cpuSeconds;
+    const cpuRatio = median(
+      rounds.map((result, round) => cpuRate(result) / cpuRate(results.get(baseline)?.[round] ?? result)),
+    );
+    const perCpu = median(rounds.map(cpuRate));
     const row: Row = {
       name,
       eventsPerSecond: Math.round(median(rounds.map(rate))),
       eventsPerCpuSecond: Math.round(perCpu),
       ratio: Math.round(ratio * 100) / 100,
+      cpuRatio: Math.round(cpuRatio * 100) / 100,
       peakMiB: Math.round(Math.max(...rounds.map(({ peakMiB }) => peakMiB))),
       cpuSecondsPerMillion: Math.round(1e8 / perCpu) / 100,
       baseline,
@@ -225,7 +277,11 @@ function report(results: ReadonlyMap<string, readonly Result[]>): void {
     const text = `${name.padEnd(20)}${cells}${String(row.cpuSecondsPerMillion).padStart(14)}${row.ratio.toFixed(2).padStart(8)}${String(row.peakMiB).padStart(10)}`;
     const slowest = row.slowestColdMs === undefined ? `at most ${row.slowestMs}` : `cold at most ${row.slowestColdMs}`;
     const each = row.p99Ms === undefined ? '' : `  p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, ${slowest} ms`;
-    const took = name.startsWith('restart') ? `  began within ${row.seconds} s` : '';
+    const took = name.startsWith('restart')
+      ? `  began within ${row.seconds} s`
+      : name === 'verify-incremental'
+        ? `  ${row.seconds} s`
+        : '';
     process.stdout.write(`${flags.json ? JSON.stringify(row) : text + each + took}\n`);
     rows.set(name, row);
   }
