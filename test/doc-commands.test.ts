@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { buildProgram } from '../cli/src/program.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -85,6 +86,23 @@ describe.each(documents)('%s', (file) => {
     expect(wrong).toEqual([]);
   });
 });
+
+it('the Kubernetes manifests give flags that there are', () => {
+  const files = globSync('infra/kubernetes/*.yaml', { cwd: root });
+  const args = files.flatMap((file) =>
+    parseAllDocuments(readFileSync(join(root, file), 'utf8')).flatMap((document) => argumentLists(document.toJS())),
+  );
+  expect(args.length).toBeGreaterThan(1);
+  for (const words of args) expect(refusal(words), words.join(' ')).toBeNull();
+});
+
+/** Every `args` of a container, wherever it stands. */
+function argumentLists(value: unknown): string[][] {
+  if (Array.isArray(value)) return value.flatMap(argumentLists);
+  if (typeof value !== 'object' || value === null) return [];
+  const own = 'args' in value && Array.isArray(value.args) ? [value.args.map(String)] : [];
+  return [...own, ...Object.values(value).flatMap(argumentLists)];
+}
 
 it('reads the commands of the documents', () => {
   const shown = documents.flatMap(codeOf).filter(({ code }) => (argumentsOf(code)?.length ?? 0) > 0);

@@ -38,7 +38,10 @@ export class Deployment {
 
   get origin(): string {
     const origin = this.#config.text('origin') ?? this.#installation?.origin;
-    return origin ?? missing('origin', "the log's name");
+    if (origin !== undefined) return origin;
+    // The root key is named after the log: who was given the one knows the other.
+    const named = this.#config.has('rootKey') || this.#config.has('rootKeyFile') ? this.rootKey.name : '';
+    return named.endsWith('/root') ? named.slice(0, -'/root'.length) : missing('origin', "the log's name");
   }
 
   get rootKey(): VerifierKey {

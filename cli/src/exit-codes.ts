@@ -31,6 +31,16 @@ const cannotLook = new Set([
   'NOT_PUBLISHED_YET',
   'PROOF_LATE',
   'SERVER_BUSY',
+  'LOG_UNAVAILABLE',
+  'BUNDLE_WRITE',
+  'COPY_UNAVAILABLE',
+  'VERIFY_ABORTED',
+  'VERIFY_RUNNING',
+  'VERIFY_TIMED_OUT',
+  'VERIFY_STUCK',
+  'SCHEDULE_STATE',
+  'METRICS_LISTEN',
+  'SELF_TEST_TOO_LARGE',
   'SERVER_UNREACHABLE',
 ]);
 /** What is asked for does not exist, or is no proof's business. */
@@ -46,7 +56,7 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
     code.startsWith('WITNESS_KEY_') ||
     code.startsWith('WITNESS_STATE_') ||
     askedWrongly.has(code) ||
-    code.startsWith('BUNDLE_') ||
+    (code.startsWith('BUNDLE_') && code !== 'BUNDLE_WRITE') ||
     code === 'OPTIONS_INVALID' ||
     code === 'POLICY_FILE_INVALID' ||
     code === 'SCHEDULE_INVALID' ||

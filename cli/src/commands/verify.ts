@@ -5,7 +5,7 @@ import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { progressLine } from '../progress.ts';
 import { runVerification, withVerification } from '../verification/run-verification.ts';
-import { runOnceReported, runScheduled } from '../verification/run-reported.ts';
+import { plainError, runOnceReported, runScheduled } from '../verification/run-reported.ts';
 import { modeOf, usage, type VerifyFlags } from '../verification/verify-flags.ts';
 
 /** Exit codes of protocol section 9: 0 verified, 1 tampering, loss or fork, 2 usage or configuration, 3 inconclusive. */
@@ -86,12 +86,6 @@ async function selfTest(context: Context, flags: VerifyFlags, signal: AbortSigna
 function print(context: Context, flags: VerifyFlags, verdict: Verdict): void {
   if (flags.json === true) context.out(JSON.stringify(verdict));
   else context.out(renderText(verdict, { colour: process.stdout.isTTY && context.env['NO_COLOR'] === undefined }));
-}
-
-/** For scripts: without a verdict there is still one line of JSON. */
-function plainError(error: unknown): { code: string; message: string } {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNEXPECTED';
-  return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
 /** What is known by its code needs no more; of anything else the stack is what a report needs. */

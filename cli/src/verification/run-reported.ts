@@ -25,11 +25,18 @@ export async function runOnceReported(context: Context, flags: VerifyFlags, sign
   const reporters = await openReporters(context, deploymentOf(context), flags, { version, logger, heartbeat });
   try {
     if (flags.state !== undefined) return await underLock(context, flags, { signal, reporters, logger });
-    const startedAt = new Date();
-    const verdict = await runVerification(context, flags, signal);
-    const times = { startedAt: startedAt.toISOString(), finishedAt: new Date().toISOString() };
-    await tell(context, reporters, { id: randomUUID(), trigger: 'once', ...times, verdict });
-    return verdict;
+    const head = { id: randomUUID(), trigger: 'once', startedAt: new Date().toISOString() } as const;
+    const over = () => ({ ...head, finishedAt: new Date().toISOString() });
+    try {
+      const verdict = await runVerification(context, flags, signal);
+      await tell(context, reporters, { ...over(), verdict });
+      return verdict;
+    } catch (error) {
+      // A run that broke off is told too: a report of the run before would look like this one's.
+      const { code, message } = plainError(error);
+      await tell(context, reporters, { ...over(), error: { code, message, exitCode: codeOf(error) } });
+      throw error;
+    }
   } finally {
     for (const reporter of reporters) await reporter.close?.();
   }
@@ -54,7 +61,7 @@ interface Parts {
 }
 
 async function underLock(context: Context, flags: VerifyFlags, { signal, reporters, logger }: Parts): Promise<Verdict> {
-  const { runOnce } = await import('@tallystick/verifier/verify-once');
+  const { runOnce } = await import('@tallystick/verifier/run-once');
   let cause: unknown = null;
   const { run, failed } = await runOnce({
     ...(await memoryOf(context, flags)),
@@ -96,6 +103,12 @@ export async function runScheduled(context: Context, flags: VerifyFlags, signal:
     onListening: (url) => context.say(`metrics at ${url}/metrics`),
   });
   return 0;
+}
+
+/** Any error as what a report or a script can take. */
+export function plainError(error: unknown): { code: string; message: string } {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNEXPECTED';
+  return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
 function codeOf(error: unknown): 2 | 3 {

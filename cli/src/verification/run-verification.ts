@@ -34,11 +34,15 @@ export async function withVerification<T>(
   const copy = flags.queryCopy === true ? await openCopy(deployment) : null;
   try {
     const { published, schemas, reopen, workers } = source;
-    const trust = published === null ? null : logTrust(deployment, policyFile);
+    const trust = trustOf(
+      deployment,
+      policyFile,
+      published !== null ? 'read' : flags.log === false ? 'left out' : 'none',
+    );
     const scope = scopeOf(flags) ?? source.scope;
     const options: VerifyOptions = {
       log: source.log,
-      topics: deployment.topics,
+      topics: context.config.hasGroup('topics') ? deployment.topics : (source.topics ?? deployment.topics),
       origin: deployment.origin,
       rootKey: deployment.rootKey,
       signal,
@@ -62,6 +66,18 @@ export async function withVerification<T>(
     line.clear();
     await Promise.allSettled([source.close(), copy?.close()]);
   }
+}
+
+/** A quorum that is asked for is never passed over because there is no log to check it on. */
+function trustOf(deployment: Deployment, policyFile: string | null, log: 'read' | 'left out' | 'none') {
+  if (log === 'left out') return null;
+  const trust = logTrust(deployment, policyFile);
+  if (log === 'read') return trust;
+  if (trust.policy === null || trust.policy.quorum === 'none') return null;
+  throw new CliError(
+    'CONFIG_MISSING',
+    'the policy asks for a quorum of witnesses, and there is no published log to check it on: name one with --log, or leave it out with --no-log',
+  );
 }
 
 function optional<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {

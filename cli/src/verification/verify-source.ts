@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { VerifierKey } from '@tallystick/core/note';
 import { parsePolicy, type Policy } from '@tallystick/core/policy';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import type { RecordLog } from '@tallystick/kafka/record-log';
+import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
 import type { SourceDescriptor } from '@tallystick/verifier/evidence-source';
@@ -25,6 +25,8 @@ export interface VerifySource {
   readonly workers: number;
   /** What a bundle holds; null: everything. */
   readonly scope: Scope | null;
+  /** The topics that a bundle names, for who has no configuration. */
+  readonly topics: TopicNames | null;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function openSource(
       reopen: { kind: 'bundle', file },
       workers: workers ?? Math.min(availableParallelism(), mostWorkers),
       scope: bundle.manifest.scope,
+      topics: bundle.manifest.topics,
       close: async () => await bundle.close(),
     };
   }
@@ -65,6 +68,7 @@ export async function openSource(
     reopen: { kind: 'kafka', config },
     workers: workers ?? 1,
     scope: null,
+    topics: null,
     close: async () => void (await Promise.allSettled([log.close(), published?.close()])),
   };
 }

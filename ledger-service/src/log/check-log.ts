@@ -38,7 +38,8 @@ export interface CheckedLog {
 const tries = 5;
 
 /**
- * Holds every tile and bundle of the published log against the newest stored checkpoint. null before the first.
+ * Holds every tile and bundle of the published log against the newest stored checkpoint, and sees whether one is published. null before the
+ * first.
  * @throws LedgerError CHECKPOINT_ROLLED_BACK, LOG_FORKED where what is published is larger or another tree, LOG_DAMAGED where the bundles do
  *   not give its root, CHECKPOINT_INVALID, and those of the stores
  */
@@ -53,7 +54,8 @@ export async function checkLog(options: CheckLogOptions): Promise<CheckedLog | n
     const grew = async () => attempt < tries && ((await headOf(options))?.size ?? size) > size;
     try {
       const paths = await checkLogStore(options.store, head, options.onProgress);
-      if (paths.length === 0 || !(await grew())) return { size, paths };
+      if (paths.length === 0 || !(await grew()))
+        return { size, paths: published === null ? [...paths, 'checkpoint'] : paths };
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== 'LOG_DAMAGED' || !(await grew())) throw error;
     }

@@ -92,15 +92,24 @@ async function* differing(
   onProgress?: (entries: number) => void,
 ): AsyncGenerator<LogObject, void, void> {
   const edge = LogEdge.empty();
+  const wrong = async ({ path, bytes }: LogObject) =>
+    !equalBytes((await readAny(store, path)) ?? new Uint8Array(), bytes);
+  // By level: the newest partial tile. That of a smaller tree is nobody's any more, and gone perhaps, unless nothing was added to its level.
+  const partial = new Map<string, LogObject>();
   let from = 0;
   for await (const entry of entries) {
     edge.append(entry);
     if (edge.size < size && edge.size % step !== 0) continue;
     for (const object of edge.objectsSince(from)) {
-      // Partial tiles of smaller trees are nobody's any more, and gone perhaps.
-      if (edge.size < size && object.path.includes('.p/')) continue;
-      if (!equalBytes((await readAny(store, object.path)) ?? new Uint8Array(), object.bytes)) yield object;
+      const level = object.path.split('/')[1] ?? '';
+      if (object.path.includes('.p/')) {
+        partial.set(level, object);
+        continue;
+      }
+      partial.delete(level);
+      if (await wrong(object)) yield object;
     }
+    if (edge.size === size) for (const object of partial.values()) if (await wrong(object)) yield object;
     from = edge.size;
     edge.flushed(from);
     onProgress?.(from);

@@ -27,6 +27,8 @@ export interface WitnessClientOptions {
   /** Unix milliseconds. */
   readonly now?: () => number;
   readonly verify?: Ed25519Verify;
+  /** How a request is sent. Default: over HTTP. */
+  readonly post?: typeof postBytes;
 }
 
 export interface AskOptions {
@@ -64,6 +66,7 @@ export class WitnessClient {
   readonly #clockToleranceMs: number;
   readonly #now: () => number;
   readonly #verify: Ed25519Verify;
+  readonly #post: typeof postBytes;
   #lastSize: number | null = null;
 
   /** @throws LedgerError CONFIG_INVALID where its URL cannot be asked */
@@ -74,6 +77,7 @@ export class WitnessClient {
     this.#clockToleranceMs = options.clockToleranceMs ?? 300_000;
     this.#now = options.now ?? Date.now;
     this.#verify = options.verify ?? nodeVerifyEd25519;
+    this.#post = options.post ?? postBytes;
   }
 
   /** The size of the tree that the witness is known to have cosigned, null before its first answer. */
@@ -95,7 +99,7 @@ export class WitnessClient {
     for (let attempt = 1; ; attempt++) {
       const asked = this.#now();
       const body = await requestBody(oldSize, size, checkpoint, consistency);
-      const answer = await postBytes(this.#url, body, {
+      const answer = await this.#post(this.#url, body, {
         witness: this.witness.name,
         timeoutMs: this.#timeoutMs,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
