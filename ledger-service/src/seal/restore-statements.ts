@@ -75,7 +75,8 @@ export async function restoreStatements(options: RestoreOptions): Promise<Whole>
     const from = position === null || producedTo !== null ? logStart : Math.max(logStart, position - lookBack);
     const whole = { judge, size, remembered, from, logStart, producedTo };
     if (state.size === 0) return whole;
-    if (position !== null && bounds.logStart === 0 && !options.distrust) {
+    // What was pending in a topic that lost statements may be published meanwhile, and lie before what was produced: not in its order.
+    if (position !== null && bounds.logStart === 0 && !options.distrust && producedTo === null) {
       if (await hasBothEnds(state, position, bounds.highWatermark, options)) return whole;
     }
     const missing = await firstMissingEntry(
