@@ -6,6 +6,7 @@ import type { KafkaConfig } from '@tallystick/kafka/config';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { BatchLimits } from './domain/limits.ts';
+import type { Witness } from './log/asked-witness.ts';
 import type { CheckpointStore } from './ports/checkpoint-store.ts';
 import type { Clock } from './ports/clock.ts';
 import type { LogStore } from './ports/log-store.ts';
@@ -49,6 +50,8 @@ export interface LedgerOptions {
   readonly logSigners?: readonly NoteSigner[];
   /** Publish: the witnesses that are asked, and how many must answer. Default: none. */
   readonly policy?: Policy | null;
+  /** Publish: who is asked. Default: the witnesses of the policy that have a URL, over HTTP. */
+  readonly witnesses?: readonly Witness[];
   /** Publish: how often a checkpoint is made while there is something new. Default 250 ms. */
   readonly publishMs?: number;
   /** Publish: how old cosignatures of an unchanged checkpoint may get before the witnesses are asked again. Default 600,000 ms. */

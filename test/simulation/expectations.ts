@@ -36,6 +36,10 @@ export const passingAlarms: ReadonlySet<string> = new Set([
   'STATE_NOT_READ',
   'STATE_NOT_WRITTEN',
   'SNAPSHOT_UNUSABLE',
+  'WITNESS_UNAVAILABLE',
+  'WITNESS_REFUSED',
+  'WITNESS_INVALID',
+  'WITNESS_QUORUM',
 ]);
 
 /** Alarms of what the ledgers mend themselves: they are over once it is mended. */

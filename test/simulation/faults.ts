@@ -93,7 +93,8 @@ export const faults: Readonly<Record<string, Fault>> = {
       chain !== undefined && chain.firstOffset < world.cluster.partition(topics.events, partition).logStart;
     return {
       alarms: new Set(['RECORDS_DELETED']),
-      findings: new Set(['gap', 'deleted', 'truncated', 'not-covered']),
+      // A lost race whose records are gone cannot be told from a fork any more.
+      findings: new Set(['gap', 'deleted', 'truncated', 'not-covered', 'fork']),
       mustFail,
     };
   },
@@ -161,7 +162,8 @@ export const faults: Readonly<Record<string, Fault>> = {
       time: epoch,
     });
     // Who has the key of one ledger can have it accepted: nobody may go on behind it.
-    world.append(await signNote(text, keys.seal));
+    const [valid] = judge.validKeys('seal');
+    world.append(await signNote(text, valid?.vkey === keys.nextSeal.key.vkey ? keys.nextSeal : keys.seal));
     const mustAlarm = ['FORK', 'RECORDS_DISAGREE'];
     return { alarms: disagree, findings: null, mustFail: true, mayStop: new Set([partition]), mustAlarm };
   },

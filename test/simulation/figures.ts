@@ -9,6 +9,9 @@ export const topicCheckMs = 1_500;
 /** How long alarms of what mends itself are shown at least, ms. */
 export const alarmShownMs = 2_000;
 export const publishMs = 300;
+/** How late the witnesses' quorum may be before it is an alarm, and how old cosignatures may get, ms. */
+export const quorumLateMs = 3_000;
+export const recosignMs = 6_000;
 export const limits = { events: 6, ageMs: 1_000 };
 
 /** When things go wrong, ms. */

@@ -1,10 +1,22 @@
 import { MemoryStateFiles } from '@tallystick/ledger-service/memory-state-files';
 import { startLedger, type Alarm, type RunningLedger } from '@tallystick/ledger-service/service';
-import { alarmShownMs, deadlineMs, epoch, limits, mendMs, publishMs, takeoverMs, topicCheckMs } from './figures.ts';
+import {
+  alarmShownMs,
+  deadlineMs,
+  epoch,
+  limits,
+  mendMs,
+  publishMs,
+  quorumLateMs,
+  recosignMs,
+  takeoverMs,
+  topicCheckMs,
+} from './figures.ts';
 import { keys, origin, topics, verifyOnce } from './keys.ts';
 import { Life } from './life.ts';
 import { Outside } from './outside.ts';
 import type { Random } from './random.ts';
+import { Reading } from './reading.ts';
 import type { World } from './world.ts';
 
 /** One ledger on one machine, and what starts it again when it ends: one life after the other. */
@@ -62,12 +74,15 @@ export class Instance {
     this.#ledger = null;
     trace.add(scheduler.now, `${life.name} starts`);
     const kill = this.#world.fair ? undefined : this.#kills.shift();
+    const reading = new Reading(this.#world);
     const outside = new Outside({
       life,
       scheduler,
       weather,
       trace,
       killedAt: (call) => (call === kill?.call ? kill.when : null),
+      onTrouble: () => (this.#world.calm = false),
+      onFetch: (topic, partition, offset) => reading.fetched(topic, partition, offset),
       onKilled: () => this.#ended(life),
     });
     void this.#run(life, outside);
@@ -94,8 +109,16 @@ export class Instance {
         },
         logKeys: [keys.log.key],
         logSigners: [outside.signer(keys.log)],
-        signer: outside.signer(keys.seal),
-        keyStatements: [world.keyStatement],
+        signer: outside.signer(world.sealKeys.signer),
+        keyStatements: world.sealKeys.statements,
+        ...(world.witnesses === null
+          ? {}
+          : {
+              policy: world.witnesses.policy,
+              witnesses: world.witnesses.clients(life, outside),
+              quorumLateMs,
+              recosignMs,
+            }),
         stateDir: outside.files(this.#files),
         verify: verifyOnce,
         clock: life.clock,

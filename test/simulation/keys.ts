@@ -11,6 +11,8 @@ const seed = (byte: number) => new Uint8Array(32).fill(byte);
 export const keys = {
   root: nodeSigner(`${origin}/root`, seed(1)),
   seal: nodeSigner(`${origin}/seal`, seed(2)),
+  /** The one that follows it. */
+  nextSeal: nodeSigner(`${origin}/seal`, seed(4)),
   log: nodeSigner(origin, seed(3)),
   /** Of somebody whom nobody vouches for. */
   stranger: nodeSigner(`${origin}/seal`, seed(9)),
@@ -35,8 +37,15 @@ export function newJudge(): Judge {
   return new Judge({ origin, rootKey: keys.root.key, verify: verifyOnce });
 }
 
-/** The note of the first statement of every log. */
-export const firstKeyStatement = await signNote(
-  formatStatement({ kind: 'key', origin, number: 0, action: 'add', role: 'seal', key: vkey, previous: null, time: 1 }),
-  keys.root,
-);
+/** The first statement of every log: its text, and its note. */
+export const firstKeyText = formatStatement({
+  kind: 'key',
+  origin,
+  number: 0,
+  action: 'add',
+  role: 'seal',
+  key: vkey,
+  previous: null,
+  time: 1,
+});
+export const firstKeyStatement = await signNote(firstKeyText, keys.root);

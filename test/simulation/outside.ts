@@ -19,6 +19,10 @@ export interface OutsideParts {
   readonly trace: Trace;
   /** Asked at each call, counted from 1 in this life: is the process killed at it? */
   readonly killedAt: (call: number) => 'before' | 'after' | null;
+  /** A call does not go as it should. */
+  readonly onTrouble: () => void;
+  /** What is asked of a topic. */
+  readonly onFetch: (topic: string, partition: number, offset: number) => void;
   /** The process was killed by a call. */
   readonly onKilled: () => void;
 }
@@ -38,6 +42,7 @@ export class Outside {
     this.#calls += 1;
     const planned = this.#parts.killedAt(this.#calls);
     const fate = planned === null ? weather.fate(place) : (`killed-${planned}` as const);
+    if (fate !== 'done') this.#parts.onTrouble();
     const there = weather.latency() + (fate === 'late' ? weather.delay(deadlineMs) : 0);
     const back = weather.latency();
     trace.add(scheduler.now, `${life.name} #${this.#calls} ${place} ${what}${fate === 'done' ? '' : ` ${fate}`}`);
@@ -69,6 +74,7 @@ export class Outside {
       describeTopic: (topic) => call(`describe ${topic}`, () => log.describeTopic(topic)),
       fetch: (request) => {
         const { topic, partition, offset } = request;
+        this.#parts.onFetch(topic, partition, offset);
         return call(`fetch ${topic}/${partition}@${offset}`, () => log.fetch(request));
       },
       bounds: (topic, partition) => call(`bounds ${topic}/${partition}`, () => log.bounds(topic, partition)),

@@ -79,23 +79,41 @@ function plan(world: World): { expected: () => Expectations } {
     const name = random.pick(Object.keys(disturbances)) ?? '';
     scheduler.after(moment(), () => {
       world.say(`disturbance: ${name}`);
+      world.calm = false;
       disturbances[name]?.(world);
     });
   }
+  planLater(world);
   let expected = undisturbed;
   const fault = random.chance(0.55) ? (random.pick(Object.keys(faults)) ?? null) : null;
   if (fault !== null) {
     scheduler.after(moment(), () => {
       world.say(`fault: ${fault}`);
+      world.calm = false;
       void inflict(world, fault).then((follows) => (expected = follows));
     });
   }
   return { expected: () => expected };
 }
 
+/** Witnesses that fail or lie, and a seal key that is rotated in the middle. */
+function planLater(world: World): void {
+  const { later: random, scheduler, witnesses } = world;
+  const moment = () => random.between(storm.from, storm.to - 1_000);
+  if (witnesses !== null) {
+    for (let i = random.pick([0, 1, 2, 4]); i > 0; i -= 1) scheduler.after(moment(), () => witnesses.trouble(world));
+  }
+  if (random.chance(0.15))
+    scheduler.after(moment(), () => {
+      world.calm = false;
+      world.sealKeys.rotate(world);
+    });
+}
+
 /** Looks at the alarms of everybody, again and again. */
 function watch(world: World): void {
   for (const instance of world.instances) world.noteAlarms(instance);
+  world.sealKeys.look(world);
   world.scheduler.after(500, () => watch(world));
 }
 

@@ -9,13 +9,15 @@ import { MemoryCheckpointStore } from '@tallystick/ledger-service/memory-checkpo
 import { MemoryLogStore } from '@tallystick/ledger-service/memory-log-store';
 import { epoch } from './figures.ts';
 import { Instance } from './instance.ts';
-import { firstKeyStatement, keys, topics } from './keys.ts';
+import { SealKeys } from './key-rotation.ts';
+import { keys, topics } from './keys.ts';
 import type { Life } from './life.ts';
 import { LogBook } from './log-book.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Trace } from './trace.ts';
 import { Weather } from './weather.ts';
+import { Witnesses } from './witnesses.ts';
 
 /** Brokers, stores, clocks, ledgers and producers of one seed. */
 export class World {
@@ -27,11 +29,17 @@ export class World {
   readonly partitions: number;
   readonly instances: readonly Instance[];
   readonly book: LogBook;
-  readonly keyStatement = firstKeyStatement;
+  readonly sealKeys = new SealKeys();
+  /** null: nobody cosigns what is published. */
+  readonly witnesses: Witnesses | null;
+  /** For what was added later: a world without it stays as it was. */
+  readonly later: Random;
   logStore: LogStore = new MemoryLogStore();
   checkpoints: CheckpointStore = new MemoryCheckpointStore();
   /** Every note that the checkpoint store holds. */
   readonly checkpointNotes: Uint8Array[] = [];
+  /** Whether nothing went wrong until now. */
+  calm = true;
   /** Somebody damaged the folder of the log. */
   logDamaged = false;
   /** What is wrong with the code under test. */
@@ -59,6 +67,8 @@ export class World {
     this.cluster.createTopic(topics.events, { partitions: this.partitions });
     this.cluster.createTopic(topics.seals);
     this.cluster.createTopic(topics.leaves, { partitions: this.partitions });
+    this.later = new Random(seedNumber + 2 ** 40);
+    this.witnesses = this.later.chance(0.35) ? new Witnesses(this) : null;
     this.book = new LogBook(keys.log.key, (problem) => this.problem(problem));
     const count = this.random.pick([1, 1, 2, 2, 3]);
     const shared = this.random.chance(0.5);
@@ -78,6 +88,7 @@ export class World {
   clear(): void {
     this.#fair = true;
     this.weather.clear();
+    this.witnesses?.clear();
   }
 
   say(what: string): void {
@@ -108,7 +119,10 @@ export class World {
 
   /** Something was written into the folder of the log. */
   written(path: string, bytes: Uint8Array): void {
-    if (path === 'checkpoint') this.book.published(bytes);
+    if (path !== 'checkpoint') return;
+    this.book.published(bytes);
+    const wrong = this.witnesses?.wrongWith(bytes) ?? null;
+    if (wrong !== null) this.problem(wrong);
   }
 
   async stored(stored: StoredCheckpoint): Promise<void> {
