@@ -143,6 +143,24 @@ describe('statements', () => {
       [1, ['rollback 1 -', 'root-mismatch 1 offsets 7-10']],
     ],
     [
+      'one replaced by one of another last leaf, by a valid key',
+      async (log) => {
+        const note = await log.resign(8, { head: rootMismatch.root });
+        await log.rewriteNotes((notes) => notes.with(8, note));
+      },
+      [1, ['head-mismatch 1 offsets 7-10']],
+      [1, ['rollback 1 -', 'head-mismatch 1 offsets 7-10']],
+    ],
+    [
+      'one replaced by one of another time, by a valid key',
+      async (log) => {
+        const note = await log.resign(8, { time: 5 });
+        await log.rewriteNotes((notes) => notes.with(8, note));
+      },
+      [1, ['time-mismatch 1 offsets 7-10']],
+      [1, ['rollback 1 -', 'time-mismatch 1 offsets 7-10']],
+    ],
+    [
       'the end rewritten by who holds the seal key: events and seal agree',
       async (log) => {
         log.unpack(0);

@@ -104,7 +104,8 @@ export const statementAlterations: readonly Alteration[] = [
   ofNotes('two seals swapped', (notes, copy) => {
     const at = newestSeal(copy, true);
     const one = copy.statements[at];
-    if (one === undefined) return undefined;
+    // Where the log says in which order they were accepted, the topic's order means nothing.
+    if (one === undefined || copy.published !== null) return undefined;
     const behind = copy.statements.findIndex((later, index) => index > at && sameChain(one, later));
     const [a, b] = [notes[at], notes[behind]];
     if (a === undefined || b === undefined) return undefined;
@@ -130,7 +131,7 @@ export const statementAlterations: readonly Alteration[] = [
     const at = newestSeal(copy);
     const partition = partitionOf(copy, at);
     notes.splice(Math.min(at, Math.ceil(notes.length / 2)));
-    return partition;
+    return partition === undefined ? undefined : null;
   }),
   ofNotes('all statements taken away', (notes) => {
     notes.length = 0;

@@ -69,7 +69,8 @@ export class Bench {
     const known = new Set(untouched.findings.map(({ hash }) => hash));
     const tried: Trial[] = [];
     const notTried: string[] = [];
-    const alterations = [...recordAlterations, ...statementAlterations, ...logAlterations];
+    const ofLog = original.published === null ? [] : logAlterations;
+    const alterations = [...recordAlterations, ...statementAlterations, ...ofLog];
     for (const [done, alteration] of alterations.entries()) {
       checkAbort(this.options.signal);
       const copy = freshCopy(original);
