@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 /** The value of a hexadecimal digit in lower case; negative for all other bytes. */
 const digits = new Int8Array(256).fill(-1);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) digits[digit.charCodeAt(0)] = value;
+for (let value = 0; value < 16; value++) digits[value.toString(16).charCodeAt(0)] = value;
 const dash = 0x2d;
 const uuidLength = 36;
 

@@ -108,10 +108,11 @@ class LifeJoin {
     }
     this.expected = null;
     this.skipped.push(...part.skipped);
-    for (const life of part.lives) this.life(life);
+    // First: what goes on in this part may be one of those that it forgot.
+    this.dropped ||= part.forgotten > 0;
+    for (const life of part.lives) this.life(life, part.offsets.last);
     for (const life of part.lives) this.ask(life);
     this.epochs += part.forgotten;
-    this.dropped ||= part.forgotten > 0;
     this.overflow ||= part.overflow;
     this.forget();
   }
@@ -138,26 +139,35 @@ class LifeJoin {
     return { holes, unclear, repeats, earlier, ambiguous, overflow, ...counts, complete, dropped, lives };
   }
 
-  private life(seen: Life): void {
+  /** @param lastOffset of the shard: up to there what it has of this life may lie */
+  private life(seen: Life, lastOffset: number): void {
     const key = keyOf(seen.instance, seen.epoch);
     const known = this.lives.get(key);
     if (this.names.size < mostLives) this.names.add(seen.instance);
     const life = known ?? this.begin(seen);
     this.lives.delete(key);
     this.lives.set(key, life);
-    this.late += seen.late;
     const from = life.next;
+    // What the shards before have already came again; it did not come late.
+    this.late += seen.late.filter((sequence) => sequence >= from).length;
     const holes: Hole[] = [];
     if (seen.first > from)
-      holes.push({ first: from, last: seen.first - 1, before: lastOf(life), after: seen.firstOffset });
+      holes.push({
+        first: from,
+        last: seen.first - 1,
+        before: lastOf(life),
+        after: seen.firstOffset,
+        behind: from - 1,
+      });
     for (const hole of seen.holes) {
       if (hole.last < from) continue;
       // What this shard met again below `from` is not the event before the hole.
-      holes.push(hole.first > from ? hole : { ...hole, first: from, before: lastOf(life) });
+      const first = Math.max(hole.first, from);
+      holes.push(hole.behind >= from ? hole : { ...hole, first, before: lastOf(life) });
     }
     // What this shard has and the ones before it had too.
     for (const { first, last } of coveredBy(seen)) {
-      const run = { first, last: Math.min(last, from - 1), firstOffset: seen.firstOffset, lastOffset: seen.lastOffset };
+      const run = { first, last: Math.min(last, from - 1), firstOffset: seen.firstOffset, lastOffset };
       if (run.first <= run.last) this.again(life, life.holes, run);
     }
     life.holes.push(...holes);
@@ -222,7 +232,7 @@ class LifeJoin {
       this.lives.set(key, life);
     }
     if (life.next > sequence) return;
-    life.holes.push({ first: life.next, last: sequence, before: lastOf(life), after: offset });
+    life.holes.push({ first: life.next, last: sequence, before: lastOf(life), after: offset, behind: life.next - 1 });
     life.next = sequence + 1;
   }
 

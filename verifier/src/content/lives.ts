@@ -10,6 +10,8 @@ export interface Hole {
   /** Offsets of the event before and after; null: there is none. */
   readonly before: number | null;
   readonly after: number;
+  /** Sequence of the event before, when the hole was found: since then a part of it may have been filled. */
+  readonly behind: number;
 }
 
 /** Sequences that came out of turn, one after the other. */
@@ -35,8 +37,8 @@ export interface Life {
   repeated: OutOfTurn[];
   /** Lower than the first: seen before this shard, or never. */
   below: OutOfTurn[];
-  /** Numbers that filled a hole. */
-  late: number;
+  /** Sequences that filled a hole. */
+  late: number[];
   /** What its first event says of the epoch before. */
   previous: { readonly epoch: number; readonly sequence: number; readonly offset: number } | null;
 }
@@ -74,7 +76,7 @@ export class Lives {
       holes: [],
       repeated: [],
       below: [],
-      late: 0,
+      late: [],
       previous: null,
     };
     this.kept.set(key, life);
@@ -92,11 +94,17 @@ export class Lives {
   outOfTurn(life: Life, sequence: number, offset: number): void {
     if (sequence >= life.next) {
       if (sequence > life.next && this.room())
-        life.holes.push({ first: life.next, last: sequence - 1, before: life.lastOffset, after: offset });
+        life.holes.push({
+          first: life.next,
+          last: sequence - 1,
+          before: life.lastOffset,
+          after: offset,
+          behind: life.next - 1,
+        });
       life.next = sequence + 1;
       life.lastOffset = offset;
     } else if (life.holes.length > 0 && this.filled < mostRuns && fill(life.holes, sequence)) {
-      life.late += 1;
+      life.late.push(sequence);
       this.filled += 1;
       // From here on what fills a hole looks like what came twice.
       if (this.filled === mostRuns) this.overflow = true;
