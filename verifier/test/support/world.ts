@@ -162,7 +162,9 @@ export class World {
   }
 }
 
-/** Findings as lines: code, partition and place. */
+/** Findings as lines: code, partition and place. Without `undecodable`: the events of these tests are no audit events. */
 export function summary(verdict: Verdict): string[] {
-  return verdict.findings.map(({ code, partition, place }) => `${code} ${partition ?? '-'} ${place}`);
+  return verdict.findings
+    .filter(({ code }) => code !== 'undecodable')
+    .map(({ code, partition, place }) => `${code} ${partition ?? '-'} ${place}`);
 }
