@@ -103,6 +103,7 @@ describe('incremental runs', () => {
       exitCode: 0,
       mode: 'incremental',
       fullBecause: null,
+      queryCopy: null,
       checked: { statements: 2, seals: 2, events: 5 },
       published: { size: 6, entries: 2 },
       scope: { sealedEvents: 12, inScope: 5 },
