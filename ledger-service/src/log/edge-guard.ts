@@ -25,9 +25,12 @@ export class EdgeGuard {
     this.#clock = clock;
   }
 
-  async write(objects: readonly LogObject[]): Promise<void> {
-    for (let at = 0; at < objects.length; at += objectsAtOnce)
+  /** @param before is asked before anything is written, and again before more is: where it rejects, nothing more is */
+  async write(objects: readonly LogObject[], before: () => Promise<void>): Promise<void> {
+    for (let at = 0; at < objects.length; at += objectsAtOnce) {
+      await before();
       await this.#store.writeAll(objects.slice(at, at + objectsAtOnce));
+    }
   }
 
   /** These are the log's now: what stands there instead is replaced. Of earlier ones nothing is kept. */

@@ -17,12 +17,13 @@ import { LogEdge } from './log-edge.ts';
 import { rolledBack, unknownStatement } from './log-errors.ts';
 import { signWithAll } from './log-signers.ts';
 import { holdsSealEnd } from './log-state.ts';
+import { longAgo, lookNow, momentNow, sinceMoment, type Moment } from './recently.ts';
 import { SealsFeed } from './seals-feed.ts';
 import { SnapshotWriter, type Cut } from './snapshot-writer.ts';
 import { newestHead, openHead, verifiedEntries, type LogPlace, type StoredHead } from './stored-log.ts';
 import { Wake } from './wake.ts';
 
-/** How long the checkpoint that it goes on from is taken for the newest without another look. */
+/** How long the checkpoint that it goes on from is taken for the newest, and signed and written behind, without another look. */
 const freshMs = 1_000;
 /** How long its own reader may lag behind another publisher before it begins from the log instead. */
 const catchUpMs = 1_000;
@@ -65,6 +66,17 @@ export class Reopen extends Error {
   override readonly name = 'Reopen';
 }
 
+/** Another publisher stored a checkpoint before this one signed or wrote anything behind the one before. */
+class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+  readonly newest: StoredHead | null;
+
+  constructor(newest: StoredHead | null) {
+    super('another publisher stored a checkpoint');
+    this.newest = newest;
+  }
+}
+
 /**
  * Publishes from one opening of the log on: collects what is accepted of the seals topic beyond the log, and makes one checkpoint after
  * the other of it. What is collected and what is in the tree are of the same order, always: the judge accepts a statement, and it becomes
@@ -84,8 +96,8 @@ export class PublishSession {
   /** Accepted, in order, and not in the stored checkpoint. The first `#staged` of them are in the tree. */
   #pending: Uint8Array[] = [];
   #staged = 0;
-  /** Monotonic: when the newest checkpoint was last seen. */
-  #headSeenAt: number;
+  /** When the checkpoint that it goes on from was last known to be the newest. */
+  #headSeenAt: Moment = longAgo;
   #publishedAt = -Infinity;
   /** Another publisher was faster: this one leaves it the first try. */
   #courteous = false;
@@ -101,7 +113,6 @@ export class PublishSession {
     this.#judge = judge;
     this.#edge = edge;
     this.#head = head;
-    this.#headSeenAt = clock.monotonic();
     this.#guard = new EdgeGuard(parts.place.store, clock);
     this.#snapshots = new SnapshotWriter({ ...parts, topicId }, snapshotSize);
     signal.addEventListener('abort', () => this.#ending.abort(signal.reason), { once: true });
@@ -210,16 +221,31 @@ export class PublishSession {
   }
 
   async #publish(): Promise<void> {
-    const { place, clock } = this.#parts;
-    if (clock.monotonic() - this.#headSeenAt > freshMs || this.#courteous) {
-      const newest = await this.#retry(async () => await newestHead(place));
-      if (!isSame(newest, this.#head)) {
-        await this.#goOnBehind(newest);
-        return;
-      }
-      this.#headSeenAt = clock.monotonic();
-      this.#courteous = false;
+    try {
+      await this.#publishBehindHead();
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+      await this.#goOnBehind(error.newest);
     }
+  }
+
+  /**
+   * Whatever is signed or written behind the checkpoint that it goes on from is so right after that was seen to be the newest: a process that
+   * slept in between looks again, and leaves alone what others wrote meanwhile.
+   * @throws Overtaken
+   */
+  async #checkNewest(): Promise<void> {
+    const { place, clock } = this.#parts;
+    if (sinceMoment(this.#headSeenAt, clock) <= freshMs && !this.#courteous) return;
+    const { found, askedAt } = await lookNow(async () => await newestHead(place), clock);
+    if (!isSame(found, this.#head)) throw new Overtaken(found);
+    this.#headSeenAt = askedAt;
+    this.#courteous = false;
+  }
+
+  async #publishBehindHead(): Promise<void> {
+    const { clock } = this.#parts;
+    await this.#retry(async () => await this.#checkNewest());
     const before = this.size;
     for (const entry of this.#pending.slice(this.#staged)) this.#edge.append(entry);
     this.#staged = this.#pending.length;
@@ -227,19 +253,23 @@ export class PublishSession {
     // One statement for one entry, always: else what is signed would not be what was judged.
     if (this.#judge.size !== this.#edge.size) throw new Reopen('judge and tree do not agree');
     const objects = this.#edge.objectsSince(before);
-    const note = await this.#retry(async () => await this.#sign());
-    await this.#retry(async () => await this.#guard.write(objects));
+    const note = await this.#retry(async () => {
+      await this.#checkNewest();
+      return await this.#sign();
+    });
+    await this.#retry(async () => await this.#guard.write(objects, async () => await this.#checkNewest()));
     // What the topic has lost must not become part of the log now.
     this.#ending.signal.throwIfAborted();
+    const askedAt = momentNow(clock);
     const stored = await this.#retry(async () => await this.#swap(note));
     if (stored === null) {
       this.#courteous = true;
-      await this.#goOnBehind(await this.#retry(async () => await newestHead(place)));
+      await this.#goOnBehind(await this.#retry(async () => await newestHead(this.#parts.place)));
       return;
     }
     const head: StoredHead = { size: this.#edge.size, root: this.#edge.root(), note, stored };
     this.#head = head;
-    this.#headSeenAt = clock.monotonic();
+    this.#headSeenAt = askedAt;
     this.#pending.splice(0, this.#staged);
     this.#staged = 0;
     this.#edge.flushed(head.size);
@@ -298,7 +328,6 @@ export class PublishSession {
     });
     this.#head = newest;
     this.#guard.forget();
-    this.#headSeenAt = clock.monotonic();
     this.#pending.splice(0, ahead);
     this.#staged = 0;
     this.#room.notify();

@@ -10,6 +10,7 @@ import { retryPause } from '../retry.ts';
 import { AskedWitness, type Witness, type WitnessStatus } from './asked-witness.ts';
 import { Candidate } from './candidate.ts';
 import { logForked, rolledBack } from './log-errors.ts';
+import { lookNow } from './recently.ts';
 import { newestHead, openHead, type LogPlace, type SignedHead } from './stored-log.ts';
 import { Wake } from './wake.ts';
 
@@ -179,7 +180,7 @@ export class PublishedCheckpoint {
   async #publish(candidate: Candidate): Promise<void> {
     const { place, clock } = this.#options;
     const { size, root } = candidate.head;
-    const before = await this.look();
+    const { found: before } = await lookNow(async () => await this.look(), clock);
     if (before !== null && before.size > size) {
       candidate.dirty = false;
     } else {

@@ -25,6 +25,8 @@ export class Faults {
   dead = false;
   /** Runs before each call. */
   before: (call: string) => Promise<void> = async () => await Promise.resolve();
+  /** Runs after each call that was answered, before the answer is handed over. */
+  after: (call: string) => Promise<void> = async () => await Promise.resolve();
   readonly #plan: readonly Planned[];
 
   constructor(plan: readonly Planned[] = []) {
@@ -37,7 +39,11 @@ export class Faults {
     const nth = (this.counts.get(call) ?? 0) + 1;
     this.counts.set(call, nth);
     const planned = this.#plan.find((one) => one.call === call && one.nth === nth);
-    if (planned === undefined) return await action();
+    if (planned === undefined) {
+      const answer = await action();
+      await this.after(call);
+      return answer;
+    }
     this.hit.push(`${call} ${nth}`);
     if (planned.kind === 'persisted') await action();
     if (planned.crash === true) {
