@@ -40,8 +40,8 @@ export class Deployment {
     const origin = this.#config.text('origin') ?? this.#installation?.origin;
     if (origin !== undefined) return origin;
     // The root key is named after the log: who was given the one knows the other.
-    const named = this.#config.has('rootKey') || this.#config.has('rootKeyFile') ? this.rootKey.name : '';
-    return named.endsWith('/root') ? named.slice(0, -'/root'.length) : missing('origin', "the log's name");
+    const { name } = this.rootKey;
+    return name.endsWith('/root') ? name.slice(0, -'/root'.length) : missing('origin', "the log's name");
   }
 
   get rootKey(): VerifierKey {

@@ -43,7 +43,7 @@ export async function openLedger(context: Context, logger: Logger, only?: Ledger
   try {
     const ledger = await startLedger({ ...common, ...sealing, ...publishing, ...serving, stores });
     const metrics = await metricsOf(deployment, logger, ledger);
-    const done = closing(ledger.done, stores).finally(async () => await metrics?.stop());
+    const done = closing(ledger.done, stores, metrics);
     return { status: () => ledger.status(), stop: () => ledger.stop(), done };
   } catch (error) {
     await close(stores);
@@ -115,10 +115,11 @@ function readNamed(file: string, setting: string): Uint8Array {
   }
 }
 
-async function closing(done: Promise<void>, stores: LogStores): Promise<void> {
+async function closing(done: Promise<void>, stores: LogStores, metrics: MetricsServer | null): Promise<void> {
   try {
     await done;
   } finally {
+    await metrics?.stop();
     await close(stores);
   }
 }

@@ -77,3 +77,9 @@ it('progress says how far, and how long yet', () => {
     'reading the published log: 3 of 0',
   );
 });
+
+it('following goes on from an anchor that is configured, and makes no reports', () => {
+  expect(modeOf({ follow: true }, true)).toBe('follow');
+  expect(() => modeOf({ follow: true, reportHtml: 'r.html' }, true)).toThrow('--follow makes no reports');
+  expect(() => modeOf({ selfTest: true, record: true })).toThrow('--self-test makes no reports');
+});

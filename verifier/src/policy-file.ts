@@ -24,7 +24,7 @@ const limits = ['maxTailAgeMs', 'maxCheckpointAgeMs', 'maxClockSkewMs'] as const
  */
 export function parseVerificationPolicy(bytes: Uint8Array, where: string): VerificationPolicy {
   const invalid = (what: string, cause?: unknown): VerifierError =>
-    new VerifierError('POLICY_FILE_INVALID', `The verification policy ${where} cannot be used: ${what}.`, {
+    new VerifierError('POLICY_FILE_INVALID', `The limits file ${where} cannot be used: ${what}.`, {
       evidence: { where, what },
       ...(cause === undefined ? {} : { cause }),
     });

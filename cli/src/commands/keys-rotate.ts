@@ -56,9 +56,11 @@ function retiring(role: 'seal' | 'log', old: readonly string[]): string[] {
 function afterSeal(file: string, old: readonly string[]): string[] {
   return [
     'Now:',
-    `  1. Set ledger.sealKeyFile to ${file} and restart the ledger. Do so for every ledger that has the old key.`,
-    '  2. When all run with it, retire the old key; then "tallystick sign retire.txt --key ROOTKEYFILE -o retire.note", "tallystick submit retire.note":',
+    `  1. Set ledger.sealKeyFile to ${file} (in tallystick.yaml) and restart the ledger: "tallystick down", then "tallystick up". Do so for every ledger that has the old key.`,
+    '  2. When all run with it, retire the old key:',
     ...retiring('seal', old),
+    '       tallystick sign retire.txt --key ROOTKEYFILE -o retire.note',
+    '       tallystick submit retire.note',
     '     What it has sealed stays verifiable. A ledger that still uses it stops, loudly.',
     '  3. Destroy the old key file.',
   ];

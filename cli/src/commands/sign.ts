@@ -27,7 +27,7 @@ export async function signCommand(context: Context, flags: SignFlags, [file = ''
     );
   }
   for (const line of inWords(statement)) context.say(line);
-  context.say(`signed by ${signer.key.vkey}`);
+  context.say(`to be signed by ${signer.key.vkey}`);
   if (flags.yes !== true) await ask();
   const output = resolve(context.cwd, flags.output);
   writeNew(output, await signNote(text, signer));

@@ -212,7 +212,8 @@ function inWords(
   }
   lines.push(...logInWords(context, checkpoint, served));
   const rows = rowsBehind(services.find(({ name }) => name === 'worker')?.status);
-  if (rows !== null) lines.push(`query copy  ${rows === 0 ? 'has every record' : `${rows} records behind`}`);
+  if (rows !== null)
+    lines.push(`query copy  ${rows === 0 ? 'at the end of every partition' : `${rows} records behind`}`);
   lines.push(alarms.length === 0 ? 'no alarms' : 'ALARMS');
   for (const { from, code, message } of alarms) lines.push(`  ${from}: ${message} [${code}]`);
   return lines;

@@ -10,7 +10,7 @@ import { modeOf, usage, type VerifyFlags } from '../verification/verify-flags.ts
 
 /** Exit codes of protocol section 9: 0 verified, 1 tampering, loss or fork, 2 usage or configuration, 3 inconclusive. */
 export async function verifyCommand(context: Context, flags: VerifyFlags): Promise<number> {
-  const mode = modeOf(flags);
+  const mode = modeOf(flags, flags.anchor !== undefined || context.config.has('verify.anchorFile'));
   const stop = new AbortController();
   const abort = () => stop.abort();
   process.once('SIGINT', abort);

@@ -32,8 +32,11 @@ export interface VerifyFlags {
 /** How the command goes. */
 export type VerifyMode = 'once' | 'follow' | 'schedule' | 'self-test';
 
-/** @throws CliError USAGE where flags do not go together */
-export function modeOf(flags: VerifyFlags): VerifyMode {
+/**
+ * @param hasAnchor whether one is given, or configured
+ * @throws CliError USAGE where flags do not go together
+ */
+export function modeOf(flags: VerifyFlags, hasAnchor = flags.anchor !== undefined): VerifyMode {
   const modes = [
     ['follow', '--follow', flags.follow !== undefined],
     ['schedule', '--schedule', flags.schedule !== undefined],
@@ -54,18 +57,16 @@ export function modeOf(flags: VerifyFlags): VerifyMode {
     'looks at all that is new: it takes no partition or offsets',
   );
   refuse('--follow', mode === 'follow' && scoped, 'looks at all that is new: it takes no partition or offsets');
-  refuse(
-    '--follow',
-    mode === 'follow' && flags.anchor === undefined,
-    'needs --anchor: it goes on from what that remembers',
-  );
+  refuse('--follow', mode === 'follow' && !hasAnchor, 'needs --anchor: it goes on from what that remembers');
   if (flags.bundle !== undefined) {
     refuse('--bundle', mode === 'follow' || mode === 'schedule', 'never changes: verify it once');
     refuse('--bundle', flags.queryCopy === true, 'holds no query copy: leave --query-copy out');
     refuse('--bundle', typeof flags.log === 'string', 'holds the published log: leave --log out');
   }
   const reports = flags.reportHtml ?? flags.reportJunit ?? flags.reportJson;
-  refuse('--self-test', mode === 'self-test' && reports !== undefined, 'makes no report of that kind: use --json');
+  const told = reports !== undefined || flags.record === true || flags.state !== undefined;
+  refuse('--self-test', mode === 'self-test' && told, 'makes no reports: use --json');
+  refuse('--follow', mode === 'follow' && told, 'makes no reports: use --schedule, or --json');
   return mode;
 }
 

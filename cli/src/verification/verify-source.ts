@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { VerifierKey } from '@tallystick/core/note';
@@ -31,6 +31,7 @@ export interface VerifySource {
 }
 
 const mostWorkers = 8;
+const mostBytes = 16 * 1024 * 1024;
 
 /**
  * Opens the cluster and the published log, or a bundle, which needs no network at all.
@@ -84,11 +85,16 @@ export function logTrust(
 
 /** @throws CliError CONFIG_INVALID */
 export function readNamed(file: string, what: string): Buffer {
+  let why = '';
   try {
-    return readFileSync(file);
+    const found = statSync(file);
+    // A pipe would be waited for, for ever.
+    if (found.isFile() && found.size <= mostBytes) return readFileSync(file);
+    why = found.isFile() ? `it has ${found.size} bytes` : 'it is no plain file';
   } catch (cause) {
     throw new CliError('CONFIG_INVALID', `${what}: cannot read ${file}`, { cause });
   }
+  throw new CliError('CONFIG_INVALID', `${what}: cannot read ${file}: ${why}`);
 }
 
 /** The log of a URL or folder, or the configured one: its URL, else where it is published. null: it is not looked at. */

@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
+import { processBegan } from '../process-began.ts';
 import { makeAnchorKey, readAnchorKey } from './anchor-key.ts';
 import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
 
@@ -108,8 +109,10 @@ async function resolve(path: string): Promise<string> {
 
 async function bytesOf(file: string, path: string): Promise<Uint8Array | null> {
   try {
-    const { size } = await stat(file);
-    if (size > largestFile) throw new RangeError(`it has ${size} bytes, more than any anchor`);
+    const found = await stat(file);
+    // Reading a pipe would wait for ever.
+    if (!found.isFile()) throw new RangeError('it is no plain file');
+    if (found.size > largestFile) throw new RangeError(`it has ${found.size} bytes, more than any anchor`);
     return await readFile(file);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
@@ -159,7 +162,12 @@ interface Lock {
 }
 
 async function takeLock(lockPath: string, waitMs: number): Promise<Lock> {
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
+  const mine = JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    began: processBegan(process.pid),
+    token: randomUUID(),
+  });
   const until = Date.now() + waitMs;
   for (;;) {
     try {
@@ -209,8 +217,10 @@ async function readLock(lockPath: string): Promise<string | null> {
 /** Whether the lock's process ran on this machine and is no more. An empty lock is one that is being written. */
 function isGone(lock: string): boolean {
   try {
-    const { pid, host } = JSON.parse(lock) as { pid?: unknown; host?: unknown };
+    const { pid, host, began } = JSON.parse(lock) as { pid?: unknown; host?: unknown; began?: unknown };
     if (host !== hostname() || typeof pid !== 'number') return false;
+    // A process id is used again: in a container that was started anew, at once.
+    if (typeof began === 'string') return processBegan(pid) !== began;
     process.kill(pid, 0);
     return false;
   } catch (error) {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { inTime } from '../deadline.ts';
@@ -25,7 +26,8 @@ export class BundleFile {
   static async open(name: string, signal?: AbortSignal): Promise<BundleFile> {
     let handle: FileHandle | null = null;
     try {
-      handle = await open(name, 'r');
+      // A pipe that nobody writes to is opened at once, and refused below.
+      handle = await open(name, constants.O_RDONLY | constants.O_NONBLOCK);
       const stat = await handle.stat();
       if (!stat.isFile()) throw new Error('it is not a plain file; write a stream to a file first');
       return new BundleFile(name, handle, stat.size, signal);

@@ -197,7 +197,10 @@ function legend(): Html {
         Exit code 3: something could not be looked at, or there was nothing to check. It is never taken for verified.
       </dd>
       <dt>Warning, note</dt>
-      <dd>Worth knowing; fails nothing by itself.</dd>
+      <dd>
+        Worth knowing; fails nothing by itself. Where something could not be looked at, a warning makes the verdict
+        inconclusive.
+      </dd>
       <dt>Acknowledged</dt>
       <dd>Somebody answers for this very finding, by its hash. It stays listed and fails nothing.</dd>
       <dt>Seal</dt>

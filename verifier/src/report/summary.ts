@@ -81,7 +81,11 @@ function headline(verdict: Verdict): Pick<Summary, 'tone' | 'title' | 'meaning'>
       );
       const what = kinds.join(' and ');
       const title = `Failed: ${what} ${kinds.length > 1 ? 'were' : 'was'} found`;
-      const meaning = `The history is not what was sealed: ${count(fails, 'finding')} of ${what}. Keep the evidence before anything is mended.`;
+      const failing = verdict.findings.filter((finding) => weightOf(finding) === 'fails');
+      const onlyCopy = failing.every(({ code }) => code.startsWith('copy-'));
+      const meaning = onlyCopy
+        ? `The query copy is not what the records give: ${count(fails, 'finding')} of ${what}. What this run looked at of the history itself is as it was sealed. Keep the evidence before the copy is filled anew.`
+        : `The history is not what was sealed: ${count(fails, 'finding')} of ${what}. Keep the evidence before anything is mended.`;
       return { tone: 'bad', title, meaning };
     }
     case 'inconclusive': {

@@ -138,7 +138,9 @@ export class Runner {
     for (const [told, lost] of interrupted.entries()) {
       if (stop.aborted) return interrupted.slice(told);
       this.observer.interrupted(1);
-      await this.deliver({ run: interruptedRun(lost, noticedAt) }, stop);
+      const before = interruptedRun(lost, noticedAt);
+      this.#say(before);
+      await this.deliver({ run: before }, stop);
     }
     return [];
   }

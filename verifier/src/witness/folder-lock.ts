@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { link, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { processBegan } from '../process-began.ts';
 
 // One process at a time holds a folder. The lock is a file `lock-<n>`: who takes it over from a dead process creates the next
 // number, which only one can do, and the highest number is the one that counts. So no lock of a living process is ever
@@ -112,21 +112,6 @@ function isFree(text: string): boolean {
     return false;
   } catch (error) {
     return codeOf(error) === 'ESRCH';
-  }
-}
-
-/** When a process began, in words that are only compared; null where there is none or the system does not tell (no Linux). */
-function processBegan(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in brackets may hold anything: the state is the first field behind it, the start time the twentieth.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, ticks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X' || ticks === undefined) return null;
-    // Ticks since boot mean nothing across a boot.
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${ticks}`;
-  } catch {
-    return null;
   }
 }
 
