@@ -87,6 +87,14 @@ describe.each(documents)('%s', (file) => {
   });
 });
 
+it('cli/README.md has every flag of verify in its row, and no other', () => {
+  const [row = ''] = /^\| `verify` \|.*$/m.exec(readFileSync(join(root, 'cli/README.md'), 'utf8')) ?? [];
+  const verify = buildProgram().commands.find((command) => command.name() === 'verify');
+  const flags = new Set(verify?.options.map(({ long }) => long ?? ''));
+  expect(flags.size).toBeGreaterThan(20);
+  expect(new Set(row.match(/--[a-z-]+/g))).toEqual(flags);
+});
+
 it('the Kubernetes manifests give flags that there are', () => {
   const files = globSync('infra/kubernetes/*.yaml', { cwd: root });
   const args = files.flatMap((file) =>

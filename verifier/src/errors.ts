@@ -3,13 +3,14 @@ import { TallystickError } from '@tallystick/core/errors';
 /** The codes of this package, each with what it means. None of them is a verdict: the command ends 2 where an option, the anchor file, or the key or state of a witness is at fault, 3 where the run was cancelled. */
 export const verifierErrors = {
   OPTIONS_INVALID: 'an option of the verifier that makes no sense: a limit, a name or a key',
-  ANCHOR_CORRUPT: 'an anchor file that is damaged: it does not parse, or its own checksum does not fit',
+  ANCHOR_CORRUPT:
+    'an anchor file that is damaged or gone: it does not parse, its HMAC does not fit, or it or its key is missing',
   ANCHOR_VERSION: 'an anchor file of a version that this release does not know',
   ANCHOR_FOREIGN: 'an anchor file of another log: its origin or root key is not the one given',
   ANCHOR_UNREADABLE: 'an anchor file that cannot be read, written or replaced',
   ANCHOR_KEY: 'the key file of an anchor cannot be used',
   ANCHOR_LOCKED: 'an anchor file that another run holds and does not let go',
-  POLICY_FILE_INVALID: 'a verification policy that does not parse, or has a member that it cannot have',
+  POLICY_FILE_INVALID: 'a limits file that does not parse, or has a member that it cannot have',
   LOG_UNAVAILABLE: 'the published log cannot be read, or gives no answer in time',
   LOG_RESOURCE_TOO_LARGE: 'the published log serves more bytes than a resource of its kind can have',
   BUNDLE_UNREADABLE: 'an evidence bundle that cannot be opened or read',
