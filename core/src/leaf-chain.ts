@@ -86,7 +86,7 @@ export class LeafChain {
   append(batch: Uint8Array, header: BatchHeader, from: number, to: number, leaves: Uint8Array, at: number): number {
     const first = Math.max(from, header.baseOffset);
     const last = Math.min(to, header.lastOffset);
-    const judged = this.#judge(batch, header);
+    const judged = this.judge(batch, header);
     const count = Math.max(0, last - first + 1);
     if (!(at >= 0 && at + count * leafLength <= leaves.length)) {
       throw new RangeError(`${count} leaves at byte ${at} do not fit into ${leaves.length} bytes`);
@@ -98,7 +98,11 @@ export class LeafChain {
     return count;
   }
 
-  #judge(batch: Uint8Array, header: BatchHeader): ParsedBatch | UnparsedBatch {
+  /**
+   * Judges a batch as `append` does. Given with the same two objects, unchanged in between, it is judged once.
+   * @throws CoreError BATCH_MALFORMED for a batch that is never sealed
+   */
+  judge(batch: Uint8Array, header: BatchHeader): ParsedBatch | UnparsedBatch {
     if (this.#judged !== null && this.#batch === batch && this.#judged.header === header) return this.#judged;
     // Nothing of the batch before may stay if this one throws.
     this.#judged = null;

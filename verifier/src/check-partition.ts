@@ -68,10 +68,10 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   };
   const seals = new LeavesFollower(run, plan, found, name);
   const content = contentOf(run, plan, options.tempDir);
-  const { schemas, codecs } = run;
-  const parts = new ContentParts(plan, { ...content, schemas, codecs });
+  const { schemas } = run;
+  const parts = new ContentParts(plan, { ...content, schemas });
   const readHere: ShardsOptions['readHere'] = async (shard, next) => {
-    const records = new ContentFeed({ ...content, schemas, codecs });
+    const records = new ContentFeed({ ...content, schemas });
     const read = await readShardsOn(shard, sectionsFrom(plan, shard), { ...run, source, found, seals, records }, next);
     return { ...read, content: await records.finish() };
   };

@@ -1,4 +1,4 @@
-import type { BatchHeader } from '@tallystick/core/batch';
+import type { ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
 import type { KeyState } from '@tallystick/core/judge';
 import { openContentCheck } from './content/content-check.ts';
 import type { ContentCheck, ContentOptions, ContentPart, ProducerKey } from './content/content-types.ts';
@@ -27,8 +27,8 @@ export class ContentFeed implements RecordSink {
     this.open().section(place);
   }
 
-  batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void> {
-    return this.open().batch(bytes, header, from, to);
+  batch(judged: ParsedBatch | UnparsedBatch, from: number, to: number): void | Promise<void> {
+    return this.open().batch(judged, from, to);
   }
 
   skipped(first: number, last: number, why: 'unread' | 'lost'): void {

@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
-import type { BatchHeader } from '@tallystick/core/batch';
+import type { BatchHeader, ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
 import { LeafChain } from '@tallystick/core/leaf';
@@ -31,8 +31,8 @@ export interface SealSink {
 export interface RecordSink {
   /** What comes next is covered by the seal with this index in the log; Infinity where no seal covers it, or that is not known. */
   section(place: number): void;
-  /** The records of a batch whose offsets lie in `from` to `to`, both inclusive. */
-  batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void>;
+  /** The records of a batch, as `parseBatch` judged it, whose offsets lie in `from` to `to`, both inclusive. */
+  batch(judged: ParsedBatch | UnparsedBatch, from: number, to: number): void | Promise<void>;
   /** These offsets, both inclusive, hold records that cannot be read. */
   skipped(first: number, last: number, why: 'unread'): void;
   /** What comes next lies behind everything that is sealed. May be said more than once. */
@@ -160,7 +160,8 @@ export class SealPass {
       if (records !== null && (section.kind === 'seal' || section.kind === 'gap')) {
         if (this.toldSection !== this.section) records.section(section.kind === 'seal' ? section.place : Infinity);
         this.toldSection = this.section;
-        await records.batch(bytes, header, from, last);
+        const looked = records.batch(this.chain.judge(bytes, header), from, last);
+        if (looked !== undefined) await looked;
       }
       await this.reach(last);
     }
@@ -179,7 +180,7 @@ export class SealPass {
     this.oldestUnsealed ??= header.maxTimestamp;
     if (records === null) return;
     await records.tail();
-    await records.batch(bytes, header, from, last);
+    await records.batch(this.chain.judge(bytes, header), from, last);
   }
 
   /** Moves on behind `last` and settles the section that ends there. */

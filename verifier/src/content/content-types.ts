@@ -1,5 +1,4 @@
-import type { BatchHeader } from '@tallystick/core/batch';
-import type { Codecs } from '@tallystick/core/codecs';
+import type { ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
@@ -26,7 +25,6 @@ export interface ContentOptions {
   readonly producerKeys: readonly ProducerKey[];
   /** null: clocks are not compared. */
   readonly maxClockSkewMs: number | null;
-  readonly codecs: Codecs;
   /** An existing folder, the caller's to make and to remove. Holds 24 bytes for each event until the ids are compared. */
   readonly tempDir: string;
   /** Longest wait for one schema, ms. Default 30,000. */
@@ -41,11 +39,11 @@ export interface ContentCheck {
   /** Place of the seal that covers what comes next (its index in the log; Infinity for the unsealed tail). Default Infinity. */
   section(place: number): void;
   /**
-   * A whole batch as stored, its CRC checked; only its records with from <= offset <= to are looked at. Where it returns a promise,
-   * `bytes` must stay as they are and nothing else may be called until that settles. Two slices of one batch are given with the same
-   * two objects.
+   * A whole batch as `parseBatch` judged it, its CRC checked; only its records with from <= offset <= to are looked at. Where it
+   * returns a promise, its bytes must stay as they are and nothing else may be called until that settles. Two slices of one batch
+   * are given with the same object, so that the second goes on where the first ended.
    */
-  batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void>;
+  batch(judged: ParsedBatch | UnparsedBatch, from: number, to: number): void | Promise<void>;
   /**
    * These offsets (both inclusive) are not given, but nothing says that their events are gone: `unread`, they hold records that could
    * not be read (another finding says so); `lost`, an earlier generation lost them. Offsets that are just missing need no call.

@@ -1,5 +1,4 @@
-import { parseBatch } from '@tallystick/core/batch';
-import type { BatchHeader, ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
+import type { ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
 import type { AuditEvent } from '@tallystick/schemas/audit-event';
 import { EventScan, eventNumber } from '@tallystick/schemas/event-scan';
 import type { RecordContent } from '@tallystick/schemas/row';
@@ -40,7 +39,6 @@ export class ShardCheck implements ContentCheck {
   private name = byteWords(new Uint8Array(0));
 
   // The batch under way.
-  private bytes: Uint8Array | null = null;
   private judged: ParsedBatch | UnparsedBatch | null = null;
   private dataView: DataView = new DataView(new ArrayBuffer(0));
   private at = 0;
@@ -59,13 +57,14 @@ export class ShardCheck implements ContentCheck {
     this.signatures.at(place);
   }
 
-  batch(bytes: Uint8Array, header: BatchHeader, from: number, to: number): void | Promise<void> {
+  batch(judged: ParsedBatch | UnparsedBatch, from: number, to: number): void | Promise<void> {
+    const { header } = judged;
     const first = Math.max(from, header.baseOffset);
     const last = Math.min(to, header.lastOffset);
     if (first > last) return;
     this.see(first, last);
     this.tally.records += last - first + 1;
-    const judged = this.open(bytes, header, first);
+    if (judged !== this.judged) this.open(judged, first);
     if (!judged.parsed) {
       this.tally.unparsed += last - first + 1;
       return;
@@ -117,18 +116,14 @@ export class ShardCheck implements ContentCheck {
     } else this.skippedRuns.push({ first, last, why });
   }
 
-  private open(bytes: Uint8Array, header: BatchHeader, first: number): ParsedBatch | UnparsedBatch {
-    if (this.judged !== null && this.bytes === bytes && this.judged.header === header) return this.judged;
-    this.judged = null;
-    const judged = parseBatch(bytes, header, this.options.codecs);
-    this.bytes = bytes;
+  private open(judged: ParsedBatch | UnparsedBatch, first: number): void {
+    const { header } = judged;
     this.judged = judged;
     this.at = judged.parsed ? judged.start : 0;
     this.next = header.baseOffset;
     if (judged.parsed) this.openData(judged.data);
     this.appendMs = header.appendTime && judged.parsed ? Number(header.maxTimestamp) : null;
     if (this.appendMs !== null) this.clock(this.appendMs, first);
-    return judged;
   }
 
   private openData(data: Uint8Array): void {

@@ -42,7 +42,7 @@ export async function runShard(task: ShardTask, source: ShardSource): Promise<Sh
   const { topicId } = genesis.statement;
   const reading = { log, topic, topicId, partition, deadlineMs, signal: undefined, reuse: true };
   const seals = new Outcomes(sections);
-  const records = new ContentFeed({ ...content, schemas, codecs });
+  const records = new ContentFeed({ ...content, schemas });
   const tools = { source: reading, sha256, codecs, found, seals, records, meter };
   const sound = await readSoundShard(shard, sections, tools);
   if (sound === null) return null;

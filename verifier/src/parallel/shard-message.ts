@@ -24,7 +24,7 @@ export interface ShardTask {
   readonly sections: Uint8Array;
   readonly plan: Pick<Plan, 'topic' | 'partition' | 'genesis'>;
   readonly hasUnknown: boolean;
-  readonly content: Omit<ContentOptions, 'schemas' | 'codecs'>;
+  readonly content: Omit<ContentOptions, 'schemas'>;
 }
 
 export const sealOutcome = { none: 0, agrees: 1, differs: 2 } as const;

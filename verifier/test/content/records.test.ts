@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseBatch } from '@tallystick/core/batch';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { mergeContent, openContentCheck } from '../../src/content/content-check.ts';
 import { signEvent } from '@tallystick/core/event-signature';
@@ -64,10 +65,11 @@ it('nothing of a batch is kept once it was looked at: its memory is used again',
   const memory = Buffer.alloc(Math.max(first!.bytes.length, second!.bytes.length));
   const tempDir = mkdtempSync(join(tmpdir(), 'content-'));
   const options = { topic, partition: 0, origin, schemas: null, producerKeys: [], maxClockSkewMs: null };
-  const shard = openContentCheck({ ...options, codecs: nodeCodecs, tempDir });
+  const shard = openContentCheck({ ...options, tempDir });
   for (const { bytes, header } of [first!, second!]) {
     memory.set(bytes);
-    await shard.batch(memory.subarray(0, bytes.length), header, 0, header.lastOffset);
+    const judged = parseBatch(memory.subarray(0, bytes.length), header, nodeCodecs);
+    await shard.batch(judged, 0, header.lastOffset);
     memory.fill(0x41);
   }
   const { findings, counts, state } = mergeContent([await shard.finish()], null);

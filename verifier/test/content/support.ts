@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBatchHeader } from '@tallystick/core/batch';
+import { parseBatch, readBatchHeader } from '@tallystick/core/batch';
 import { encodeBatch, sealCrc } from '@tallystick/kafka/batch-encoder';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { RecordToAppend } from '@tallystick/kafka/record-log';
@@ -139,25 +139,25 @@ async function shards(
     schemas: null,
     producerKeys: [],
     maxClockSkewMs: null,
-    codecs: nodeCodecs,
     tempDir,
     ...settings,
   };
   const parts: ContentPart[] = [];
   let shard = openContentCheck(options);
   for (const { bytes, header } of batches) {
+    const judged = parseBatch(bytes, header, nodeCodecs);
     let from = header.baseOffset;
     for (const [first, last, why] of skipped) if (last + 1 === from) shard.skipped(first, last, why);
     for (const cut of cuts) {
       if (cut < from || cut > header.lastOffset) continue;
-      if (cut > from) await shard.batch(bytes, header, from, cut - 1);
+      if (cut > from) await shard.batch(judged, from, cut - 1);
       parts.push(await shard.finish());
       shard = openContentCheck(options);
       from = cut;
     }
     const place = places.get(from);
     if (place !== undefined) shard.section(place);
-    await shard.batch(bytes, header, from, header.lastOffset);
+    await shard.batch(judged, from, header.lastOffset);
   }
   return [...parts, await shard.finish()];
 }
