@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
 import { checkContent } from './check-content.ts';
+import type { ComparedCounts } from './check-content.ts';
 import { checkPartition } from './check-partition.ts';
 import type { PartitionOptions, PartitionResult } from './check-partition.ts';
 import { inTime } from './deadline.ts';
@@ -13,6 +11,7 @@ import { ThreadPool } from './parallel/thread-pool.ts';
 import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
 import { reportMissing, reportRecreated } from './statement-findings.ts';
+import { TempFolder } from './temp-folder.ts';
 
 export { reportUnavailable } from './report-unavailable.ts';
 
@@ -22,35 +21,53 @@ export interface CheckedPlan {
   readonly result: PartitionResult | null;
 }
 
+export interface CheckedRecords {
+  readonly checked: readonly CheckedPlan[];
+  readonly ids: ComparedCounts;
+}
+
 /**
  * Checks the records of every partition that accepted statements speak of, one after the other, and that every partition of the
  * events topic has statements. What cannot be looked at is a finding, never left out.
  * @param hasUnknown whether a partition's chain may go on with statements of a later version
+ * @param pool threads that read; ended here
  */
-export async function checkRecords(run: Run, plans: readonly Plan[], hasUnknown: boolean): Promise<CheckedPlan[]> {
+export async function checkRecords(
+  run: Run,
+  plans: readonly Plan[],
+  hasUnknown: boolean,
+  pool: ThreadPool | null,
+): Promise<CheckedRecords> {
   const topics = new Topics(run);
   const checked: CheckedPlan[] = [];
-  const tempDir = await mkdtemp(join(tmpdir(), 'tallystick-verify-'));
-  const pool = openPool(run);
+  const temp = await TempFolder.make();
   try {
     for (const plan of plans) {
       const topic = await topics.describe(plan.topic);
-      const options = { hasUnknown, pool, tempDir };
+      const options = { hasUnknown, pool, tempDir: temp.path };
       checked.push({ plan, result: topic === null ? null : await checkPlan(run, plan, topic, options, topics) });
       if (topic === 'missing') reportMissing(run.findings, plan, `Topic ${plan.topic} does not exist`);
     }
     await checkCoverage(run, plans, topics);
-    await checkContent(run, checked);
-    return checked;
+    return { checked, ids: await checkContent(run, checked) };
   } finally {
     await pool?.close();
-    await rm(tempDir, { recursive: true, force: true });
+    await temp.remove();
   }
 }
 
-function openPool({ workers, reopen, deadlineMs, schemas, signal, meter }: Run): ThreadPool | null {
+/**
+ * The threads of a run that has some.
+ * @param soon whether they are sure to be needed: then they start now, while there is something else to do
+ */
+export function openPool(
+  { workers, reopen, deadlineMs, schemas, signal, meter }: Run,
+  soon: boolean,
+): ThreadPool | null {
   if (workers <= 1 || reopen === null) return null;
-  return new ThreadPool({ threads: workers, reopen, deadlineMs, schemas, signal, meter });
+  const pool = new ThreadPool({ threads: workers, reopen, deadlineMs, schemas, signal, meter });
+  if (soon) pool.warmUp();
+  return pool;
 }
 
 async function checkPlan(

@@ -2,6 +2,7 @@ import { encodeBase64 } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
 import type { Policy } from '@tallystick/core/policy';
 import { headOf } from './anchoring.ts';
+import type { ComparedCounts } from './check-content.ts';
 import type { CheckedPlan } from './check-records.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Start } from './incremental.ts';
@@ -12,7 +13,14 @@ import type { PublishedReader } from './published/published-reader.ts';
 import type { Reading } from './read-statements.ts';
 import type { Mode } from './run-once.ts';
 import type { Run } from './run.ts';
-import type { AnchoredTo, CheckedPartition, PublishedVerdict, QueryCopyVerdict, Verdict } from './verdict.ts';
+import type {
+  AnchoredTo,
+  CheckedPartition,
+  ContentVerdict,
+  PublishedVerdict,
+  QueryCopyVerdict,
+  Verdict,
+} from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
 
 /** All that a run came to. */
@@ -28,6 +36,7 @@ export interface RunResult {
   readonly reading: Reading;
   readonly plans: readonly Plan[];
   readonly checked: readonly CheckedPlan[];
+  readonly ids: ComparedCounts;
   /** The checkpoint, where it counts in every way. */
   readonly accepted: ServedCheckpoint | null;
   readonly reader: PublishedReader | null;
@@ -79,6 +88,7 @@ export function makeVerdict(result: RunResult): Verdict {
       keyStatements: judge.keys.statements.length,
       partitions,
     },
+    content: contentOf(checked, result.ids),
     counts: {
       rubbish: judge.counts.rubbish,
       noise: judge.counts.noise,
@@ -94,6 +104,23 @@ export function makeVerdict(result: RunResult): Verdict {
       eventsRead: meter.events,
       eventsPerSecond: durationMs > 0 ? Math.round((meter.events * 1000) / durationMs) : 0,
     },
+  };
+}
+
+function contentOf(checked: readonly CheckedPlan[], ids: ComparedCounts): ContentVerdict {
+  const counts = checked.flatMap(({ result }) => (result === null ? [] : [result.content.merged.counts]));
+  const undecodable: Record<string, number> = {};
+  for (const each of counts)
+    for (const [code, count] of Object.entries(each.undecodable)) undecodable[code] = (undecodable[code] ?? 0) + count;
+  return {
+    decoded: sum(counts, ({ decoded }) => decoded),
+    undecodable,
+    unavailable: sum(counts, ({ unavailable }) => unavailable),
+    signed: sum(counts, ({ signed }) => signed),
+    badSignatures: sum(counts, ({ badSignatures }) => badSignatures),
+    unsigned: sum(counts, ({ unsigned }) => unsigned),
+    lives: sum(counts, ({ epochs }) => epochs),
+    ids,
   };
 }
 

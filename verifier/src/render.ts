@@ -33,6 +33,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
         'checked',
         `${counted(checked.events, 'event')} in ${counted(checked.seals, 'seal')}, ${counted(checked.statements, 'statement')}`,
       ],
+      ...events(verdict),
       ...queryCopy(verdict),
       ...(counts.unsealed > 0 ? [['not sealed yet', `${number(counts.unsealed)} records`] as const] : []),
       ...ignored(verdict),
@@ -67,6 +68,27 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
   if (verdict.anchoredTo.evidence !== null)
     lines.push('', `evidence is kept in ${printable(verdict.anchoredTo.evidence)}`);
   return lines.join('\n');
+}
+
+/** What the records were found to be; nothing where none was looked at. */
+function events({ content }: Verdict): [string, string][] {
+  const { decoded, unavailable, signed, badSignatures, ids } = content;
+  const undecodable = Object.values(content.undecodable).reduce((sum, count) => sum + count, 0);
+  if (decoded + undecodable + unavailable === 0) return [];
+  const parts = Object.entries({
+    undecodable,
+    'of a schema that could not be had': unavailable,
+    signed,
+    'with a signature that does not count': badSignatures,
+  })
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `, ${number(count)} ${name}`);
+  const compared = [
+    `${counted(ids.compared, 'id')} compared`,
+    ...(ids.duplicates > 0 ? [counted(ids.duplicates, 'duplicate')] : []),
+    ...(ids.conflicts > 0 ? [`${number(ids.conflicts)} in conflict`] : []),
+  ].join(', ');
+  return [['events', `${number(decoded)} decoded${parts.join('')}; ${compared}`]];
 }
 
 function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {

@@ -5,7 +5,7 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import { anchoredCheckpoint, byChain, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
 import { checkpointAge, judgeLog, sealsLost } from './check-published.ts';
 import { checkQueryCopy } from './check-query-copy.ts';
-import { checkRecords, reportUnavailable } from './check-records.ts';
+import { checkRecords, openPool, reportUnavailable } from './check-records.ts';
 import { chainName, rollbacks } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
 import { NeedsFullRun, startOf } from './incremental.ts';
@@ -69,6 +69,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
   };
   const reading = new Reading({ run, judge, from, logFrom, planOptions, watch });
   const plans: Plan[] = [];
+  const pool = openPool(run, mode.kind === 'full');
   try {
     const accepted = published === null ? null : await judgeLog(run, published.reader, reading, start?.log ?? null);
     const topicRead = await readTopic(run, reading, published, anchor, progress);
@@ -85,7 +86,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       'records',
       plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),
     );
-    const checked = await checkRecords(run, plans, reading.unjudged.size > 0);
+    const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, pool);
     progress.done('records');
     const decided = await trySettle(run, judge, newJudge, reading, published, start, plans);
     if (topicRead && plans.every(({ acceptedSeals }) => acceptedSeals === 0)) reportNothing(run, judge, reading, plans);
@@ -118,6 +119,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       reading,
       plans,
       checked,
+      ids,
       accepted,
       queryCopy,
       updated,
@@ -127,6 +129,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       durationMs: performance.now() - started,
     });
   } finally {
+    await pool?.close();
     for (const plan of plans) plan.close();
   }
 }

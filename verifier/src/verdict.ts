@@ -1,5 +1,6 @@
 import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { TopicNames } from '@tallystick/kafka/record-log';
+import type { ComparedCounts } from './check-content.ts';
 import type { ContentCounts } from './content/content-types.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy/query-copy-result.ts';
@@ -35,6 +36,8 @@ export interface Verdict {
   readonly queryCopy: QueryCopyVerdict | null;
   readonly anchoredTo: AnchoredTo;
   readonly checked: Checked;
+  /** What the records say of themselves, all partitions together. */
+  readonly content: ContentVerdict;
   readonly counts: Counts;
   /** In the order of where they are: statements first, then by topic, partition and offset. */
   readonly findings: readonly ReportedFinding[];
@@ -51,6 +54,21 @@ export interface VerdictScope {
   /** Events that accepted seals cover, and how many of these this run was asked to look at. */
   readonly sealedEvents: number;
   readonly inScope: number;
+}
+
+/** Sums over what this run looked at; each partition's own counts are with the partition. */
+export interface ContentVerdict {
+  /** Records that are audit events; those that are none, by the code that says why; those whose schema could not be had. */
+  readonly decoded: number;
+  readonly undecodable: Readonly<Record<string, number>>;
+  readonly unavailable: number;
+  /** Records with a producer's signature that counts; with one that does not; without one. */
+  readonly signed: number;
+  readonly badSignatures: number;
+  readonly unsigned: number;
+  /** Lives of producers (instance and epoch), counted in each partition. */
+  readonly lives: number;
+  readonly ids: ComparedCounts;
 }
 
 export interface QueryCopyVerdict {

@@ -31,6 +31,26 @@ describe('renderText', () => {
     expect(renderText(verdict, { colour: true })).toContain('\u001b[31m');
   });
 
+  test('what the records were found to be', async () => {
+    const verdict = await (await World.small()).verify();
+    expect(verdict.content).toMatchObject({ decoded: 0, unsigned: 10, lives: 0, ids: { compared: 0 } });
+    expect(Object.values(verdict.content.undecodable)).toEqual([10]);
+    expect(renderText(verdict)).toMatch(/^ {2}events +0 decoded, 10 undecodable; 0 ids compared$/m);
+    const content = {
+      ...verdict.content,
+      undecodable: {},
+      decoded: 12_345,
+      signed: 7,
+      badSignatures: 1,
+      unavailable: 2,
+    };
+    const ids = { compared: 12_345, duplicates: 3, conflicts: 1 };
+    expect(renderText({ ...verdict, content: { ...content, ids } })).toMatch(
+      /events +12,345 decoded, 2 of a schema that could not be had, 7 signed, 1 with a signature that does not count; 12,345 ids compared, 3 duplicates, 1 in conflict$/m,
+    );
+    expect(renderText(await new World().verify())).not.toContain('decoded');
+  });
+
   test('an inconclusive one never says verified', async () => {
     const text = renderText(await new World().verify());
     expect(text).toContain('INCONCLUSIVE');

@@ -24,11 +24,12 @@ export function serveShards(
   const send = (message: ThreadMessage): void => port.postMessage(message);
   const schemas = new AskedSchemas(send);
   const meter = new Progress(send);
-  let records: Promise<RecordLog> | null = null;
+  // At once: while the starter still reads statements. Whether it failed is heard with the first shard.
+  const records = openRecords(settings);
+  records.catch(() => undefined);
   let turn = Promise.resolve();
   const work = async (task: ShardTask): Promise<void> => {
     try {
-      records ??= openRecords(settings);
       const result = await readOrLeave(task, {
         log: await records,
         schemas: settings.schemas ? schemas : null,

@@ -63,6 +63,11 @@ export class ThreadPool implements ShardReader {
     options.signal?.addEventListener('abort', this.onAbort, { once: true });
   }
 
+  /** Starts all threads, so that they have their code when the first shard comes. */
+  warmUp(): void {
+    while (this.failure === null && this.start() !== null);
+  }
+
   async read(task: Omit<ShardTask, 'id'>): Promise<ShardResult | null> {
     if (this.failure !== null) throw this.failure;
     return await new Promise((resolve, reject) => {

@@ -119,6 +119,20 @@ describe('ThreadPool', () => {
     await threads.close();
   });
 
+  test('threads that are started before they are needed read as others do, and one that dies first is not passed over', async () => {
+    const threads = pool(answering);
+    threads.warmUp();
+    expect(await Promise.all([threads.read(task), threads.read(task), threads.read(task)])).toEqual([null, null, null]);
+    await threads.close();
+    const dying = pool('import "./nothing.mjs";');
+    dying.warmUp();
+    await expect(dying.read(task)).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    await dying.close();
+    const unused = pool(answering);
+    unused.warmUp();
+    await unused.close();
+  });
+
   test('an abort ends all', async () => {
     const stop = new AbortController();
     const threads = pool('parentPort.on("message", () => undefined);', { signal: stop.signal });

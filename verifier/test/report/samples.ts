@@ -116,6 +116,16 @@ const big = {
     keyStatements: 2,
     partitions: [0, 1, 2, 3].map((number) => partition(number)),
   },
+  content: {
+    decoded: 0,
+    undecodable: {},
+    unavailable: 0,
+    signed: 0,
+    badSignatures: 0,
+    unsigned: 0,
+    lives: 0,
+    ids: { compared: 0, duplicates: 0, conflicts: 0 },
+  },
   counts: { rubbish: 0, noise: 0, races: 3, resends: 1, forks: 0, unsealed: 48 },
 } as const satisfies Partial<Verdict>;
 
