@@ -26,9 +26,11 @@ export async function evidenceExportCommand(context: Context, flags: EvidenceFla
     throw new CliError('FILE_EXISTS', `${file} exists: it is not written over. Name another file, or move it away`);
   const deployment = deploymentOf(context);
   const exported = await run(context, deployment, { choice, flags, file });
-  const { bytes, events, manifest } = exported;
+  const { bytes, events, manifest, times } = exported;
   const size = `${events} events, ${bytes} bytes`;
   if (manifest.log === null) context.say('there is no published log here: the bundle holds none');
+  if (times !== null)
+    context.say(`by the broker's clock its events are of ${momentOf(times.first)} to ${momentOf(times.last)}`);
   if (file === null) context.say(`the bundle is written: ${size}`);
   else context.out(`the bundle is in ${flags.output}: ${size}`);
   return 0;
@@ -134,6 +136,12 @@ function edgeOf(flag: '--from' | '--to', text: string): Edge {
     'USAGE',
     `${flag} ${text}: give an offset, a day (2026-11-21, UTC) or a time with its zone (2026-11-21T10:00:00Z)`,
   );
+}
+
+/** Brokers store any 64 bits as a time: what is none is said as its number. */
+function momentOf(ms: bigint): string {
+  const date = new Date(Number(ms));
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
 }
 
 function numberOf(text: string): number | null {

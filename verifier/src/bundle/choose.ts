@@ -36,16 +36,35 @@ export interface SealSpan {
 
 export type SealNumber = readonly [generation: number, seal: number];
 
+/**
+ * Asks for the time of the first event of a seal, unix ms; null: it cannot be read.
+ * @param topicId of the topic that was sealed
+ */
+export type AskTime = (partition: number, topicId: string, offset: number) => Promise<bigint | null>;
+
 interface Span {
-  first: number;
+  readonly first: number;
   last: number;
-  firstSeal: SealNumber;
+  readonly firstSeal: SealNumber;
   lastSeal: SealNumber;
+  /** The seals at its end that no statement shows to begin in time, in their order. */
+  unsure: Unsure[];
 }
 
+interface Unsure {
+  /** First offset of the seal. */
+  readonly offset: number;
+  /** Where the span ended before it; null: it began with it. */
+  readonly before: Pick<Span, 'last' | 'lastSeal'> | null;
+}
+
+/** There is one for each partition and generation, and more only for seals without a time. Those before the newest are kept. */
+const mostUnsure = 1_000;
+
 /**
- * Reads and judges the statements of the seals topic and says which seals hold the events that are asked for. It decides nothing
- * else: whoever checks the bundle judges all statements again.
+ * Reads and judges the statements of the seals topic and says which seals hold the events that are asked for. A seal names the time
+ * of its last event only: of the last chosen seal the first event is asked for, and the seal is left out where that lies after `to`.
+ * It decides nothing else: whoever checks the bundle judges all statements again.
  * @param source the seals topic
  * @throws VerifierError OPTIONS_INVALID where nothing that is sealed was asked for; KafkaError where the topic cannot be read
  */
@@ -57,8 +76,9 @@ export async function choose(
   {
     origin,
     rootKey,
+    askTime,
     onProgress,
-  }: { origin: string; rootKey: VerifierKey; onProgress: (done: number, total: number) => void },
+  }: { origin: string; rootKey: VerifierKey; askTime: AskTime; onProgress: (done: number, total: number) => void },
 ): Promise<Chosen> {
   checkChoice(choice);
   const judge = new Judge({ origin, rootKey, verify: nodeVerifyEd25519, remember: 1_000, rememberEnds: 1_000 });
@@ -77,6 +97,7 @@ export async function choose(
       onProgress(header.lastOffset + 1 - bounds.logStart, bounds.highWatermark - bounds.logStart);
     }
   }
+  await choosing.leaveOutLater(askTime);
   return choosing.finish();
 }
 
@@ -117,7 +138,10 @@ class Choosing {
         (span !== undefined && span.first >= statement.firstOffset)
       )
         this.spans.delete(partition);
-      else if (span !== undefined) span.last = Math.min(span.last, statement.firstOffset - 1);
+      else if (span !== undefined) {
+        span.last = Math.min(span.last, statement.firstOffset - 1);
+        span.unsure = span.unsure.filter(({ offset }) => offset < statement.firstOffset);
+      }
       this.topicIds.set(partition, statement.topicId);
       this.times.delete(partition);
     }
@@ -129,8 +153,24 @@ class Choosing {
     if (!this.wants(partition, offsets, before, time)) return;
     const span = this.spans.get(partition);
     const number: SealNumber = [generation, seal];
-    if (span === undefined) this.spans.set(partition, { ...offsets, firstSeal: number, lastSeal: number });
-    else Object.assign(span, { last: offsets.last, lastSeal: number });
+    const unsure = this.beginsInTime(time) ? [] : [...(span?.unsure ?? []), unsureOf(offsets.first, span)];
+    if (unsure.length > mostUnsure) unsure.shift();
+    if (span === undefined) this.spans.set(partition, { ...offsets, firstSeal: number, lastSeal: number, unsure });
+    else Object.assign(span, { last: offsets.last, lastSeal: number, unsure });
+  }
+
+  /** Takes seals off the end of each span for as long as their first event lies after the choice. */
+  async leaveOutLater(askTime: AskTime): Promise<void> {
+    const { to } = this.choice;
+    if (to === null || 'offset' in to) return;
+    for (const [partition, span] of this.spans) {
+      for (const { offset, before } of span.unsure.toReversed()) {
+        const time = await askTime(partition, this.topicIds.get(partition) ?? '', offset);
+        if (time === null || time <= to.time) break;
+        if (before === null) this.spans.delete(partition);
+        else Object.assign(span, before);
+      }
+    }
   }
 
   finish(): Chosen {
@@ -171,6 +211,16 @@ class Choosing {
     const ends = to === null || ('offset' in to ? offsets.first <= to.offset : before <= to.time);
     return begins && ends;
   }
+
+  /** Not where only the first event of the seal tells. */
+  private beginsInTime(time: number | null): boolean {
+    const { to } = this.choice;
+    return to === null || 'offset' in to || (time !== null && time <= to.time);
+  }
+}
+
+function unsureOf(offset: number, span: Span | undefined): Unsure {
+  return { offset, before: span === undefined ? null : { last: span.last, lastSeal: span.lastSeal } };
 }
 
 function invalid(message: string): VerifierError {

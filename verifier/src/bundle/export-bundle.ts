@@ -1,3 +1,4 @@
+import type { BatchHeader } from '@tallystick/core/batch';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { RecordLog, TopicDescription, TopicNames } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
@@ -8,6 +9,7 @@ import type { Source } from '../read-through.ts';
 import { BundleWriter } from './bundle-writer.ts';
 import { choose } from './choose.ts';
 import type { Choice, Chosen, SealSpan } from './choose.ts';
+import { eventTime } from './event-time.ts';
 import { exportPublished, readCheckpoint } from './export-published.ts';
 import type { ReadCheckpoint } from './export-published.ts';
 import { exportRecords } from './export-records.ts';
@@ -64,6 +66,8 @@ export interface Exported {
   readonly bytes: number;
   /** Records of the events topic. */
   readonly events: number;
+  /** First and last broker time of them as served, unix ms; null where there are none. */
+  readonly times: { readonly first: bigint; readonly last: bigint } | null;
 }
 
 /**
@@ -91,6 +95,9 @@ class Export {
   private readonly writer: BundleWriter;
   private readonly ids = new SchemaIds();
   private events = 0;
+  private times: Exported['times'] = null;
+  /** The events topic; undefined: not asked for yet. */
+  private eventsTopic: TopicDescription | null | undefined;
 
   constructor(options: ExportOptions) {
     this.options = options;
@@ -112,7 +119,7 @@ class Export {
       await this.copyTopic(topic);
     await this.copySchemas();
     await this.writer.end();
-    return { manifest, bytes: this.writer.bytes, events: this.events };
+    return { manifest, bytes: this.writer.bytes, events: this.events, times: this.times };
   }
 
   private async choose(): Promise<Chosen> {
@@ -126,6 +133,7 @@ class Export {
     const chosen = await choose(this.topics.source(seals, 0), bounds, topics.events, choice, {
       origin,
       rootKey,
+      askTime: (partition, topicId, offset) => this.askTime(partition, topicId, offset),
       onProgress: (done, total) => this.progress('choosing', topics.seals, done, total),
     });
     // As the statements were chosen from: what came since may speak of records that are not copied.
@@ -146,8 +154,25 @@ class Export {
     return chosen;
   }
 
+  /** Described once: that it does not exist is noted once. */
+  private async describeEvents(): Promise<TopicDescription | null> {
+    if (this.eventsTopic === undefined) this.eventsTopic = await this.topics.describe(this.options.topics.events);
+    return this.eventsTopic;
+  }
+
+  /** The time of an event that was sealed; null, and told, where it cannot be read. */
+  private async askTime(partition: number, topicId: string, offset: number): Promise<bigint | null> {
+    const read = await eventTime(this.topics, await this.describeEvents(), { topicId, partition, offset });
+    if (read.time === null) {
+      const place = `offset ${offset} of ${this.options.topics.events}/${partition}`;
+      const what = `the time of ${place} cannot be read, so its seal is chosen whatever its time`;
+      this.options.onNotice?.(`${what}: ${read.why}`);
+    }
+    return read.time;
+  }
+
   private async storeEvents({ scope }: Chosen): Promise<void> {
-    const topic = await this.topics.describe(this.options.topics.events);
+    const topic = await this.describeEvents();
     if (topic === null) return;
     await this.topics.store('events', topic, (partition, bounds) => {
       if (scope.kind === 'all') return wholly(bounds);
@@ -217,13 +242,20 @@ class Export {
         from,
         to,
         onBatch: (bytes, header) => {
-          if (isEvents) this.events += header.count;
+          if (isEvents) this.count(header);
           if (isEvents && schemas !== null) this.ids.batch(bytes, header);
           this.progress('records', what, Math.min(header.lastOffset + 1, to) - from, to - from);
         },
         onDamage: (message) => onNotice?.(`damage was met and is in the bundle as it was served: ${message}`),
       });
     }
+  }
+
+  private count({ count, appendTime, baseTimestamp, maxTimestamp }: BatchHeader): void {
+    this.events += count;
+    const begins = appendTime ? maxTimestamp : baseTimestamp;
+    const { first, last } = this.times ?? { first: begins, last: maxTimestamp };
+    this.times = { first: begins < first ? begins : first, last: maxTimestamp > last ? maxTimestamp : last };
   }
 
   private async copySchemas(): Promise<void> {
