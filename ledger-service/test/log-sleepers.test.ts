@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../src/ports/clock.ts';
+import { storeUnavailable } from '../src/store-errors.ts';
 import { fastClock, Faults } from './support/log-faults.ts';
 import { logSigner, LogWorld, sizeOf, until } from './support/log-world.ts';
 
@@ -23,6 +24,8 @@ class Sleeper {
   readonly calls: string[] = [];
   readonly #asleep = Promise.withResolvers<void>();
   readonly #woken = Promise.withResolvers<void>();
+  /** So many calls of a name fail. */
+  failing: { readonly name: string; times: number } | null = null;
   #armed = false;
   #sleeps = false;
 
@@ -38,6 +41,9 @@ class Sleeper {
     this.faults.before = async (name) => {
       await sleepAt(name, 'before');
       this.calls.push(name);
+      if (name !== this.failing?.name || this.failing.times === 0) return;
+      this.failing.times -= 1;
+      throw storeUnavailable(`injected: ${name}`);
     };
     this.faults.after = async (name) => await sleepAt(name, 'after');
   }
@@ -55,7 +61,7 @@ class Sleeper {
 }
 
 /** Two publishers of one log: one that sleeps, and reads the same statements in another order, as after a loss; and one that goes on. */
-async function sleepOver(sleeper: Sleeper, which: 'monotonic' | 'wall') {
+async function sleepOver(sleeper: Sleeper, which: 'monotonic' | 'wall', failing: Sleeper['failing'] = null) {
   const world = new LogWorld();
   await world.begin();
   const other = new LogWorld();
@@ -83,6 +89,7 @@ async function sleepOver(sleeper: Sleeper, which: 'monotonic' | 'wall') {
   await world.logged(5);
   await winner.stop();
   own.slept += minute;
+  sleeper.failing = failing;
   sleeper.wake();
   return { world, other };
 }
@@ -100,6 +107,23 @@ describe.each(['monotonic', 'wall'] as const)('a publisher that slept for a minu
       () => 'it reads what the other one wrote',
     );
     for (const name of ['sign', 'write tiles', 'swap']) expect(calls).not.toContain(name);
+    await world.expectWholeLog();
+  });
+
+  it('and cannot look at first goes on behind the others then, and shows no alarm any more', async () => {
+    const sleeper = new Sleeper('sign', 'before');
+    const { world, other } = await sleepOver(sleeper, which, { name: 'newest', times: 2 });
+    const [publisher] = other.publishers;
+    await until(
+      () => publisher?.status().size === 5,
+      () => 'it goes on behind what the other one stored',
+    );
+    // That of the session, and of what looks at the published checkpoint.
+    expect(sleeper.failing?.times).toBe(0);
+    await until(
+      () => publisher?.status().alarms.length === 0,
+      () => 'its alarms are over',
+    );
     await world.expectWholeLog();
   });
 

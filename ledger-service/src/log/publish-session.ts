@@ -225,6 +225,8 @@ export class PublishSession {
       await this.#publishBehindHead();
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
+      // The stores answer again, if they did not.
+      this.#parts.alarms.clear('publish');
       await this.#goOnBehind(error.newest);
     }
   }
