@@ -4,6 +4,8 @@ export interface Expectations {
   readonly fault: string | null;
   /** Findings of tampering or loss that a verifier may report; null: any. */
   readonly findings: ReadonlySet<string> | null;
+  /** Records were deleted: a race that was lost, and whose records are among them, cannot be told from a fork any more. */
+  readonly racesMayBeForks: boolean;
   /** A verifier must report tampering or loss. */
   readonly mustFail: boolean;
   /** Alarms that may be shown besides those that pass. */
@@ -19,6 +21,7 @@ export interface Expectations {
 export const undisturbed: Expectations = {
   fault: null,
   findings: new Set(),
+  racesMayBeForks: false,
   mustFail: false,
   alarms: new Set(),
   mustAlarm: [],

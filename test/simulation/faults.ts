@@ -93,8 +93,8 @@ export const faults: Readonly<Record<string, Fault>> = {
       chain !== undefined && chain.firstOffset < world.cluster.partition(topics.events, partition).logStart;
     return {
       alarms: new Set(['RECORDS_DELETED']),
-      // A lost race whose records are gone cannot be told from a fork any more.
-      findings: new Set(['gap', 'deleted', 'truncated', 'not-covered', 'fork']),
+      findings: new Set(['gap', 'deleted', 'truncated', 'not-covered']),
+      racesMayBeForks: true,
       mustFail,
     };
   },

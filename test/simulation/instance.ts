@@ -83,6 +83,9 @@ export class Instance {
       killedAt: (call) => (call === kill?.call ? kill.when : null),
       onTrouble: () => (this.#world.calm = false),
       onFetch: (topic, partition, offset) => reading.fetched(topic, partition, offset),
+      onAppended: (topic, value) => {
+        if (topic === topics.seals) this.#world.races.wrote(value);
+      },
       onKilled: () => this.#ended(life),
     });
     void this.#run(life, outside);

@@ -23,6 +23,8 @@ export interface OutsideParts {
   readonly onTrouble: () => void;
   /** What is asked of a topic. */
   readonly onFetch: (topic: string, partition: number, offset: number) => void;
+  /** It appended this to a topic, and it arrived. */
+  readonly onAppended: (topic: string, value: Uint8Array | null) => void;
   /** The process was killed by a call. */
   readonly onKilled: () => void;
 }
@@ -82,7 +84,11 @@ export class Outside {
         const appender = await call('connect', () => log.createAppender());
         return {
           append: (topic, partition, records) =>
-            call(`append ${topic}/${partition}`, () => appender.append(topic, partition, records)),
+            call(`append ${topic}/${partition}`, async () => {
+              const result = await appender.append(topic, partition, records);
+              for (const { value } of records) this.#parts.onAppended(topic, value);
+              return result;
+            }),
           // What was sent on it is on its way, and arrives.
           drop: () => undefined,
         };

@@ -43,8 +43,8 @@ export async function simulate(seed: number, print: ((line: string) => void) | n
   await heal(world, expected, healMs / 2);
   if (expected.mayStop.size > 0 && world.random.chance(0.6)) {
     await beginGenerations(world);
-    const { fault, alarms, findings, mustFail, mustAlarm } = expected;
-    await heal(world, { ...undisturbed, fault, alarms, findings, mustFail, mustAlarm }, healMs);
+    const { fault, alarms, findings, racesMayBeForks, mustFail, mustAlarm } = expected;
+    await heal(world, { ...undisturbed, fault, alarms, findings, racesMayBeForks, mustFail, mustAlarm }, healMs);
   }
   const ending = judgeEnd(world, expected);
   await scheduler.run(scheduler.now + 60_000, settled(ending));

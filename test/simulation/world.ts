@@ -13,6 +13,7 @@ import { SealKeys } from './key-rotation.ts';
 import { keys, topics } from './keys.ts';
 import type { Life } from './life.ts';
 import { LogBook } from './log-book.ts';
+import { Races } from './races.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Trace } from './trace.ts';
@@ -29,6 +30,7 @@ export class World {
   readonly partitions: number;
   readonly instances: readonly Instance[];
   readonly book: LogBook;
+  readonly races = new Races();
   readonly sealKeys = new SealKeys();
   /** null: nobody cosigns what is published. */
   readonly witnesses: Witnesses | null;
