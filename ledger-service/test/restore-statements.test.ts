@@ -26,26 +26,16 @@ function logOf(entries: readonly string[], position: PublishedLog['position']): 
 
 const beginning = Array.from({ length: 10 }, (_, i) => `entry ${i}`);
 
-it('what was pending in the topic and was published while the log was produced again follows what it continues', async () => {
-  const world = new World();
+/** Makes the topic whole. @param open what is published, by what the topic holds */
+async function restore(world: World, open: (held: number, topicId: string) => PublishedLog) {
   const { topicId } = await world.log.describeTopic(topics.seals);
-  await world.appendNote(bytes('pending'));
-  const values = () => world.records(topics.seals).map(({ value }) => new TextDecoder().decode(value ?? undefined));
-  // The publisher knew what comes before it, and so took it where it lay. Log and topic have the same first and last entries then.
-  const published = {
-    open: async () => {
-      const produced = values().length > beginning.length;
-      await Promise.resolve();
-      return produced
-        ? logOf([...beginning, 'pending'], { topicId, offset: values().length })
-        : logOf(beginning, { topicId: 'AAAAAAAAAAAAAAAAAAAAAA', offset: beginning.length });
-    },
-    since: () => Promise.reject(new Error('not asked for')),
-    holdsSealEnd: () => Promise.reject(new Error('not asked for')),
-  };
   const losses: string[] = [];
   const whole = await restoreStatements({
-    published,
+    published: {
+      open: async () => await Promise.resolve(open(valuesOf(world).length, topicId)),
+      since: () => Promise.reject(new Error('not asked for')),
+      holdsSealEnd: () => Promise.reject(new Error('not asked for')),
+    },
     log: world.log,
     topic: topics.seals,
     topicId,
@@ -58,7 +48,44 @@ it('what was pending in the topic and was published while the log was produced a
     distrust: false,
     onLost: ({ code }) => losses.push(code),
   });
-  expect(values()).toEqual(['pending', ...beginning, 'pending']);
+  return { whole, losses };
+}
+
+const valuesOf = (world: World) =>
+  world.records(topics.seals).map(({ value }) => new TextDecoder().decode(value ?? undefined));
+
+// The publisher knew what comes before what was pending, and so took it where it lay: log and topic have the same first and last entries then.
+
+it('what was pending in the topic and was published while the log was produced again follows what it continues', async () => {
+  const world = new World();
+  await world.appendNote(bytes('pending'));
+  const { whole, losses } = await restore(world, (held, topicId) =>
+    held > beginning.length
+      ? logOf([...beginning, 'pending'], { topicId, offset: held })
+      : logOf(beginning, { topicId: 'AAAAAAAAAAAAAAAAAAAAAA', offset: beginning.length }),
+  );
+  expect(valuesOf(world)).toEqual(['pending', ...beginning, 'pending']);
   expect(whole).toMatchObject({ size: 11, from: 0, producedTo: 12 });
   expect(losses).toEqual(['SEALS_LOST', 'SEALS_LOST']);
+});
+
+it.each([1, 2, 200])('the same (%i statements), where who produced the log again was killed before', async (count) => {
+  const world = new World();
+  const pending = Array.from({ length: count }, (_, i) => `pending ${i}`);
+  for (const value of [...pending, ...beginning]) await world.appendNote(bytes(value));
+  const { whole, losses } = await restore(world, (held, topicId) =>
+    logOf([...beginning, ...pending], { topicId, offset: held }),
+  );
+  expect(valuesOf(world)).toEqual([...pending, ...beginning, ...pending]);
+  expect(whole).toMatchObject({ size: 10 + count, from: 0 });
+  expect(losses).toEqual(['SEALS_LOST']);
+});
+
+it('a topic that is whole is left alone, also where statements are in it twice', async () => {
+  const world = new World();
+  for (const value of ['noise', ...beginning, 'entry 3', 'noise']) await world.appendNote(bytes(value));
+  const { whole, losses } = await restore(world, (_, topicId) => logOf(beginning, { topicId, offset: 12 }));
+  expect(valuesOf(world)).toHaveLength(13);
+  expect(whole).toMatchObject({ size: 10, producedTo: null });
+  expect(losses).toEqual([]);
 });

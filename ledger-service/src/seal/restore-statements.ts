@@ -9,8 +9,13 @@ import type { LogReader, PublishedLog } from '../ports/published-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import { topicStatements } from './topic-statements.ts';
 
-/** How far behind the topic's start the log's first entry is looked for, how far before the position its last one, and what is judged again. */
+/** How far behind the topic's start the log's first entry is looked for, how far before the position its last ones, and what is judged again. */
 const lookBack = 4_096;
+/**
+ * The last entries of the log that are looked for, in their order: what was pending in a topic that lost statements, and was published before
+ * its place behind them was mended, lies before what it continues.
+ */
+const lastEntries = 256;
 /** Entries that are produced at once. */
 const atOnce = 256;
 /** How often in a row the topic may lose what was produced again, before the session is given up. */
@@ -55,8 +60,8 @@ export interface Whole {
  * number of ledgers may do it at once: what is there twice is ignored by every reader. A crash in between leaves a loss, which the next
  * one mends.
  *
- * Whether something is missing is seen from the log's first entry, near the topic's start, and its last one, near the position of the
- * snapshot: a start costs what is new. Only where the start is gone or one of them is not there are log and topic compared from the
+ * Whether something is missing is seen from the log's first entry, near the topic's start, and its last ones, near the position of the
+ * snapshot: a start costs what is new. Only where the start is gone or one of them is not there, or not in order, are log and topic compared from the
  * beginning, side by side.
  *
  * @throws KafkaError of reader and writer; LedgerError of the log; SEALS_LOST where what is produced is lost again and again
@@ -115,7 +120,7 @@ function placeOf(
   return position.offset >= logStart && position.offset <= highWatermark ? position.offset : null;
 }
 
-/** Does the topic hold the log's first entry near its start and the last one not long before the position? It was whole up to there before. */
+/** Does the topic hold the log's first entry near its start and the last ones not long before the position? It was whole up to there before. */
 async function hasBothEnds(
   published: PublishedLog,
   position: number,
@@ -126,7 +131,8 @@ async function hasBothEnds(
   const start = records(options, 0, Math.min(highWatermark, lookBack));
   if ((await firstMissingEntry(published.entries(0, 1), start, 0)) !== null) return false;
   const near = records(options, Math.max(0, position - lookBack), highWatermark);
-  return (await firstMissingEntry(published.entries(size - 1, size), near, size - 1)) === null;
+  const last = Math.max(0, size - lastEntries);
+  return (await firstMissingEntry(published.entries(last, size), near, last)) === null;
 }
 
 function records(options: RestoreOptions, from: number, to: number): AsyncGenerator<Uint8Array, void, void> {
