@@ -55,7 +55,7 @@ export class Scheduler {
       this.now = first.time;
       this.steps += 1;
       first.run();
-      // Every microtask runs before this comes back: nothing in a simulation waits for a real timer, file or thread.
+      // Every microtask runs before this comes back: until a world is judged nothing waits for a real timer, file or thread.
       await setImmediate();
     }
   }
