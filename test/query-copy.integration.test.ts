@@ -233,6 +233,18 @@ describe('a copy that is not all there', () => {
     await end();
   });
 
+  test('is as far behind where only some offsets are asked for', async () => {
+    const { compare, sql, end } = await scene(30);
+    const range = () => ({ first: 10, last: 19 });
+    expect((await compare({ range })).counts).toMatchObject({ compared: 10, notYet: 0 });
+    // As if the worker never ran.
+    for (const table of ['events', 'runs', 'watermarks']) await sql(`TRUNCATE TABLE {db}.${table}`);
+    const none = await compare({ range, maxLagMs: 1, now: () => Date.now() + 1_000 });
+    expect(none.counts).toMatchObject({ compared: 0, notYet: 10 });
+    expect(none.findings).toMatchObject([{ code: 'copy-behind' }]);
+    await end();
+  });
+
   test('expired rows are not missing, but those that are left are compared', async () => {
     const { compare, sql, end, topics } = await scene(30);
     await sql(

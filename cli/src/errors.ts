@@ -10,6 +10,7 @@ export const cliErrors = {
   SECRET_FILE: 'a file that a setting names as holding a secret cannot be read or is empty',
   NOT_RUNNING: 'the command needs a stack that is running, and none is',
   WAITING: 'the worker waits for something that is away; it goes on by itself',
+  SERVICE_SILENT: 'a service is alive, but has not reported for half a minute',
   SERVICE_FAILED: 'a service of the stack ended or did not come up in time',
   SETTINGS_DIFFER: 'topics or rights on the cluster differ from what the ledger needs',
   DEMO_FAILED: 'a step of the demo did not give what it must give',

@@ -75,7 +75,9 @@ export async function startOf(
     const state = states.get(chainName(each));
     if (state === undefined)
       throw new NeedsFullRun('the state does not hold together (a partition without statements)');
-    plans.set(chainName(each), planStateOf(state, each));
+    const plan = planStateOf(state, each);
+    await checkStart(run, each, plan);
+    plans.set(chainName(each), plan);
     if (each.content !== null) content.set(chainName(each), each.content);
   }
   if (plans.size !== states.size)
@@ -99,6 +101,27 @@ function planStateOf(state: PartitionState, saved: ResumePoint['partitions'][num
     lastSeal: lastSeal?.statement ?? null,
     prunedTo,
   };
+}
+
+/** What earlier runs checked has to be there still, as far as the log start alone tells. Which events are gone a full run says. */
+async function checkStart(
+  run: Run,
+  { topic, partition }: { topic: string; partition: number },
+  plan: PlanState,
+): Promise<void> {
+  try {
+    const what = `The question where partition ${partition} of ${topic} begins`;
+    const { logStart } = await inTime(what, run, run.log.bounds(topic, partition));
+    const pruned = Math.max(-1, ...plan.prunedTo.map(([, offset]) => offset));
+    if (logStart > plan.floor && logStart - 1 > pruned)
+      throw new NeedsFullRun(
+        `partition ${partition} of ${topic} begins at offset ${logStart}: records that an earlier run checked are gone`,
+      );
+  } catch (error) {
+    if (error instanceof KafkaError)
+      throw new NeedsFullRun(`partition ${partition} of ${topic} could not be asked (${error.code})`);
+    throw error;
+  }
 }
 
 async function checkTopic(run: Run, { seals }: ResumePoint): Promise<void> {

@@ -15,6 +15,8 @@ export function makeRun(
   of: { readonly keys: () => Run['keys']; readonly content: () => Run['contentBefore'] },
 ): Run {
   const { log, topics, origin, rootKey, signal } = options;
+  const { acknowledged = [] } = options;
+  const answered = inForce(acknowledged, startedAt);
   return {
     log,
     topics,
@@ -37,7 +39,11 @@ export function makeRun(
     now: options.now ?? Date.now,
     sha256: options.sha256 ?? nodeSha256,
     codecs: options.codecs ?? nodeCodecs,
-    findings: new Findings(options.maxFindings ?? 10_000, inForce(options.acknowledged ?? [], startedAt)),
+    findings: new Findings(
+      options.maxFindings ?? 10_000,
+      answered,
+      acknowledged.filter((each) => !answered.includes(each)),
+    ),
     meter: new Meter((events, partition) => progress.records(events, partition)),
   };
 }

@@ -7,6 +7,9 @@ export interface RenderOptions {
   readonly findings?: number;
 }
 
+/** Notes of one code that are shown one by one. */
+const shownNotes = 2;
+
 const titles = {
   verified: 'VERIFIED',
   failed: 'FAILED: tampering or loss was found',
@@ -21,7 +24,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
   const paint = (code: string, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const { checked, counts, rates } = verdict;
   const lines = [
-    paint(`1;${verdictColours[verdict.verdict]}`, titles[verdict.verdict]),
+    paint(`1;${verdictColours[verdict.verdict]}`, `${titles[verdict.verdict]}${answeredFor(verdict)}`),
     '',
     ...aligned([
       ['log', printable(verdict.origin)],
@@ -50,7 +53,8 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       '',
       `findings (${number(found.length)}${answered === 0 ? '' : `, ${number(answered)} of them acknowledged`}):`,
     );
-    for (const finding of found.slice(0, shown)) {
+    const [first, folded] = foldNotes(found);
+    for (const finding of first.slice(0, shown)) {
       lines.push(
         `  ${paint(severityColours[finding.severity], `${finding.severity} ${finding.code}`)}  ${whereOf(finding)}`,
       );
@@ -59,8 +63,11 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       if (finding.found !== null) lines.push(`    found    ${printable(finding.found)}`);
       if (finding.severity === 'tampering' || finding.severity === 'loss') lines.push(`    hash     ${finding.hash}`);
       if (finding.acknowledged !== undefined) lines.push(`    ${answerText(finding.acknowledged)}`);
+      if (finding.lapsed !== undefined)
+        lines.push(`    ${answerText(finding.lapsed)} (that time is over: it counts no more)`);
     }
-    if (found.length > shown) lines.push(`  and ${number(found.length - shown)} more: --json lists them`);
+    if (first.length > shown) lines.push(`  and ${number(first.length - shown)} more: --json lists them`);
+    for (const [code, more] of folded) lines.push(`  and ${number(more)} more notes of ${code}: --json lists them`);
   }
   for (const [code, count] of Object.entries(verdict.findingsOmitted)) {
     lines.push(`  and ${number(count)} more of ${code}, beyond the limit of findings that are kept`);
@@ -97,11 +104,38 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
   const parts = Object.entries({ altered, extra, missing, 'not there yet': notYet, 'without a record': uncheckable })
     .filter(([, rows]) => rows > 0)
     .map(([name, rows]) => `${number(rows)} ${name}`);
-  return [['query copy', `${counted(compared, 'row')} compared${parts.length === 0 ? '' : `; ${parts.join(', ')}`}`]];
+  const expired = copy.partitions
+    .filter(({ rowsFrom, from }) => rowsFrom > from)
+    .map(({ partition, rowsFrom }) => `below ${rowsFrom} of partition ${partition}`);
+  const gone =
+    expired.length === 0
+      ? []
+      : [`rows may be missing ${expired.slice(0, 5).join(', ')}: the database says that they expired`];
+  return [['query copy', [`${counted(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
 }
 
 function counted(count: number, what: string): string {
   return `${number(count)} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** "Verified" with findings that somebody answers for is another thing than without. */
+function answeredFor({ verdict, findings }: Verdict): string {
+  const count = findings.filter(({ acknowledged }) => acknowledged !== undefined).length;
+  return verdict !== 'verified' || count === 0 ? '' : `, with ${counted(count, 'acknowledged finding')}`;
+}
+
+/** Of notes of one code the first few say what there is to say. */
+function foldNotes(found: readonly ReportedFinding[]): [ReportedFinding[], ReadonlyMap<string, number>] {
+  const seen = new Map<string, number>();
+  const folded = new Map<string, number>();
+  const first = found.filter(({ code, severity }) => {
+    if (severity !== 'note') return true;
+    const count = (seen.get(code) ?? 0) + 1;
+    seen.set(code, count);
+    if (count > shownNotes) folded.set(code, count - shownNotes);
+    return count <= shownNotes;
+  });
+  return [first, folded];
 }
 
 function answerText({ reason, by, until }: NonNullable<ReportedFinding['acknowledged']>): string {

@@ -54,6 +54,13 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     content: () => start?.content ?? new Map(),
   });
   const published = openPublished(options, run, anchor, progress);
+  if (published === null && options.leaveOutLog !== true && (anchor?.log?.checkpoints.length ?? 0) > 0)
+    run.findings.add({
+      code: 'unavailable',
+      found: 'no published log',
+      message:
+        'Earlier runs read the published log, and this one was given none: name its URL or folder, or leave it out on purpose.',
+    });
   await published?.reader.begin();
   if (mode.kind === 'incremental') {
     start = await startOf(run, anchor, published?.reader ?? null, published?.resources ?? null);

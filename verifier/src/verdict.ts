@@ -185,6 +185,8 @@ export interface ReportedFinding extends Finding {
   readonly hash: string;
   /** Set where somebody answers for it and that still counts: it lifts an exit code 1 of this finding. */
   readonly acknowledged?: Omit<Acknowledgement, 'hash'>;
+  /** Set where somebody answered for it, for a time that is over. */
+  readonly lapsed?: Omit<Acknowledgement, 'hash'>;
 }
 
 /** What the verifier tells while it works. */

@@ -24,6 +24,8 @@ export interface VerifyOptions {
   readonly anchor?: AnchorStore;
   /** The published log: opened by the caller, who closes it too. Without it the seals topic alone says what was accepted. */
   readonly published?: PublishedLog;
+  /** The log is left out on purpose: an anchor that remembers one is then no reason for exit 3. */
+  readonly leaveOutLog?: boolean;
   /** Keys of the log; key statements with the role `log` vouch for further ones. */
   readonly logKeys?: readonly VerifierKey[];
   /** Whose cosignatures the checkpoint needs, and further keys of the log. Without it the log's signature is enough. */

@@ -175,6 +175,16 @@ describe('anchor file', () => {
     await expect(fileAnchorStore(path).load()).rejects.toMatchObject({ code: 'ANCHOR_CORRUPT' });
   });
 
+  test('with a key of its own place an anchor that is gone is missed; another one may be made with the same key', async () => {
+    const [path, other, keyFile] = [newPath(), newPath(), newPath()];
+    await fileAnchorStore(path, { keyFile }).update(() => sample);
+    await fileAnchorStore(path, { keyFile }).update(() => sample);
+    expect(readFileSync(keyFile, 'utf8').trim().split('\n')).toHaveLength(2);
+    expect(await fileAnchorStore(other, { keyFile }).load()).toBeNull();
+    rmSync(path);
+    await expect(fileAnchorStore(path, { keyFile }).load()).rejects.toMatchObject({ code: 'ANCHOR_CORRUPT' });
+  });
+
   test.each([
     ['others may read it', 0o644, Buffer.alloc(32).toString('base64')],
     ['it is too short', 0o600, Buffer.alloc(31).toString('base64')],

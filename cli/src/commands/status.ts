@@ -12,12 +12,24 @@ interface ServiceLine {
   readonly pid: number | null;
   readonly logFile: string;
   readonly status: unknown;
+  /** Since its last report, while it is alive. */
+  readonly silentMs: number;
 }
 
 interface Alarm {
   readonly from: string;
   readonly code: string;
   readonly message: string;
+}
+
+/** It writes its report once a second; on a machine that is busy, somewhat later. */
+const mostSilentMs = 30_000;
+
+/** A process that is alive, but stands still: what it last said is not how it is. */
+function silent(name: string, silentMs: number): Alarm[] {
+  if (!(silentMs > mostSilentMs)) return [];
+  const message = `It has given no sign of life for ${Math.round(silentMs / 1000)} s: what is shown of it is that old. Look at its process, or restart it.`;
+  return [{ from: name, code: 'SERVICE_SILENT', message }];
 }
 
 /** Exit 0: all runs and no alarm; 1: something that belongs to the stack does not run, or there is an alarm; 3: nothing runs. */
@@ -33,6 +45,7 @@ export async function statusCommand(context: Context, flags: { json?: boolean })
         pid: running ? report.pid : null,
         logFile: logFileOf(context, name),
         status: report?.status ?? null,
+        silentMs: running ? Date.now() - Date.parse(report.at) : 0,
       };
     })
     // Roles that run apart are shown where they were started.
@@ -40,6 +53,7 @@ export async function statusCommand(context: Context, flags: { json?: boolean })
   const external = context.config.has('kafka.brokers');
   const running = external || stack.parts.some((part) => part.name === 'kafka' && part.running);
   const alarms: Alarm[] = services.flatMap(({ name, status }) => alarmsOf(name, status));
+  alarms.push(...services.flatMap(({ name, silentMs }) => silent(name, silentMs)));
   alarms.push(...ended(stack.parts, services));
   const look = async <T>(what: string, work: () => Promise<T>): Promise<T | null> => {
     try {

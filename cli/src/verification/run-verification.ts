@@ -56,6 +56,7 @@ export async function withVerification<T>(
       ...optional('schemas', schemas ?? undefined),
       ...optional('scope', scope ?? undefined),
       ...optional('incremental', flags.incremental),
+      leaveOutLog: flags.log === false,
       ...(published === null ? {} : { published, logKeys: trust?.logKeys ?? [] }),
       ...optional('policy', trust?.policy ?? undefined),
       ...(copy === null ? {} : { queryCopy: { rows: copy } }),

@@ -13,6 +13,7 @@ import type { Scope } from '@tallystick/verifier/scope';
 import type { Context } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { readInstallation } from '../installation.ts';
 import { logKeysOf } from '../statements.ts';
 import { type VerifyFlags, whole } from './verify-flags.ts';
 
@@ -48,6 +49,13 @@ export async function openSource(
     const { openBundle } = await import('@tallystick/verifier/open-bundle');
     const file = resolve(context.cwd, flags.bundle);
     const bundle = await openBundle(file, { signal });
+    if (bundle.published === null && flags.log !== false) {
+      await bundle.close();
+      throw new CliError(
+        'CONFIG_MISSING',
+        `the bundle ${file} holds no published log, so nothing but its own statements could be checked: leave the log out with --no-log if that is meant`,
+      );
+    }
     return {
       log: bundle.records,
       published: flags.log === false ? null : bundle.published,
@@ -107,7 +115,13 @@ async function openPublished(
   if (typeof given === 'string') return await openPlace(context, given);
   if (deployment.logUrl !== null) return await openPlace(context, deployment.logUrl);
   const { logPlace } = deployment;
-  if ('dir' in logPlace) return existsSync(logPlace.dir) ? await openPlace(context, logPlace.dir) : null;
+  if ('dir' in logPlace) {
+    // A folder that is configured, or that a stack here publishes in, is read or missed; it is not passed over because it is gone.
+    const ours = context.config.has('log.dir') || readInstallation(context.stackHome) !== null;
+    if (!ours && !existsSync(logPlace.dir)) return null;
+    const { folderPublishedLog } = await import('@tallystick/verifier/published-folder');
+    return folderPublishedLog(logPlace.dir);
+  }
   const { s3PublishedLog } = await import('@tallystick/verifier/published-s3');
   return s3PublishedLog(logPlace.s3);
 }

@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
 import { processBegan } from '../process-began.ts';
-import { makeAnchorKey, readAnchorKey } from './anchor-key.ts';
+import { anchorName, makeAnchorKey, noteAnchor, readAnchorKey } from './anchor-key.ts';
 import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
 
 const largestFile = 64 * 1024 * 1024;
@@ -34,7 +34,8 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
     const key = await readAnchorKey(keyOf(file));
     const bytes = await bytesOf(file, path);
     if (bytes !== null) return parseAnchor(bytes, path, key);
-    if (key === null || options.keyFile !== undefined) return null;
+    // A key of its own place may serve several anchors: it says which were made with it.
+    if (key === null || (options.keyFile !== undefined && !key.made.has(anchorName(file)))) return null;
     throw gone(path, keyOf(file));
   };
   return {
@@ -63,6 +64,8 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
         const anchor = next(await read(file));
         const mac = (await readAnchorKey(keyOf(file))) ?? (await makeAnchorKey(keyOf(file)));
         await replace(file, formatAnchor(anchor, mac), path, lock);
+        if (options.keyFile !== undefined && !(await readAnchorKey(keyOf(file)))?.made.has(anchorName(file)))
+          await noteAnchor(keyOf(file), file);
       } finally {
         await lock.release();
       }

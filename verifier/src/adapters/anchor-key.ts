@@ -1,6 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { appendFile, open } from 'node:fs/promises';
 import type { Mac } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
 
@@ -11,26 +11,41 @@ export function macUnder(key: Uint8Array): Mac {
   return (text) => createHmac('sha256', key).update(text).digest('base64');
 }
 
+export type AnchorKey = Mac & {
+  /** Names, by `anchorName`, of the anchors that were made with it. */
+  readonly made: ReadonlySet<string>;
+};
+
+/** A name of an anchor's file that tells nothing of its path. */
+export function anchorName(file: string): string {
+  return `anchor ${createHash('sha256').update(file).digest('hex')}`;
+}
+
+/** Writes beside the key that an anchor was made with it, so that one that is gone is missed. A key that cannot be written to notes nothing. */
+export async function noteAnchor(path: string, file: string): Promise<void> {
+  await appendFile(path, `${anchorName(file)}\n`).catch(() => undefined);
+}
+
 /**
- * The key of an anchor file: one line of base64, mode 0600. null: there is no such file.
+ * The key of an anchor file: a line of base64, mode 0600, and behind it a line for each anchor that was made with it. null: there is no such file.
  * @throws VerifierError ANCHOR_KEY
  */
-export async function readAnchorKey(path: string): Promise<Mac | null> {
+export async function readAnchorKey(path: string): Promise<AnchorKey | null> {
   try {
     const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const found = await handle.stat();
-      if (!found.isFile() || found.size > 200) throw bad(path, 'it is no plain file of one line');
+      if (!found.isFile() || found.size > 65_536) throw bad(path, 'it is no plain file of a few lines');
       if ((found.mode & 0o077) !== 0)
         throw bad(
           path,
           'others than its owner have rights to it: chmod 600, and make a new one if somebody could read it',
         );
-      const text = (await handle.readFile('utf8')).trim();
+      const [text = '', ...made] = (await handle.readFile('utf8')).trim().split('\n');
       const key = Buffer.from(text, 'base64');
       if (key.length !== keyBytes || key.toString('base64') !== text)
         throw bad(path, 'it does not hold a key of 32 bytes in base64');
-      return macUnder(key);
+      return Object.assign(macUnder(key), { made: new Set(made) });
     } finally {
       await handle.close();
     }

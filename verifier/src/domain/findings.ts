@@ -29,9 +29,15 @@ export class Findings {
   private readonly limit: number;
   private readonly acknowledged: ReadonlyMap<string, Acknowledgement>;
 
-  /** @param acknowledged those that count now */
-  constructor(limit: number, acknowledged: readonly Acknowledgement[] = []) {
+  private readonly lapsed: ReadonlyMap<string, Acknowledgement>;
+
+  /**
+   * @param acknowledged those that count now
+   * @param lapsed those whose time is over: they are told, and lift nothing
+   */
+  constructor(limit: number, acknowledged: readonly Acknowledgement[] = [], lapsed: readonly Acknowledgement[] = []) {
     this.limit = limit;
+    this.lapsed = new Map(lapsed.map((each) => [each.hash, each]));
     this.acknowledged = new Map(acknowledged.map((each) => [each.hash, each]));
   }
 
@@ -55,7 +61,13 @@ export class Findings {
       return;
     }
     this.codes.add(finding.code);
-    this.kept.set(hash, { ...finding, hash, ...(answered === undefined ? {} : { acknowledged: wordsOf(answered) }) });
+    const lapsed = this.lapsed.get(hash);
+    this.kept.set(hash, {
+      ...finding,
+      hash,
+      ...(answered === undefined ? {} : { acknowledged: wordsOf(answered) }),
+      ...(lapsed === undefined ? {} : { lapsed: wordsOf(lapsed) }),
+    });
   }
 
   has(code: FindingCode): boolean {

@@ -20,6 +20,9 @@ export interface ClickHouseCopyConfig {
 const ofPlace = 'topic = {topic:String} AND generation = {generation:UInt32} AND partition = {partition:UInt32}';
 /** So many rows a request: the server keeps an answer back until it is whole, so that an error in its middle is an error. */
 const sliceRows = 20_000;
+/** Rows of one offset, or partitions and generations: nobody has so many, so who answers more never ends. */
+const mostTies = 1_000_000;
+const mostExtents = 100_000;
 /** No row that a worker writes is near it: a record has at most 2 MiB. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -74,6 +77,7 @@ class ClickHouseRows implements CopiedRows {
     const sql = `SELECT generation, partition, count(), min(offset), max(offset) FROM ${this.db}.events WHERE topic = {topic:String} GROUP BY generation, partition ORDER BY partition, generation`;
     for await (const { cells } of this.ask(sql, { topic })) {
       const [generation, partition, rows, first, last] = cells.map(String);
+      if (found.length >= mostExtents) throw this.unreadable(`more than ${mostExtents} partitions`);
       found.push({
         topic,
         generation: Number(generation),
@@ -110,6 +114,7 @@ class ClickHouseRows implements CopiedRows {
         const offset = this.safe(cells[offsetIndex] ?? null);
         if (cells.length !== rowColumns.length || offset < next)
           throw this.unreadable(`a row of ${cells.length} cells`);
+        if (count >= sliceRows + mostTies) throw this.unreadable(`more than ${sliceRows + mostTies} rows at once`);
         yield { offset, cells, malformed };
         from = offset;
         count += 1;

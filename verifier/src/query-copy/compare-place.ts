@@ -49,7 +49,7 @@ export async function comparePlace(
       const before = compared;
       for (const batch of piece.batches) {
         for (const { offset, cells } of await expectedRows(place, batch, [from, to], parts)) {
-          await beyond(cursor, offset, found);
+          await beyond(cursor, offset, found, source.signal);
           if (cursor.row?.offset !== offset) {
             if (offset >= requiredFrom && offset < requiredTo) found.rowMissing(offset);
             continue;
@@ -60,6 +60,7 @@ export async function comparePlace(
           compared += 1;
           await cursor.next();
           while (cursor.row?.offset === offset) {
+            checkAbort(source.signal);
             found.rowExtra(offset, 'every offset has one row');
             await cursor.next();
           }
@@ -67,7 +68,7 @@ export async function comparePlace(
       }
       count('compared', compared - before);
     }
-    await beyond(cursor, Infinity, found);
+    await beyond(cursor, Infinity, found, source.signal);
   } finally {
     await cursor.close();
   }
@@ -77,8 +78,14 @@ export async function comparePlace(
 const notText = { column: '(some text)', expected: 'UTF-8', found: 'bytes that are no UTF-8' };
 
 /** Rows below `offset` that no record gives. */
-async function beyond(cursor: Cursor, offset: number, found: CopyFindings): Promise<void> {
+async function beyond(
+  cursor: Cursor,
+  offset: number,
+  found: CopyFindings,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   while (cursor.row !== null && cursor.row.offset < offset) {
+    checkAbort(signal);
     found.rowExtra(cursor.row.offset, 'no record is stored there');
     await cursor.next();
   }

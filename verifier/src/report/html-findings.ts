@@ -7,6 +7,9 @@ import { count, number, time } from './text.ts';
 /** What one finding may bring along beyond its evidence, in characters. */
 const longestDetail = 20_000;
 
+/** Notes of one code that are shown with their evidence. */
+const shownNotes = 5;
+
 const weightWords = {
   fails: 'fails the verification',
   open: 'could not be checked',
@@ -23,11 +26,18 @@ export function findingsSection({ findings, findingsOmitted }: Verdict): Html {
       <p>None.</p>
     </section>`;
   const ordered = inOrder(findings);
+  const notes = new Map<string, number>();
+  const shown = ordered.filter(({ code, severity }) => {
+    if (severity !== 'note') return true;
+    notes.set(code, (notes.get(code) ?? 0) + 1);
+    return (notes.get(code) ?? 0) <= shownNotes;
+  });
   return html`<section aria-labelledby="findings">
     <h2 id="findings">Findings (${number(findings.length)})</h2>
     ${byCode(ordered, findingsOmitted)}
     ${omitted.length === 0 ? null : html`<p>Beyond the limit of findings that are kept with their evidence, others were only counted. They weigh like the rest.</p>`}
-    ${ordered.map(card)}
+    ${shown.map(card)}
+    ${ordered.length === shown.length ? null : html`<p>${count(ordered.length - shown.length, 'more note')} of the same kinds ${ordered.length - shown.length === 1 ? 'is' : 'are'} in the JSON report.</p>`}
   </section>`;
 }
 

@@ -57,6 +57,16 @@ describe('a server', () => {
     await expect(reading()).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
   });
 
+  it('whose list of partitions never ends is unavailable, in bounded memory', async () => {
+    const line = '[0,"1","1","0","0"]\n'.repeat(5_000);
+    const rows = await answering((response) => {
+      const more = (): void =>
+        void (response.destroyed || (response.write(line) ? setImmediate(more) : response.once('drain', more)));
+      more();
+    });
+    await expect(rows.extents('t')).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+  });
+
   it.each(['ftp://x', 'nowhere', 'http://'])('%s is refused', (url) => {
     expect(() => clickHouseRows({ url, database: 'd' })).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }));
   });
