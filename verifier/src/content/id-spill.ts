@@ -11,6 +11,9 @@ const firstWords = 40 * entryWords;
 /** So few stay in memory. */
 const keptEntries = 4_096;
 
+/** Memory of the last shard that filled its buckets: new memory for each shard would keep the garbage collector busy. */
+let spare: Uint32Array[] | null = null;
+
 /** The ids of one shard, each with its offset, in the order of their offsets within a bucket. */
 export interface SpilledIds {
   readonly count: number;
@@ -25,7 +28,7 @@ export interface SpilledIds {
 
 /** Collects ids in bounded memory: at most 4 MiB, the rest goes to one file. */
 export class IdSpill {
-  private readonly words: Uint32Array[] = Array.from({ length: buckets }, () => new Uint32Array(firstWords));
+  private readonly words: Uint32Array[];
   private readonly filled = new Int32Array(buckets);
   private readonly chunks: number[][] = Array.from({ length: buckets }, () => []);
   private readonly path: string;
@@ -35,6 +38,8 @@ export class IdSpill {
   private failed: string | null = null;
 
   constructor(tempDir: string) {
+    this.words = spare ?? Array.from({ length: buckets }, () => new Uint32Array(firstWords));
+    spare = null;
     this.path = join(tempDir, `ids-${randomUUID()}`);
   }
 
@@ -63,9 +68,11 @@ export class IdSpill {
     const inMemory = this.fd === null && this.count <= keptEntries;
     if (!inMemory) for (const [bucket, words] of this.words.entries()) this.write(bucket, words);
     if (this.fd !== null) closeSync(this.fd);
+    const memory = inMemory ? this.words.map((words, bucket) => words.slice(0, this.filled[bucket])) : [];
+    spare = this.words.splice(0);
     return {
       count: this.count,
-      memory: inMemory ? this.words.map((words, bucket) => words.slice(0, this.filled[bucket])) : [],
+      memory,
       file: this.fd === null ? null : this.path,
       chunks: this.chunks.map((chunk) => Float64Array.from(chunk)),
       failed: this.failed,

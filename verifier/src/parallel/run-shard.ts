@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
+import { KafkaError } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
@@ -22,6 +23,7 @@ export interface ShardSource {
   readonly sha256: Sha256;
   readonly codecs: Codecs;
   readonly meter: { add(bytes: number, events: number): void };
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -29,10 +31,10 @@ export interface ShardSource {
  * @returns null where something could not be read as it should be: nothing is said of the shard then
  * @throws KafkaError where the partition cannot be read at all
  */
-export async function runShard(task: ShardTask, source: ShardSource): Promise<ShardResult | null> {
+export async function runShard(task: Omit<ShardTask, 'id'>, source: ShardSource): Promise<ShardResult | null> {
   const { shard, plan, hasUnknown, content } = task;
   const { topic, partition, genesis } = plan;
-  const { log, schemas, deadlineMs, sha256, codecs, meter } = source;
+  const { log, schemas, deadlineMs, sha256, codecs, meter, signal } = source;
   const sections = new PackedSections(task.sections);
   const findings: NewFinding[] = [];
   const { from, end, countTo: readTo } = shard;
@@ -40,7 +42,7 @@ export async function runShard(task: ShardTask, source: ShardSource): Promise<Sh
   const sink = { add: (finding: NewFinding) => findings.push(finding) };
   const found = new PartitionFindings(sink, { ...of, from, floor: from, end, readTo }, hasUnknown);
   const { topicId } = genesis.statement;
-  const reading = { log, topic, topicId, partition, deadlineMs, signal: undefined, reuse: true };
+  const reading = { log, topic, topicId, partition, deadlineMs, signal, reuse: true };
   const seals = new Outcomes(sections);
   const records = new ContentFeed({ ...content, schemas });
   const tools = { source: reading, sha256, codecs, found, seals, records, meter };
@@ -48,6 +50,16 @@ export async function runShard(task: ShardTask, source: ShardSource): Promise<Sh
   if (sound === null) return null;
   const { outcomes, digests, roots } = seals;
   return { ...sound, findings, outcomes, digests, roots, content: await records.finish() };
+}
+
+/** As `runShard`. What Kafka says is no matter of one thread: who asked reads the shard again, and hears it too. */
+export async function readOrLeave(task: Omit<ShardTask, 'id'>, source: ShardSource): Promise<ShardResult | null> {
+  try {
+    return await runShard(task, source);
+  } catch (error) {
+    if (error instanceof KafkaError) return null;
+    throw error;
+  }
 }
 
 /** Notes what became of each seal, by its place among the shard's sections. */

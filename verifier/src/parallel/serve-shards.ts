@@ -5,9 +5,8 @@ import { SchemasError, schemasErrors } from '@tallystick/schemas/errors';
 import type { SchemasErrorCode } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { RecordLog } from '@tallystick/kafka/record-log';
-import { KafkaError } from '@tallystick/kafka/errors';
-import { runShard } from './run-shard.ts';
-import type { ShardResult, ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
+import { readOrLeave } from './run-shard.ts';
+import type { ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
 
 /** Events between two messages that tell how far a thread is. */
 const progressEvery = 20_000;
@@ -48,16 +47,6 @@ export function serveShards(
     if (message.kind === 'shard') turn = turn.then(() => work(message.task));
     else schemas.answer(message);
   });
-}
-
-/** What Kafka says is no matter of one thread: who asked reads the shard again, and hears it too. */
-async function readOrLeave(task: ShardTask, source: Parameters<typeof runShard>[1]): Promise<ShardResult | null> {
-  try {
-    return await runShard(task, source);
-  } catch (error) {
-    if (error instanceof KafkaError) return null;
-    throw error;
-  }
 }
 
 /** Counts like the meter of a run, and tells it now and then. */

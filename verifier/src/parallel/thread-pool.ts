@@ -14,12 +14,15 @@ import type {
 } from './shard-message.ts';
 
 export interface PoolOptions {
+  /** Beside the owner's. */
   readonly threads: number;
   readonly reopen: SourceDescriptor;
   readonly deadlineMs: number;
   readonly schemas: SchemaSource | null;
   readonly signal: AbortSignal | undefined;
   readonly meter: { add(bytes: number, events: number): void };
+  /** Reads shards in the thread of the pool's owner too, one at a time, beside the others; null where it is damaged or cannot be read. */
+  readonly here?: (task: Omit<ShardTask, 'id'>, signal: AbortSignal) => Promise<ShardResult | null>;
   /** How long a thread may say nothing while it reads, ms; default three deadlines and a minute. */
   readonly silentMs?: number;
   /** The module that the threads run; default: this package's. For tests. */
@@ -55,11 +58,14 @@ export class ThreadPool implements ShardReader {
   private readonly queue: Waiting[] = [];
   private nextId = 0;
   private failure: Error | null = null;
+  /** The shard that is read here. */
+  private here: { readonly waiting: Waiting; readonly done: Promise<void> } | null = null;
+  private readonly stopHere = new AbortController();
   private readonly onAbort = (): void => this.fail(abortError());
 
   constructor(options: PoolOptions) {
     this.options = options;
-    this.size = options.threads;
+    this.size = options.threads + (options.here === undefined ? 0 : 1);
     options.signal?.addEventListener('abort', this.onAbort, { once: true });
   }
 
@@ -85,13 +91,19 @@ export class ThreadPool implements ShardReader {
         await worker.terminate();
       }),
     );
+    await this.here?.done;
   }
 
   private next(): void {
     while (this.queue.length > 0 && this.failure === null) {
       const thread = this.threads.find(({ busy }) => busy === null) ?? this.start();
-      const waiting = thread === null ? undefined : this.queue.shift();
-      if (thread === null || waiting === undefined) return;
+      if (thread === null && (this.options.here === undefined || this.here !== null)) return;
+      const waiting = this.queue.shift();
+      if (waiting === undefined) return;
+      if (thread === null) {
+        this.here = { waiting, done: this.readHere(waiting) };
+        continue;
+      }
       const id = this.nextId++;
       thread.busy = { id, waiting };
       this.hear(thread);
@@ -99,9 +111,21 @@ export class ThreadPool implements ShardReader {
     }
   }
 
+  private async readHere({ task, resolve }: Waiting): Promise<void> {
+    // Not before `here` says so.
+    await Promise.resolve();
+    try {
+      resolve((await this.options.here?.(task, this.stopHere.signal)) ?? null);
+    } catch (error) {
+      this.fail(failed(error instanceof Error ? error.message : String(error)));
+    }
+    this.here = null;
+    this.next();
+  }
+
   /** null: there are as many as there may be. */
   private start(): Thread | null {
-    if (this.threads.length >= this.size) return null;
+    if (this.threads.length >= this.options.threads) return null;
     const { reopen, deadlineMs, schemas, entry = ownEntry } = this.options;
     const settings: ThreadSettings = { reopen, deadlineMs, schemas: schemas !== null };
     const worker = new Worker(entry, {
@@ -158,6 +182,8 @@ export class ThreadPool implements ShardReader {
   private fail(error: Error): void {
     if (this.failure !== null) return;
     this.failure = error;
+    this.stopHere.abort();
+    this.here?.waiting.reject(error);
     for (const { busy } of this.threads) busy?.waiting.reject(error);
     for (const { reject } of this.queue.splice(0)) reject(error);
     for (const { worker } of this.threads) void worker.terminate();

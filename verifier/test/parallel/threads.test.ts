@@ -133,6 +133,46 @@ describe('ThreadPool', () => {
     await unused.close();
   });
 
+  test('its owner reads too, one shard at a time, while the threads have theirs', async () => {
+    let reading = 0;
+    const most: number[] = [];
+    const here = async () => {
+      most.push(++reading);
+      await new Promise((resolve) => setImmediate(resolve));
+      reading -= 1;
+      return null;
+    };
+    const threads = pool(answering, { threads: 1, here });
+    expect(threads.size).toBe(2);
+    await Promise.all(Array.from({ length: 30 }, () => threads.read(task)));
+    expect(new Set(most)).toEqual(new Set([1]));
+    await threads.close();
+  });
+
+  test('what its owner cannot read ends all', async () => {
+    const here = () => Promise.reject(new TypeError('boom'));
+    const threads = pool('parentPort.on("message", () => undefined);', { threads: 1, here });
+    const all = await Promise.allSettled([threads.read(task), threads.read(task), threads.read(task)]);
+    for (const each of all) expect(each).toMatchObject({ status: 'rejected', reason: { code: 'WORKER_FAILED' } });
+    await threads.close();
+  });
+
+  test('closing it tells its owner to stop, and waits for that', async () => {
+    let stopped = false;
+    const here = async (_task: unknown, signal: AbortSignal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      stopped = true;
+      return null;
+    };
+    const threads = pool(answering, { threads: 0, here });
+    const reading = expect(threads.read(task)).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    await new Promise((resolve) => setImmediate(resolve));
+    await threads.close();
+    expect(stopped).toBe(true);
+    await reading;
+  });
+
   test('an abort ends all', async () => {
     const stop = new AbortController();
     const threads = pool('parentPort.on("message", () => undefined);', { signal: stop.signal });
