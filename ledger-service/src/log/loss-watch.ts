@@ -1,7 +1,7 @@
 import { asTallystickError } from '../alarms.ts';
 import { firstMissingEntry } from '../domain/missing-entry.ts';
 import { topicStatements } from '../seal/topic-statements.ts';
-import type { SessionParts } from './publish-session.ts';
+import type { SessionParts } from './session-parts.ts';
 import { newestHead, verifiedEntries } from './stored-log.ts';
 
 const tickMs = 1_000;

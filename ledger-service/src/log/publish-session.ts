@@ -1,26 +1,19 @@
-import { formatCheckpoint } from '@tallystick/core/checkpoint';
-import type { Codecs } from '@tallystick/core/codecs';
 import { equalBytes } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
-import type { NoteSigner } from '@tallystick/core/note';
-import type { Logger } from '@tallystick/kafka/logger';
-import type { RecordLog } from '@tallystick/kafka/record-log';
-import type { AlarmBoard } from '../alarm-board.ts';
 import { canPass } from '../alarms.ts';
-import { LedgerError } from '../errors.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { LogObject } from '../ports/log-store.ts';
 import { retryPause } from '../retry.ts';
 import { checkGrowth } from './growth.ts';
 import { EdgeGuard } from './edge-guard.ts';
 import { LogEdge } from './log-edge.ts';
-import { rolledBack, unknownStatement } from './log-errors.ts';
-import { signWithAll } from './log-signers.ts';
+import { unknownStatement } from './log-errors.ts';
 import { holdsSealEnd } from './log-state.ts';
+import { signHead, storeBehind } from './next-checkpoint.ts';
 import { longAgo, lookNow, momentNow, sinceMoment, type Moment } from './recently.ts';
+import { Overtaken, Reopen } from './reopen.ts';
 import { SealsFeed } from './seals-feed.ts';
+import type { SessionParts, SessionStart } from './session-parts.ts';
 import { SnapshotWriter, type Cut } from './snapshot-writer.ts';
-import { newestHead, openHead, verifiedEntries, type LogPlace, type StoredHead } from './stored-log.ts';
+import { newestHead, verifiedEntries, type StoredHead } from './stored-log.ts';
 import { Wake } from './wake.ts';
 
 /** How long the checkpoint that it goes on from is taken for the newest, and signed and written behind, without another look. */
@@ -28,54 +21,6 @@ const freshMs = 1_000;
 /** How long its own reader may lag behind another publisher before it begins from the log instead. */
 const catchUpMs = 1_000;
 const tickMs = 1_000;
-
-/** What stays the same from one session to the next. */
-export interface SessionParts {
-  readonly place: LogPlace;
-  readonly signers: readonly NoteSigner[];
-  readonly log: RecordLog;
-  readonly topic: string;
-  readonly codecs: Codecs;
-  readonly publishMs: number;
-  readonly snapshotMs: number;
-  readonly deadlineMs: number;
-  /** Statements that are collected before reading waits for publishing. */
-  readonly maxPending: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly alarms: AlarmBoard;
-  /** A checkpoint is the newest stored one, by this publisher or another. */
-  readonly onStored: (head: StoredHead, objects: readonly LogObject[]) => void;
-}
-
-/** Where a session begins: all of the same stored checkpoint. */
-export interface SessionStart {
-  readonly head: StoredHead | null;
-  readonly edge: LogEdge;
-  readonly judge: Judge;
-  readonly topicId: string;
-  readonly from: number;
-  /** The size at which the stored snapshot is, null without a usable one. */
-  readonly snapshotSize: number | null;
-}
-
-/**
- * The log went another way than this session collected, or parts of it cannot be read: it is opened anew, and judged on from there.
- */
-export class Reopen extends Error {
-  override readonly name = 'Reopen';
-}
-
-/** Another publisher stored a checkpoint before this one signed or wrote anything behind the one before. */
-class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-  readonly newest: StoredHead | null;
-
-  constructor(newest: StoredHead | null) {
-    super('another publisher stored a checkpoint');
-    this.newest = newest;
-  }
-}
 
 /**
  * Publishes from one opening of the log on: collects what is accepted of the seals topic beyond the log, and makes one checkpoint after
@@ -246,7 +191,7 @@ export class PublishSession {
   }
 
   async #publishBehindHead(): Promise<void> {
-    const { clock } = this.#parts;
+    const { place, signers, clock } = this.#parts;
     await this.#retry(async () => await this.#checkNewest());
     const before = this.size;
     for (const entry of this.#pending.slice(this.#staged)) this.#edge.append(entry);
@@ -257,16 +202,16 @@ export class PublishSession {
     const objects = this.#edge.objectsSince(before);
     const note = await this.#retry(async () => {
       await this.#checkNewest();
-      return await this.#sign();
+      return await signHead(place, { size: this.#edge.size, root: this.#edge.root() }, signers);
     });
     await this.#retry(async () => await this.#guard.write(objects, async () => await this.#checkNewest()));
     // What the topic has lost must not become part of the log now.
     this.#ending.signal.throwIfAborted();
     const askedAt = momentNow(clock);
-    const stored = await this.#retry(async () => await this.#swap(note));
+    const stored = await this.#retry(async () => await storeBehind(place, this.#head, note));
     if (stored === null) {
       this.#courteous = true;
-      await this.#goOnBehind(await this.#retry(async () => await newestHead(this.#parts.place)));
+      await this.#goOnBehind(await this.#retry(async () => await newestHead(place)));
       return;
     }
     const head: StoredHead = { size: this.#edge.size, root: this.#edge.root(), note, stored };
@@ -279,27 +224,6 @@ export class PublishSession {
     await this.#retry(async () => await this.#guard.guard(objects));
     this.#parts.onStored(head, objects);
     if (cut !== null) await this.#snapshots.write(head, cut, this.#ending.signal);
-  }
-
-  /** Signed by every log key, and held against them at once: what readers would refuse is never stored. */
-  async #sign(): Promise<Uint8Array> {
-    const { place, signers } = this.#parts;
-    const checkpoint = { origin: place.origin, size: this.#edge.size, root: this.#edge.root(), extensions: [] };
-    const note = await signWithAll(formatCheckpoint(checkpoint), signers);
-    return openHead(note, { ...place, logKeys: signers.map(({ key }) => key) }, 'checkpoint just signed').note;
-  }
-
-  async #swap(note: Uint8Array): ReturnType<LogPlace['checkpoints']['swap']> {
-    const { checkpoints } = this.#parts.place;
-    const from = this.#head?.stored ?? null;
-    try {
-      return await checkpoints.swap(from, note);
-    } catch (error) {
-      if (canPass(error) || from === null) throw error;
-      const newest = await newestHead(this.#parts.place);
-      if (newest !== null && newest.stored.version >= from.version) throw error;
-      throw rolledBack('The checkpoint stored last', this.size, newest?.size ?? null, error);
-    }
   }
 
   /**
@@ -368,12 +292,4 @@ export class PublishSession {
 function isSame(one: StoredHead | null, other: StoredHead | null): boolean {
   if (one === null || other === null) return one === other;
   return one.stored.version === other.stored.version && equalBytes(one.note, other.note);
-}
-
-/** What another opening of the log can mend. */
-export function isReopened(error: unknown): boolean {
-  return (
-    error instanceof Reopen ||
-    (error instanceof LedgerError && (error.code === 'SEALS_LOST' || error.code === 'LOG_DAMAGED'))
-  );
 }

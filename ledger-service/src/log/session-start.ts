@@ -7,9 +7,9 @@ import { lossAlarms } from './loss-watch.ts';
 import { LogEdge } from './log-edge.ts';
 import { rolledBack } from './log-errors.ts';
 import { openLogState, type LogState } from './log-state.ts';
-import type { SessionParts, SessionStart } from './publish-session.ts';
 import { repairLogStore } from './repair.ts';
 import type { SeenHeads } from './seen-heads.ts';
+import type { SessionParts, SessionStart } from './session-parts.ts';
 import { emptyHead, newestHead, type SignedHead, type StoredHead } from './stored-log.ts';
 
 /** Records before the snapshot's position that are judged again, so that what was written there meanwhile is not missed. */

@@ -9,7 +9,7 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import { canPass } from '../alarms.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
 import { repairedSeals, sealsWithoutLeaves } from './leaves-repair.ts';
-import type { SealerContext } from './partition-sealer.ts';
+import type { SealerContext } from './sealer-context.ts';
 import { recompute, type Recomputed, type RecomputeOptions } from '../recompute.ts';
 
 // How a ledger comes to stand behind statements that it did not just make itself: it hashes their records again.

@@ -1,50 +1,18 @@
-import type { Codecs } from '@tallystick/core/codecs';
-import type { Sha256 } from '@tallystick/core/hash';
 import type { ChainPoint, PartitionState, SignedStatement } from '@tallystick/core/judge';
-import { formatStatement, statementHash } from '@tallystick/core/statement';
-import type { GapStatement, PartitionStatement, SealStatement } from '@tallystick/core/statement-types';
+import type { PartitionStatement } from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
-import type { Logger } from '@tallystick/kafka/logger';
-import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { ReadChunk } from '@tallystick/kafka/strict-reader';
 import type { AlarmBoard } from '../alarm-board.ts';
 import { LagWatch } from '../domain/lag-watch.ts';
-import type { BatchLimits } from '../domain/limits.ts';
-import { decideGap, decideGenesis } from '../domain/seal-decider.ts';
-import { LedgerError } from '../errors.ts';
-import type { Clock } from '../ports/clock.ts';
 import { retryPause } from '../retry.ts';
-import type { SealsView } from '../seals-view.ts';
 import type { PartitionActivity, PartitionStatus } from '../status.ts';
 import { adopt, checkDisputed, checkLastBatch, StatementDisputed } from './adoption.ts';
+import { writeGap, writeGenesis } from './chain-writing.ts';
 import { deletedLater, recordsDeleted } from './deletions.ts';
+import { checkLeavesPartition, checkSameTopic } from './partition-checks.ts';
 import { SealRun } from './seal-run.ts';
-import type { StatementWriter } from './statement-writer.ts';
+import type { SealerContext } from './sealer-context.ts';
 import { recovered, stuckAt, type Stuck } from './stuck.ts';
-
-/** What all sealers of a ledger share. */
-export interface SealerContext {
-  readonly log: RecordLog;
-  readonly topics: TopicNames;
-  readonly origin: string;
-  readonly limits: BatchLimits;
-  readonly view: SealsView;
-  readonly writer: StatementWriter;
-  readonly codecs: Codecs;
-  readonly sha256: Sha256;
-  readonly clock: Clock;
-  readonly deadlineMs: number;
-  readonly pollMs: number;
-  /** How often what somebody has to mend is tried again. */
-  readonly mendMs: number;
-  /** For how long another ledger's partition may lag before it is taken over. */
-  readonly takeoverMs: number;
-  /** How many partitions the leaves topic has now. */
-  readonly leavesPartitions: () => number;
-  readonly logger: Logger;
-  /** Called with each seal of this ledger that was accepted. */
-  readonly onSeal: (seal: SealStatement) => void;
-}
 
 /**
  * Seals one partition for as long as its state is known. What can pass is tried again from the statements within seconds; anything else
@@ -200,10 +168,10 @@ export class PartitionSealer {
     // Of two that seal at once one may win for ever, so that the owner would never show itself.
     const enough = () => !this.#assigned && clock.monotonic() - startedAt >= takeoverMs;
     await view.catchUp();
-    this.#checkLeaves();
+    checkLeavesPartition(this.#context, this.partition);
     const { topicId } = await log.describeTopic(topics.events);
-    const state = this.#state() ?? (await this.#writeGenesis(topicId));
-    this.#checkTopic(state, topicId);
+    const state = this.#state() ?? (await writeGenesis(this.#context, this.partition, topicId));
+    checkSameTopic(state, topicId);
     await this.#checkDisputed(state, signal);
     let point: ChainPoint = await checkLastBatch(this.#context, state, this.#repairLeaves, signal);
     this.#repairLeaves = false;
@@ -221,13 +189,13 @@ export class PartitionSealer {
         if (logStart === null) throw error;
       }
       point = await adopt(this.#context, run.confirmed, signal);
-      if (logStart !== null) point = await this.#writeGap(point);
+      if (logStart !== null) point = await writeGap(this.#context, point);
       if (!this.#assigned && logStart === null && (point.hash !== run.confirmed.hash || enough())) {
         logger.info('Gives a partition back to the ledger that it belongs to.', { place: this.#where });
         this.#gaveBack = point.hash === run.confirmed.hash;
         return;
       }
-      if (point.topicId !== topicId) this.#checkTopic(point, (await log.describeTopic(topics.events)).topicId);
+      if (point.topicId !== topicId) checkSameTopic(point, (await log.describeTopic(topics.events)).topicId);
     }
   }
 
@@ -261,55 +229,10 @@ export class PartitionSealer {
     if (alarm !== null) this.#context.logger.info(message, { place: this.#where, code: alarm.code });
   }
 
-  async #writeGenesis(topicId: string): Promise<PartitionState> {
-    const { log, topics, origin, writer, logger, clock } = this.#context;
-    const { partition } = this;
-    const { logStart } = await log.bounds(topics.events, partition);
-    const place = { topic: topics.events, topicId, partition, firstOffset: logStart };
-    const result = await writer.write(decideGenesis(origin, place, clock.now()), null);
-    const state = this.#state();
-    if (state === null)
-      throw new LedgerError('STATEMENT_REFUSED', `The genesis of ${this.#where} was not accepted.`, { fatal: true });
-    logger.info(result === 'accepted' ? 'The partition is sealed from here on.' : 'Another ledger wrote the genesis.', {
-      place: this.#where,
-      firstOffset: state.firstOffset,
-    });
-    return state;
-  }
-
-  /** Writes down which offsets were deleted before they were sealed. @returns where sealing goes on */
-  async #writeGap(point: ChainPoint): Promise<ChainPoint> {
-    const { log, origin, writer, view, logger, clock } = this.#context;
-    const { topic, partition, hash: previous, nextOffset } = point;
-    // Asked again, because it is signed: and another ledger's gap may have been adopted meanwhile.
-    const { logStart } = await log.bounds(topic, partition);
-    if (logStart <= nextOffset) return point;
-    const gap: GapStatement = decideGap({ ...point, origin, previous }, logStart, clock.now());
-    const result = await writer.write(gap, null);
-    logger.error('Records were deleted before they were sealed.', { place: this.#where, offsets: gap.offsets, result });
-    const hash = statementHash(formatStatement(gap));
-    return (result === 'accepted' ? view.judge.point(topic, partition, hash) : null) ?? point;
-  }
-
   async #checkDisputed(state: PartitionState, signal: AbortSignal): Promise<void> {
     const disputed = this.#disputed;
     if (disputed?.generation === state.generation) await checkDisputed(this.#context, state, disputed, signal);
     this.#disputed = null;
-  }
-
-  #checkLeaves(): void {
-    const { topics, leavesPartitions } = this.#context;
-    const found = leavesPartitions();
-    if (this.partition < found) return;
-    const message = `${topics.leaves} has ${found} partitions, and none for the leaves of ${this.#where}: nothing of it can be sealed. Give it as many partitions as ${topics.events} has.`;
-    throw new LedgerError('TOPIC_PARTITIONS', message, { evidence: { topics, expected: this.partition + 1, found } });
-  }
-
-  #checkTopic(point: ChainPoint, topicId: string): void {
-    if (point.topicId === topicId) return;
-    const message = `Topic ${point.topic} was created anew: its id is ${topicId}, but its statements are of ${point.topicId}.`;
-    const evidence = { topic: point.topic, partition: this.partition, expected: point.topicId, found: topicId };
-    throw new KafkaError('TOPIC_RECREATED', message, { evidence });
   }
 
   /** Leader epoch of the record before the next offset; -1 where a gap or nothing comes before. */

@@ -5,7 +5,7 @@ import { KafkaError, type KafkaErrorCode } from '@tallystick/kafka/errors';
 import { readPartition, type ReadChunk } from '@tallystick/kafka/strict-reader';
 import { OpenBatch } from '../domain/open-batch.ts';
 import { decide, evolve, type SealerState } from '../domain/seal-decider.ts';
-import type { SealerContext } from './partition-sealer.ts';
+import type { SealerContext } from './sealer-context.ts';
 import type { WriteResult } from './statement-writer.ts';
 
 /** After these the records read before are good, and are sealed before anything else. */

@@ -3,7 +3,8 @@ import type { PartitionStatement } from '@tallystick/core/statement-types';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
 import { AlarmBoard } from '../alarm-board.ts';
 import type { PartitionStatus } from '../status.ts';
-import { PartitionSealer, type SealerContext } from './partition-sealer.ts';
+import { PartitionSealer } from './partition-sealer.ts';
+import type { SealerContext } from './sealer-context.ts';
 import type { SealingParts } from './sealing-parts.ts';
 
 /** The sealers of all partitions. They run between `open` and `close`, which may follow each other any number of times. */

@@ -1,4 +1,4 @@
-import type { Outcome, Place } from '@tallystick/core/judge';
+import type { Outcome } from '@tallystick/core/judge';
 import { SafeWriter } from '@tallystick/kafka/safe-writer';
 import { LedgerError } from '../errors.ts';
 import type { RunningRole } from '../ports/role.ts';
@@ -10,6 +10,7 @@ import { sealsNow, writeKeyStatements } from './key-chain.ts';
 import { LogWatch } from './log-watch.ts';
 import { OwnNoise } from './own-noise.ts';
 import { restoreStatements, type Whole } from './restore-statements.ts';
+import { sayIgnored, unknownKind } from './outcomes.ts';
 import { SealerGroup } from './sealer-group.ts';
 import type { SealingParts } from './sealing-parts.ts';
 import { keyNotValid, StatementWriter } from './statement-writer.ts';
@@ -185,26 +186,12 @@ export class Sealing implements RunningRole<SealStatus> {
         else if (statement.topic === topics.events) this.#sealers.poke(statement.partition, { ...signed, statement });
         return;
       }
-      case 'unknownVersion': {
-        const { place, kind } = outcome;
-        const message = `${topics.seals} holds a valid ${JSON.stringify(kind)} (${placeText(place)}), which this release does not know.`;
-        this.#fail(
-          new LedgerError('UNKNOWN_STATEMENT', message, { evidence: { topic: topics.seals, place }, fatal: true }),
-        );
+      case 'unknownVersion':
+        this.#fail(unknownKind(outcome, topics.seals));
         return;
-      }
-      case 'contested': {
-        const { signed, why } = outcome.contested;
-        const { kind } = signed.statement;
-        logger.warn('A valid statement does not continue: a lost race or a fork. A verification tells.', {
-          place: placeText(signed.place),
-          kind,
-          why,
-        });
-        return;
-      }
+      case 'contested':
       case 'keyRefused':
-        logger.warn('A key statement has no effect.', { place: placeText(outcome.signed.place), why: outcome.why });
+        sayIgnored(outcome, logger);
         return;
       case 'noise':
         if (!this.#caughtUp && value !== null) this.#ownNoise.meet(value);
@@ -313,8 +300,4 @@ interface Writers {
 function placeOf(error: unknown, otherwise: string): string {
   const topic = error instanceof LedgerError ? error.evidence['topic'] : null;
   return typeof topic === 'string' ? topic : otherwise;
-}
-
-function placeText(place: Place): string {
-  return place.in === 'seals' ? `offset ${place.offset}` : `log entry ${place.index}`;
 }
