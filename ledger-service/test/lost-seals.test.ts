@@ -191,6 +191,25 @@ describe('producing again', () => {
     expect(ledger.status().partitions[0]).toMatchObject({ lastSeal: entries.length - 2 + 1 });
   });
 
+  it.each([
+    ['lies before what another ledger produced again: it is put behind', true],
+    ['is there twice: it is left where it is', false],
+  ])('a statement that is not published and %s', async (_, before) => {
+    const world = await sealedWorld(25);
+    const notes = world.records(topics.seals).map(({ value }) => value ?? new Uint8Array());
+    const pending = notes.at(-1) ?? new Uint8Array();
+    const entries = await publish(world, { size: notes.length - 1 });
+    world.cluster.recreateTopic(topics.seals);
+    for (const note of before ? [pending, ...entries] : [...entries, pending, pending]) await world.appendNote(note);
+    const held = world.highWatermark(topics.seals);
+    await world.start();
+    expect(world.highWatermark(topics.seals)).toBe(before ? held + 1 : held);
+    expectHolds(world, [...entries, pending]);
+    await world.emit(3);
+    await world.sealed();
+    expect(checkSeals(world)).toBe(28);
+  });
+
   it('a statement that another ledger wrote into the new topic first is not lost by it', async () => {
     const world = await sealedWorld(25);
     const notes = world.records(topics.seals).map(({ value }) => value);

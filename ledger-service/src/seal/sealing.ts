@@ -8,6 +8,7 @@ import { SealsView } from '../seals-view.ts';
 import type { SealStatus } from '../status.ts';
 import { sealsNow, writeKeyStatements } from './key-chain.ts';
 import { LogWatch } from './log-watch.ts';
+import { Misplaced } from './misplaced.ts';
 import { OwnNoise } from './own-noise.ts';
 import { restoreStatements, type Whole } from './restore-statements.ts';
 import { sayIgnored, unknownKind } from './outcomes.ts';
@@ -39,8 +40,7 @@ export class Sealing implements RunningRole<SealStatus> {
   #caughtUp = false;
   #topics: LedgerTopics;
   readonly #start: Omit<Whole, 'judge' | 'from'>;
-  /** Pending statements that the topic holds before what was produced again. */
-  readonly #ahead: Uint8Array[] = [];
+  readonly #misplaced = new Misplaced();
   readonly #ownNoise: OwnNoise;
   #failure: { readonly error: unknown } | null = null;
   #ending: Promise<void> | null = null;
@@ -168,7 +168,7 @@ export class Sealing implements RunningRole<SealStatus> {
    * topic without the log knows them only when they follow it.
    */
   async #putBehind(): Promise<void> {
-    for (const value of this.#ahead.splice(0)) await this.#seals.append(0, [{ key: null, value }]);
+    for (const value of this.#misplaced.take()) await this.#seals.append(0, [{ key: null, value }]);
   }
 
   #onOutcome(outcome: Outcome, value: Uint8Array | null): void {
@@ -177,8 +177,7 @@ export class Sealing implements RunningRole<SealStatus> {
       case 'accepted': {
         const { signed } = outcome;
         if (!this.#caughtUp) {
-          const { place, note } = signed;
-          if (place.in === 'seals' && place.offset < (this.#start.producedTo ?? 0)) this.#ahead.push(note);
+          this.#misplaced.pending(signed);
           return;
         }
         const { statement } = signed;
@@ -197,6 +196,8 @@ export class Sealing implements RunningRole<SealStatus> {
         if (!this.#caughtUp && value !== null) this.#ownNoise.meet(value);
         return;
       case 'repeated':
+        if (!this.#caughtUp) this.#misplaced.known(outcome.hash);
+        return;
       case 'rubbish':
       case 'race':
       case 'past':
