@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { VerifierKey } from '@tallystick/core/note';
 import { parsePolicy, type Policy } from '@tallystick/core/policy';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
@@ -13,7 +13,6 @@ import type { Scope } from '@tallystick/verifier/scope';
 import type { Context } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
-import { readInstallation } from '../installation.ts';
 import { logKeysOf } from '../statements.ts';
 import { type VerifyFlags, whole } from './verify-flags.ts';
 
@@ -116,14 +115,18 @@ async function openPublished(
   if (deployment.logUrl !== null) return await openPlace(context, deployment.logUrl);
   const { logPlace } = deployment;
   if ('dir' in logPlace) {
-    // A folder that is configured, or that a stack here publishes in, is read or missed; it is not passed over because it is gone.
-    const ours = context.config.has('log.dir') || readInstallation(context.stackHome) !== null;
-    if (!ours && !existsSync(logPlace.dir)) return null;
+    // Where nothing was ever published there is nothing to read; where a checkpoint is stored, a log that is gone is missed.
+    const { dir, checkpointDir } = logPlace;
+    if (!existsSync(join(dir, 'checkpoint')) && !holdsFiles(checkpointDir)) return null;
     const { folderPublishedLog } = await import('@tallystick/verifier/published-folder');
-    return folderPublishedLog(logPlace.dir);
+    return folderPublishedLog(dir);
   }
   const { s3PublishedLog } = await import('@tallystick/verifier/published-s3');
   return s3PublishedLog(logPlace.s3);
+}
+
+function holdsFiles(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
 }
 
 async function openPlace(context: Context, place: string): Promise<PublishedLog> {
