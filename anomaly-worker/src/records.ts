@@ -1,5 +1,6 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
+import { unparsedTimestamp } from '@tallystick/core/entry';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { StoredRecord } from '@tallystick/schemas/decoder';
 import { rowColumns, rowOf } from '@tallystick/schemas/row';
@@ -32,7 +33,7 @@ export async function rowsOfBatch(
   const rows: StoredRow[] = [];
   if (!parsed.parsed) {
     // By the protocol each offset of such a batch is an entry, with the time that the header gives.
-    const timestamp = header.appendTime ? header.maxTimestamp : header.baseTimestamp;
+    const timestamp = unparsedTimestamp(header);
     const content = { status: 'unparsed', message: parsed.reason } as const;
     for (let offset = first; offset < end; offset++) {
       rows.push({ offset, cells: rowOf({ ...place, offset, timestamp, key: null, value: null, content }) });

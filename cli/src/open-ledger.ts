@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
 import { parsePolicy, type Policy } from '@tallystick/core/policy';
@@ -10,6 +9,7 @@ import type { Running } from './commands/service.ts';
 import { type Context, deploymentOf } from './context.ts';
 import type { Deployment } from './deployment.ts';
 import { CliError } from './errors.ts';
+import { readNamed } from './named-file.ts';
 import { openKey } from './open-keys.ts';
 import { rememberedListen } from './serve-port.ts';
 import type { LedgerRole } from './settings.ts';
@@ -102,17 +102,7 @@ function checkSigners(signers: readonly NoteSigner[], keys: readonly VerifierKey
 /** The policy that is configured; null where there is none. @throws CliError CONFIG_INVALID; CoreError POLICY_MALFORMED */
 export function readPolicy(deployment: Deployment): Policy | null {
   const { policyFile } = deployment;
-  return policyFile === null
-    ? null
-    : parsePolicy(Buffer.from(readNamed(policyFile, 'log.policyFile')).toString('utf8'));
-}
-
-function readNamed(file: string, setting: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `${setting}: cannot read ${file}`, { cause });
-  }
+  return policyFile === null ? null : parsePolicy(readNamed(policyFile, 'log.policyFile').toString('utf8'));
 }
 
 async function closing(done: Promise<void>, stores: LogStores, metrics: MetricsServer | null): Promise<void> {

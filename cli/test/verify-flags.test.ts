@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { modeOf, scopeOf, whole } from '../src/verification/verify-flags.ts';
 import type { VerifyFlags } from '../src/verification/verify-flags.ts';
-import { progressWords } from '../src/verification/progress-words.ts';
 
 describe('the mode of a verification', () => {
   it.each<[VerifyFlags, string]>([
@@ -67,15 +66,6 @@ describe('the events that are asked for', () => {
   it('no threads are no number of threads', () => {
     expect(() => whole('--workers', '0', 1)).toThrow('--workers 0 is no whole number from 1');
   });
-});
-
-it('progress says how far, and how long yet', () => {
-  expect(progressWords({ phase: 'records', done: 50_000, total: 200_000, partition: 2, leftMs: 125_000 })).toBe(
-    'checking records: 50,000 of 200,000, 25 % (partition 2), about 2 min left',
-  );
-  expect(progressWords({ phase: 'log', done: 3, total: 0, partition: null, leftMs: null })).toBe(
-    'reading the published log: 3 of 0',
-  );
 });
 
 it('following goes on from an anchor that is configured, and makes no reports', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { decodeUtf8 } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
@@ -8,6 +8,7 @@ import { checkProof } from '@tallystick/core/proof';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { readNamed } from '../named-file.ts';
 import { readProofFile } from '../proof-file.ts';
 import { proofAsJson, proofInWords } from '../proof-words.ts';
 
@@ -47,7 +48,9 @@ export function checkProofCommand(context: Context, flags: CheckProofFlags, [fil
 /** A vkey, a file that holds one, or what is configured or installed. @throws CliError CONFIG_…; CoreError KEY_MALFORMED */
 function rootKeyOf(deployment: Deployment, given: string | undefined): VerifierKey {
   if (given === undefined) return deployment.rootKey;
-  return parseVerifierKey(existsSync(given) ? readText(given, '--root-key').trim() : given);
+  return parseVerifierKey(
+    existsSync(given) ? readNamed(given, '--root-key', maxPolicyBytes).toString('utf8').trim() : given,
+  );
 }
 
 /** @throws CliError CONFIG_…; CoreError POLICY_MALFORMED */
@@ -56,22 +59,11 @@ function policyOf({ policyFile }: Deployment, given: string | undefined): Policy
   if (file === null)
     throw new CliError('CONFIG_MISSING', 'no policy is given: name a file with --policy, or set log.policyFile');
   const setting = given === undefined ? 'log.policyFile' : '--policy';
-  const policy = parsePolicy(readText(file, setting));
+  const policy = parsePolicy(readNamed(file, setting, maxPolicyBytes).toString('utf8'));
   if (policy.logs.length === 0)
     throw new CliError(
       'CONFIG_INVALID',
       `${setting}: ${file} has no "log" line, so it says nothing of whose checkpoints to trust`,
     );
   return policy;
-}
-
-function readText(file: string, setting: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `${setting}: cannot read ${file}`, { cause });
-  }
-  if (bytes.length > maxPolicyBytes) throw new CliError('CONFIG_INVALID', `${setting}: ${file} is too large`);
-  return Buffer.from(bytes).toString('utf8');
 }

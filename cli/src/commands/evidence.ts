@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
 import { exportBundle, fileSink, streamSink } from '@tallystick/verifier/export-bundle';
@@ -7,6 +7,7 @@ import type { PublishedLog } from '@tallystick/verifier/published-log';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { readNamed } from '../named-file.ts';
 import { progressLine } from '../progress.ts';
 import { placeOfLog } from '../published-log.ts';
 import { withLog } from '../statements.ts';
@@ -58,7 +59,7 @@ async function run(
         published,
         schemas: registryOf(context, deployment),
         logKeys: placeOfLog(deployment).vkeys,
-        policy: policyFile === null ? null : readPolicyText(policyFile),
+        policy: policyFile === null ? null : readNamed(policyFile, 'log.policyFile').toString('utf8'),
         choice,
         asked: { from: flags.from ?? null, to: flags.to ?? null, partition: choice.partition },
         sink: file === null ? streamSink(process.stdout) : await fileSink(file),
@@ -100,14 +101,6 @@ function registryOf(context: Context, deployment: Deployment): SchemaRegistry | 
     if (!(error instanceof CliError) || error.code !== 'NOT_RUNNING') throw error;
     context.say('no schema registry is configured: the bundle holds no schemas');
     return null;
-  }
-}
-
-function readPolicyText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `log.policyFile: cannot read ${file}`, { cause });
   }
 }
 

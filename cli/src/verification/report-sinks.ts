@@ -6,14 +6,15 @@ import type { Reporter } from '@tallystick/verifier/reporter';
 import type { Context } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { type ListenAddress, parseListen } from '../loopback.ts';
+import { readNamed } from '../named-file.ts';
 import { logKeysOf } from '../statements.ts';
 import { policyFileOf } from './run-verification.ts';
 import type { VerifyFlags } from './verify-flags.ts';
-import { readNamed } from './verify-source.ts';
 
 /**
  * Where a run is told: the files that are asked for, and with `--record` the ledger itself and ClickHouse; a heartbeat where one is configured
- * and `told` says so.
+ * and `heartbeat` says so.
  */
 export async function openReporters(
   context: Context,
@@ -64,11 +65,8 @@ function aboutOf(context: Context, deployment: Deployment, flags: VerifyFlags, v
 }
 
 /** @throws CliError CONFIG_INVALID */
-export function listenOf(text: string): { host: string; port: number } {
-  const [, v6, plain, digits = ''] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = v6 ?? plain;
-  const port = Number(digits);
-  if (host === undefined || port > 65_535)
-    throw new CliError('CONFIG_INVALID', `--metrics ${text}: give host:port, or [::1]:port`);
-  return { host, port };
+export function listenOf(text: string): ListenAddress {
+  const address = parseListen(text);
+  if (address === null) throw new CliError('CONFIG_INVALID', `--metrics ${text}: give host:port, or [::1]:port`);
+  return address;
 }

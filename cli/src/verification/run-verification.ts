@@ -1,15 +1,16 @@
 import { resolve } from 'node:path';
 import { fileAnchorStore } from '@tallystick/verifier/anchor-file';
 import { parseVerificationPolicy, type VerificationPolicy } from '@tallystick/verifier/policy-file';
+import { progressText } from '@tallystick/verifier/render';
 import type { VerifyOptions } from '@tallystick/verifier/verify';
 import type { Verdict } from '@tallystick/verifier/verdict';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { readNamed } from '../named-file.ts';
 import { progressLine } from '../progress.ts';
-import { progressWords } from './progress-words.ts';
 import { scopeOf, type VerifyFlags } from './verify-flags.ts';
-import { logTrust, openSource, readNamed, type VerifySource } from './verify-source.ts';
+import { logTrust, openSource, type VerifySource } from './verify-source.ts';
 
 /** One verification, from opening what it reads to closing it. @throws VerifierError, CliError, KafkaError */
 export async function runVerification(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<Verdict> {
@@ -31,8 +32,9 @@ export async function withVerification<T>(
   const limits = limitsOf(context, deployment, flags);
   const line = progressLine(context.terminal && flags.json !== true);
   const source = await openSource(context, deployment, flags, signal);
-  const copy = flags.queryCopy === true ? await openCopy(deployment) : null;
+  let copy: NonNullable<VerifyOptions['queryCopy']>['rows'] | null = null;
   try {
+    copy = flags.queryCopy === true ? await openCopy(deployment) : null;
     const { published, schemas, reopen, workers } = source;
     const trust = trustOf(
       deployment,
@@ -60,7 +62,7 @@ export async function withVerification<T>(
       ...(published === null ? {} : { published, logKeys: trust?.logKeys ?? [] }),
       ...optional('policy', trust?.policy ?? undefined),
       ...(copy === null ? {} : { queryCopy: { rows: copy } }),
-      onProgress: (progress) => line.update(progressWords(progress)),
+      onProgress: (progress) => line.update(progressText(progress)),
     };
     return await work(options, source);
   } finally {

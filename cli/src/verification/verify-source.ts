@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { VerifierKey } from '@tallystick/core/note';
@@ -13,6 +13,7 @@ import type { Scope } from '@tallystick/verifier/scope';
 import type { Context } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
+import { readNamed } from '../named-file.ts';
 import { logKeysOf } from '../statements.ts';
 import { type VerifyFlags, whole } from './verify-flags.ts';
 
@@ -31,7 +32,6 @@ export interface VerifySource {
 }
 
 const mostWorkers = 8;
-const mostBytes = 16 * 1024 * 1024;
 
 /**
  * Opens the cluster and the published log, or a bundle, which needs no network at all.
@@ -81,27 +81,13 @@ export async function openSource(
   };
 }
 
-/** What the checkpoint has to be signed by; the vkeys of the configuration, unless the policy names keys itself. */
+/** What the checkpoint has to be signed by: a key of the configuration or of the policy, and cosigned as that asks. */
 export function logTrust(
   deployment: Deployment,
   policyFile: string | null,
 ): { readonly logKeys: readonly VerifierKey[]; readonly policy: Policy | null } {
   const policy = policyFile === null ? null : parsePolicy(readNamed(policyFile, 'the tlog-policy').toString('utf8'));
   return { logKeys: logKeysOf(deployment) ?? [], policy };
-}
-
-/** @throws CliError CONFIG_INVALID */
-export function readNamed(file: string, what: string): Buffer {
-  let why = '';
-  try {
-    const found = statSync(file);
-    // A pipe would be waited for, for ever.
-    if (found.isFile() && found.size <= mostBytes) return readFileSync(file);
-    why = found.isFile() ? `it has ${found.size} bytes` : 'it is no plain file';
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `${what}: cannot read ${file}`, { cause });
-  }
-  throw new CliError('CONFIG_INVALID', `${what}: cannot read ${file}: ${why}`);
 }
 
 /** The log of a URL or folder, or the configured one: its URL, else where it is published. null: it is not looked at. */

@@ -2,7 +2,7 @@ import { offsetsPlace } from '@tallystick/core/finding';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
-import { inTime, pause } from '../deadline.ts';
+import { checkAbort, inTime, pause } from '../deadline.ts';
 import type { Patience } from '../deadline.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { CopiedExtent, CopiedPlace, CopiedRows, CopiedWatermark } from '../ports/copied-rows.ts';
@@ -119,7 +119,10 @@ async function outside(
   if (extent === null) return;
   const { rows } = parts;
   const extra = async (from: number, to: number, why: string): Promise<void> => {
-    for await (const { offset } of rows.rows(place, from, to)) found.rowExtra(offset, why);
+    for await (const { offset } of rows.rows(place, from, to)) {
+      checkAbort(parts.signal);
+      found.rowExtra(offset, why);
+    }
   };
   if (extent.first < BigInt(firstOffset) && range.first < firstOffset)
     await extra(range.first, firstOffset, `the generation begins at offset ${firstOffset}`);
@@ -135,6 +138,7 @@ async function outside(
     let end = highWatermark;
     let askedAt = -Infinity;
     for await (const { offset } of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
+      checkAbort(parts.signal);
       if (offset >= end && performance.now() - askedAt > 1_000) {
         end = (await boundsBehind({ ...parts, settleMs: 0 }, place.partition, 0)).highWatermark;
         askedAt = performance.now();

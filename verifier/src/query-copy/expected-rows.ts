@@ -1,5 +1,6 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
+import { unparsedTimestamp } from '@tallystick/core/entry';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
 import { rowOf } from '@tallystick/schemas/row';
@@ -25,7 +26,7 @@ export async function expectedRows(
   const rows: ExpectedRow[] = [];
   if (!parsed.parsed) {
     // Each offset of such a batch is an entry, with the time that the header gives.
-    const timestamp = header.appendTime ? header.maxTimestamp : header.baseTimestamp;
+    const timestamp = unparsedTimestamp(header);
     const content = { status: 'unparsed', message: parsed.reason } as const;
     const end = Math.min(to, header.lastOffset + 1);
     for (let offset = Math.max(from, header.baseOffset); offset < end; offset++)
