@@ -39,9 +39,20 @@ const cannotLook = new Set([
   'VERIFY_TIMED_OUT',
   'VERIFY_STUCK',
   'SCHEDULE_STATE',
-  'METRICS_LISTEN',
   'SELF_TEST_TOO_LARGE',
   'SERVER_UNREACHABLE',
+]);
+/** A setting of another package that it cannot have, such as an address that is taken. */
+const setWrongly = new Set([
+  'CONFIG_INVALID',
+  'OPTIONS_INVALID',
+  'PRODUCER_OPTION',
+  'WORKER_CONFIG_INVALID',
+  'POLICY_FILE_INVALID',
+  'SCHEDULE_INVALID',
+  'SERVE_LISTEN',
+  'WITNESS_LISTEN',
+  'METRICS_LISTEN',
 ]);
 /** What is asked for does not exist, or is no proof's business. */
 const askedWrongly = new Set(['REQUEST_MALFORMED', 'PARTITION_UNKNOWN', 'OFFSET_BEYOND_END', 'POLICY_MALFORMED']);
@@ -56,11 +67,8 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
     code.startsWith('WITNESS_KEY_') ||
     code.startsWith('WITNESS_STATE_') ||
     askedWrongly.has(code) ||
-    (code.startsWith('BUNDLE_') && code !== 'BUNDLE_WRITE') ||
-    code === 'OPTIONS_INVALID' ||
-    code === 'POLICY_FILE_INVALID' ||
-    code === 'SCHEDULE_INVALID' ||
-    code === 'CONFIG_INVALID'
+    setWrongly.has(code) ||
+    (code.startsWith('BUNDLE_') && code !== 'BUNDLE_WRITE')
   )
     return 2;
   if (cannotLook.has(code)) return 3;

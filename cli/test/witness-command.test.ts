@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -26,6 +27,12 @@ it('prints the vkey of a key that it made, and of one that was there', async () 
 
 const key = 'given.key';
 const state = 'given';
+const taken = createServer();
+beforeAll(async () => {
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+});
+afterAll(() => void taken.close());
+
 const cases: [string, WitnessFlags, string][] = [
   ['nothing at all', {}, 'USAGE'],
   ['no log', { key, state, listen }, 'USAGE'],
@@ -51,5 +58,13 @@ const cases: [string, WitnessFlags, string][] = [
 it.each(cases)('refuses %s', async (_, flags, code) => {
   const error: unknown = await witnessCommand(context, flags).catch((found: unknown) => found);
   expect(error).toMatchObject({ code });
+  expect(exitCodeOf(error)).toBe(2);
+});
+
+it('refuses an address that somebody else listens on', async () => {
+  const port = (taken.address() as AddressInfo).port;
+  const flags = { key, state, log, listen: `127.0.0.1:${port}` };
+  const error: unknown = await witnessCommand(context, flags).catch((found: unknown) => found);
+  expect(error).toMatchObject({ code: 'WITNESS_LISTEN' });
   expect(exitCodeOf(error)).toBe(2);
 });
