@@ -4,7 +4,8 @@ import { KafkaError } from './errors.ts';
 import type { Operation } from './failures.ts';
 import { toKafkaError } from './kafkajs-errors.ts';
 import { createKafka, retryOf } from './kafkajs-client.ts';
-import { resolveConfig } from './kafkajs-options.ts';
+import { type ResolvedConfig, resolveConfig } from './kafkajs-options.ts';
+import { LinkPool } from './link-pool.ts';
 import { Sockets } from './sockets.ts';
 import { withDeadline } from './waiting.ts';
 
@@ -16,14 +17,18 @@ export type AdminCall = <T>(
   topic?: string,
 ) => Promise<T>;
 
-/** Connects kafkajs' admin client, runs `use`, and disconnects whatever happens. Every call has a deadline. @throws KafkaError */
+/**
+ * Connects kafkajs' admin client, runs `use`, and disconnects whatever happens. Every call has a deadline; a login that of every other
+ * connection (`loginTimeoutMs`), at a broker that answers where there are several.
+ * @throws KafkaError
+ */
 export async function withAdmin<T>(config: KafkaConfig, use: (call: AdminCall) => Promise<T>): Promise<T> {
   const resolved = resolveConfig(config);
   const sockets = new Sockets();
-  const { brokers: addresses, principal, connectTimeoutMs, requestTimeoutMs } = resolved;
-  const admin = createKafka(resolved, sockets).admin({ retry: retryOf(resolved) });
+  const { brokers: addresses, principal, connectTimeoutMs, requestTimeoutMs, loginTimeoutMs } = resolved;
+  const admin = createKafka(resolved, sockets, await answering(resolved)).admin({ retry: retryOf(resolved) });
   admin.on('admin.network.request_timeout', sockets.noteSilence);
-  const ms = connectTimeoutMs + 2 * requestTimeoutMs;
+  let ms = loginTimeoutMs;
   const call: AdminCall = async (what, operation, run, topic) => {
     const late = () =>
       new KafkaError(
@@ -40,9 +45,20 @@ export async function withAdmin<T>(config: KafkaConfig, use: (call: AdminCall) =
   };
   try {
     await call('a login', 'Describe', () => admin.connect());
+    ms = connectTimeoutMs + 2 * requestTimeoutMs;
     return await use(call);
   } finally {
     sockets.drop();
     admin.disconnect().catch(() => undefined);
+  }
+}
+
+/** kafkajs asks one seed after the other, and would wait for the first that hangs. @throws KafkaError where none of several answers */
+async function answering(config: ResolvedConfig): Promise<string | null> {
+  const links = new LinkPool(config);
+  try {
+    return await links.answering([]);
+  } finally {
+    links.close();
   }
 }

@@ -1,4 +1,5 @@
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
+import { checkTopics } from '@tallystick/kafka/admin';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { expectCode } from './records.ts';
@@ -37,6 +38,16 @@ test.each([
   await expectCode(log.createAppender(), 'TIMED_OUT');
   expect(performance.now() - startedAt).toBeLessThan(10_000);
   await log.close();
+});
+
+test('a login of the admin client is given up as soon', async () => {
+  const broker = await hangingBroker();
+  const startedAt = performance.now();
+  const error = await expectCode(checkTopics({ brokers: [broker], loginTimeoutMs: 300, sasl }, []), 'TIMED_OUT');
+  expect(error.message).toContain('within 300 ms');
+  const brokers = await Promise.all([hangingBroker(), hangingBroker()]);
+  await expectCode(checkTopics({ brokers, loginTimeoutMs: 300, sasl }, []), 'UNREACHABLE');
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
 
 test('several that hang are asked beside each other', async () => {
