@@ -44,6 +44,7 @@ describe.skipIf(!built)('the packs', () => {
     expect(
       files.filter((file) => /(^|\/)(test|testdata)\//.test(file) || /(?<!\.d)\.ts$|tsbuildinfo|\.test\./.test(file)),
     ).toEqual([]);
+    expect(files.filter((file) => /(^|\/)(kafka-cluster|s3-(server|binary))\./.test(file))).toEqual([]);
     const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
       exports: Record<string, string | Record<string, string>>;
     };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Broker } from '@tallystick/infra/local/kafka-cluster';
+import type { Broker } from '../../infra/local/kafka-cluster.ts';
 import { eventuallyDespite } from './waiting.ts';
 import { partitions, replicas, type FailoverWorld } from './world.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { formatSignerKey, signerFromSeed, signNote } from '@tallystick/core/note';
 import { formatStatement } from '@tallystick/core/statement';
 import { aclSpecs, topicSpecs } from '@tallystick/infra/local/kafka-data';
-import { startKafkaCluster, type KafkaCluster } from '@tallystick/infra/local/kafka-cluster';
+import { startKafkaCluster, type KafkaCluster } from '../../infra/local/kafka-cluster.ts';
 import type { Role } from '@tallystick/infra/local/roles';
 import { applyAcls, applyTopics } from '@tallystick/kafka/admin';
 import type { KafkaConfig } from '@tallystick/kafka/config';
