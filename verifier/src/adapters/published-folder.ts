@@ -26,9 +26,9 @@ export function folderPublishedLog(folder: string): PublishedLog {
         try {
           const found = await handle.stat();
           if (!found.isFile()) throw unavailable(place, path, 'it is no plain file');
-          if (found.size > maxBytes) throw tooLarge(place, path, maxBytes);
+          if (found.size > maxBytes) throw tooLarge(place, path, maxBytes, found.size);
           const body = handle.createReadStream({ autoClose: false });
-          return await readAtMost(body, maxBytes, () => tooLarge(place, path, maxBytes));
+          return await readAtMost(body, maxBytes, () => tooLarge(place, path, maxBytes, null));
         } finally {
           await handle.close();
         }

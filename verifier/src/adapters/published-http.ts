@@ -85,9 +85,9 @@ async function take(
     );
   }
   const length = headers.get('content-length');
-  if (length !== null && Number(length) > maxBytes) throw tooLarge(place, path, maxBytes);
+  if (length !== null && Number(length) > maxBytes) throw tooLarge(place, path, maxBytes, null);
   if (body === null) return { bytes: new Uint8Array() };
-  return { bytes: await readAtMost(body, maxBytes, () => tooLarge(place, path, maxBytes)) };
+  return { bytes: await readAtMost(body, maxBytes, () => tooLarge(place, path, maxBytes, null)) };
 }
 
 function checkedRoot(root: string): string {

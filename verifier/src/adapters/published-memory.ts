@@ -8,7 +8,7 @@ export function memoryPublishedLog(files: ReadonlyMap<string, Uint8Array>, place
     async read(path, maxBytes) {
       const bytes = files.get(checkLogPath(path));
       if (bytes === undefined) return null;
-      if (bytes.length > maxBytes) throw tooLarge(place, path, maxBytes);
+      if (bytes.length > maxBytes) throw tooLarge(place, path, maxBytes, bytes.length);
       return bytes.slice();
     },
     close: async () => undefined,

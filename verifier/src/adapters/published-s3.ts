@@ -2,6 +2,7 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
 import { checkLogPath, readAtMost, tooLarge, unavailable } from '../published/log-path.ts';
+import { boundErrorBodies } from './s3-error-bodies.ts';
 
 export interface S3LogOptions {
   readonly bucket: string;
@@ -35,7 +36,7 @@ export function s3PublishedLog(options: S3LogOptions): PublishedLog {
       const abortSignal = AbortSignal.any([AbortSignal.timeout(deadlineMs), closing.signal]);
       try {
         const { Body, ContentLength, ContentEncoding } = await client.send(command, { abortSignal });
-        if (ContentLength !== undefined && ContentLength > maxBytes) throw tooLarge(place, path, maxBytes);
+        if (ContentLength !== undefined && ContentLength > maxBytes) throw tooLarge(place, path, maxBytes, null);
         if (ContentEncoding !== undefined && ContentEncoding !== '' && ContentEncoding !== 'aws-chunked') {
           throw unavailable(
             place,
@@ -48,7 +49,7 @@ export function s3PublishedLog(options: S3LogOptions): PublishedLog {
         const stop = (): void => void web.cancel().catch(() => undefined);
         abortSignal.addEventListener('abort', stop, { once: true });
         try {
-          const bytes = await readAtMost(web, maxBytes, () => tooLarge(place, path, maxBytes));
+          const bytes = await readAtMost(web, maxBytes, () => tooLarge(place, path, maxBytes, null));
           // A body that was cancelled may seem to have ended.
           abortSignal.throwIfAborted();
           return bytes;
@@ -73,7 +74,7 @@ export function s3PublishedLog(options: S3LogOptions): PublishedLog {
 
 function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3LogOptions, deadlineMs: number): S3Client {
   const where = region ?? (endpoint === undefined ? undefined : 'us-east-1');
-  return new S3Client({
+  const client = new S3Client({
     maxAttempts: 3,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: deadlineMs, throwOnRequestTimeout: true },
     ...(where === undefined ? {} : { region: where }),
@@ -82,6 +83,8 @@ function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3LogOptio
       ? {}
       : { credentials: { accessKeyId, secretAccessKey } }),
   });
+  boundErrorBodies(client);
+  return client;
 }
 
 function check({ bucket, prefix = '', endpoint, accessKeyId, secretAccessKey }: S3LogOptions): void {

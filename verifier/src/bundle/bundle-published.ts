@@ -1,5 +1,5 @@
-import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
+import { tooLarge } from '../published/log-path.ts';
 import type { BundleFile } from './bundle-file.ts';
 import type { Extent } from './bundle-walk.ts';
 
@@ -19,13 +19,7 @@ export class BundlePublished implements PublishedLog {
   async read(path: string, maxBytes: number): Promise<Uint8Array | null> {
     const found = this.members.get(path);
     if (found === undefined) return null;
-    if (found.size > maxBytes) {
-      throw new VerifierError(
-        'LOG_RESOURCE_TOO_LARGE',
-        `${path} of the log in ${this.file.name} has ${found.size} bytes; ${maxBytes} are the most that it can have.`,
-        { evidence: { path, found: found.size, expected: maxBytes } },
-      );
-    }
+    if (found.size > maxBytes) throw tooLarge(this.place, path, maxBytes, found.size);
     return await this.file.read(found.position, found.size);
   }
 

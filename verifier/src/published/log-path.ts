@@ -18,11 +18,17 @@ export function unavailable(place: string, path: string, why: string, cause?: un
   });
 }
 
-export function tooLarge(place: string, path: string, maxBytes: number): VerifierError {
+/**
+ * More than a resource of its kind has.
+ * @param size where the place itself holds it as a whole, as a file or a member of a bundle: its bytes. null: it was sent, or announced, and not
+ *   read to its end, so nothing is known of what is stored there.
+ */
+export function tooLarge(place: string, path: string, maxBytes: number, size: number | null): VerifierError {
+  const has = size === null ? `sends more than ${maxBytes} bytes` : `holds ${size} bytes, more than ${maxBytes}`;
   return new VerifierError(
     'LOG_RESOURCE_TOO_LARGE',
-    `${path} of the log at ${place} has more than ${maxBytes} bytes, which no resource of its kind has.`,
-    { evidence: { place, path, maxBytes } },
+    `The log at ${place} ${has} for ${path}, which no resource of its kind has.`,
+    { evidence: { place, path, maxBytes, size } },
   );
 }
 

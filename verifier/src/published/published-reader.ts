@@ -102,7 +102,7 @@ export class PublishedReader {
       if (largest !== undefined && served.checkpoint.size < largest.size) findings.add(rolledBack(largest, served));
       this.take(served);
     } catch (error) {
-      this.report(error, 'checkpoint');
+      this.report(error);
     }
   }
 
@@ -126,7 +126,7 @@ export class PublishedReader {
         this.tiles += await compareEdge(resources, findings, this.tree, size, sha256);
         break;
       } catch (error) {
-        if (!(error instanceof MissingResource)) return this.report(error, null);
+        if (!(error instanceof MissingResource)) return this.report(error);
         if (attempt === tries || !(await this.movedOn())) return this.missing(error.path);
       }
     }
@@ -239,7 +239,7 @@ export class PublishedReader {
   private async movedOn(): Promise<boolean> {
     const before = this.served?.checkpoint.size ?? 0;
     const served = await this.ask().catch((error: unknown) => {
-      this.report(error, null);
+      this.report(error);
       return null;
     });
     if (served === null || served.checkpoint.size <= before) return false;
@@ -255,24 +255,26 @@ export class PublishedReader {
     });
   }
 
-  private report(error: unknown, path: string | null): void {
+  private report(error: unknown): void {
     const { findings, resources } = this.options;
     if (error instanceof CoreError && (error.code === 'TILE_MALFORMED' || error.code === 'TILE_MISMATCH')) {
       findings.add(tileWrong(textOf(error.evidence['tile']), error.message));
       return;
     }
     if (!(error instanceof VerifierError)) throw error;
+    const where = textOf(error.evidence['path']);
     if (error.code === 'LOG_RESOURCE_TOO_LARGE') {
-      const where = textOf(error.evidence['path']);
-      if (path === 'checkpoint' || where === 'checkpoint')
-        findings.add({ code: 'checkpoint', found: error.code, message: error.message });
+      // What is sent without an end says nothing of what is stored: it was not looked at.
+      if (typeof error.evidence['size'] !== 'number')
+        findings.add({ code: 'unreadable', expected: where, found: error.code, message: error.message });
+      else if (where === 'checkpoint') findings.add({ code: 'checkpoint', found: error.code, message: error.message });
       else findings.add(tileWrong(where, error.message));
       return;
     }
     if (error.code !== 'LOG_UNAVAILABLE') throw error;
     findings.add({
       code: 'unavailable',
-      expected: textOf(error.evidence['path']),
+      expected: where,
       found: error.code,
       message: error.message,
       detail: { code: error.code, place: resources.place },

@@ -1,5 +1,6 @@
 import type { PublishedLog } from '../ports/published-log.ts';
 import { VerifierError } from '../errors.ts';
+import { tooLarge } from '../published/log-path.ts';
 import type { Room } from './copy-records.ts';
 
 /** What was read of a published log, as a log of its own: a path that nobody read is not there. */
@@ -16,12 +17,7 @@ export class CopiedPublished implements PublishedLog {
     await Promise.resolve();
     const bytes = this.files.get(path);
     if (bytes === undefined) return null;
-    if (bytes.length > maxBytes) {
-      throw new VerifierError(
-        'LOG_RESOURCE_TOO_LARGE',
-        `${path} of the copy has ${bytes.length} bytes, over ${maxBytes}.`,
-      );
-    }
+    if (bytes.length > maxBytes) throw tooLarge(this.place, path, maxBytes, bytes.length);
     return bytes.slice();
   }
 
