@@ -25,6 +25,8 @@ export interface Context {
   /** One line about what goes on, on standard error. */
   say(line: string): void;
   readonly terminal: boolean;
+  /** No progress is shown: what goes on shows in metrics. */
+  readonly quiet?: true;
 }
 
 export interface GlobalOptions {

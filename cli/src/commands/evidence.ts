@@ -8,7 +8,7 @@ import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
 import { readNamed } from '../named-file.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, progressMode } from '../progress.ts';
 import { placeOfLog } from '../published-log.ts';
 import { withLog } from '../statements.ts';
 
@@ -42,7 +42,7 @@ async function run(
   deployment: Deployment,
   { choice, flags, file }: { choice: Choice; flags: EvidenceFlags; file: string | null },
 ): Promise<Exported> {
-  const line = progressLine(context.terminal);
+  const line = progressLine(progressMode(context.terminal));
   const stop = new AbortController();
   const abort = () => stop.abort();
   process.once('SIGINT', abort);

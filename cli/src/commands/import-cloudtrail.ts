@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { importFiles } from '../import-files.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, progressMode } from '../progress.ts';
 
 /**
  * Exit 0: every record was imported or is of a kind that is not imported; 1: something was broken, refused or left out, or no
@@ -12,7 +12,7 @@ export async function importCloudTrailCommand(
   flags: { json?: boolean },
   files: string[],
 ): Promise<number> {
-  const line = progressLine(context.terminal && flags.json !== true);
+  const line = progressLine(progressMode(context.terminal, flags.json));
   const stop = new AbortController();
   const abort = () => stop.abort();
   process.once('SIGINT', abort);

@@ -1,7 +1,7 @@
 import { checkLog, repairLog, type CheckedLog, type CheckLogOptions } from '@tallystick/ledger-service/check-log';
 import { openStores } from '@tallystick/ledger-service/log-stores';
 import { type Context, deploymentOf } from '../context.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, progressMode } from '../progress.ts';
 import { placeOfLog } from '../published-log.ts';
 import { withLog } from '../statements.ts';
 
@@ -13,7 +13,7 @@ export async function logCheckCommand(context: Context, { repair = false }: { re
   const deployment = deploymentOf(context);
   const { origin, rootKey, logKeys, topics } = deployment;
   const { place } = placeOfLog(deployment);
-  const line = progressLine(context.terminal);
+  const line = progressLine(progressMode(context.terminal));
   const { store, checkpoints } = await openStores(deployment.logPlace);
   const onProgress = (entries: number) => line.update(`${entries} entries`);
   const options: CheckLogOptions = { store, checkpoints, origin, logKeys, onProgress };

@@ -1,9 +1,10 @@
 import { TallystickError } from '@tallystick/core/errors';
-import { renderText } from '@tallystick/verifier/render';
-import type { Verdict } from '@tallystick/verifier/verdict';
+import { progressText, renderText } from '@tallystick/verifier/render';
+import type { Progress, Verdict } from '@tallystick/verifier/verdict';
 import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, progressMode } from '../progress.ts';
+import { FollowWords } from '../verification/follow-words.ts';
 import { runVerification, withVerification } from '../verification/run-verification.ts';
 import { plainError, runOnceReported, runScheduled } from '../verification/run-reported.ts';
 import { modeOf, usage, type VerifyFlags } from '../verification/verify-flags.ts';
@@ -52,23 +53,30 @@ async function follow(context: Context, flags: VerifyFlags, signal: AbortSignal)
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
     throw usage(`--follow ${String(flags.follow)}: give whole seconds from 1 to 86400`);
   const seen = new Set<number>();
+  const words = new FollowWords(inColour(context));
+  const anew = () => progressLine(progressMode(context.terminal, flags.json));
+  let line = anew();
   await withVerification(context, { ...flags, incremental: true }, signal, async (options) => {
     const { follow: followLog } = await import('@tallystick/verifier/verify');
-    await followLog(options, {
+    const onProgress = (progress: Progress) => line.update(progressText(progress));
+    const followed = { ...options, onProgress };
+    await followLog(followed, {
       everyMs: seconds * 1000,
       signal,
       onVerdict: (verdict) => {
         seen.add(verdict.exitCode);
-        print(context, flags, verdict);
-        if (flags.json !== true) context.out('');
+        line.clear();
+        line = anew();
+        context.out(flags.json === true ? JSON.stringify(verdict) : words.tell(verdict));
       },
     });
   });
+  line.clear();
   return seen.has(1) ? 1 : seen.has(3) || seen.size === 0 ? 3 : 0;
 }
 
 async function selfTest(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {
-  const line = progressLine(context.terminal && flags.json !== true);
+  const line = progressLine(progressMode(context.terminal, flags.json));
   const result = await withVerification(context, flags, signal, async (options) => {
     const { selfTest: tryIt } = await import('@tallystick/verifier/self-test');
     const onProgress = (done: number, total: number) => line.update(`altering copies: ${done} of ${total}`);
@@ -85,7 +93,11 @@ async function selfTest(context: Context, flags: VerifyFlags, signal: AbortSigna
 
 function print(context: Context, flags: VerifyFlags, verdict: Verdict): void {
   if (flags.json === true) context.out(JSON.stringify(verdict));
-  else context.out(renderText(verdict, { colour: process.stdout.isTTY && context.env['NO_COLOR'] === undefined }));
+  else context.out(renderText(verdict, { colour: inColour(context) }));
+}
+
+function inColour({ env }: Context): boolean {
+  return process.stdout.isTTY && env['NO_COLOR'] === undefined;
 }
 
 /** What is known by its code needs no more; of anything else the stack is what a report needs. */

@@ -95,7 +95,7 @@ export async function runScheduled(context: Context, flags: VerifyFlags, signal:
     ...listen,
     cron: flags.schedule ?? '',
     ...(flags.timezone === undefined ? {} : { timezone: flags.timezone }),
-    run: (ending) => runVerification({ ...context, terminal: false }, flags, ending),
+    run: (ending) => runVerification({ ...context, quiet: true }, flags, ending),
     reporters,
     logger,
     signal,

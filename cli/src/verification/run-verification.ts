@@ -8,7 +8,7 @@ import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
 import { readNamed } from '../named-file.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, progressMode } from '../progress.ts';
 import { scopeOf, type VerifyFlags } from './verify-flags.ts';
 import { logTrust, openSource, type VerifySource } from './verify-source.ts';
 
@@ -30,7 +30,7 @@ export async function withVerification<T>(
   const deployment = deploymentOf(context);
   const policyFile = policyFileOf(context, deployment, flags);
   const limits = limitsOf(context, deployment, flags);
-  const line = progressLine(context.terminal && flags.json !== true);
+  const line = progressLine(context.quiet === true ? 'none' : progressMode(context.terminal, flags.json));
   const source = await openSource(context, deployment, flags, signal);
   let copy: NonNullable<VerifyOptions['queryCopy']>['rows'] | null = null;
   try {
