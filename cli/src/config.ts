@@ -47,6 +47,11 @@ export class Config {
     return file === undefined ? inPlace : readSecret(file, `${path}File`);
   }
 
+  /** Every setting that was given, by its path. */
+  *entries(): Generator<[path: string, value: unknown]> {
+    for (const [path, { value }] of this.#values) yield [path, value];
+  }
+
   /** Lines `path = value  (from)`, secrets masked. */
   print(): string {
     const lines = [...this.#values].map(([path, { value, from }]) => {
