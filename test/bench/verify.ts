@@ -39,12 +39,20 @@ export const bundleExport: Case = async (input, begin) => {
 export function verifyBundle(workers: number): Case {
   return async (input, begin) => {
     begin();
-    const bundle = await openBundle(input.bundle);
+    const bundle = await openBundle(input.bundle, { digests: workers > 1 ? 'beside' : true });
     const { records, manifest } = bundle;
     const reopen = { kind: 'bundle', file: input.bundle } as const;
     // The bundle is of one round, and serves them all.
     const { topics, scope } = manifest;
-    const verdict = await verify({ ...commonOf(input), topics, log: records, scope, workers, reopen });
+    const verdict = await verify({
+      ...commonOf(input),
+      topics,
+      log: records,
+      scope,
+      workers,
+      reopen,
+      intact: bundle.intact,
+    });
     await bundle.close();
     return verified(verdict).checked.events;
   };

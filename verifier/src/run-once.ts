@@ -102,6 +102,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const queryCopy = await checkQueryCopy(run, options, judge);
     const state = stateOf(judge, reading, plans);
     if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
+    await options.intact?.();
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(judge, reading, checked, accepted, pendingLeft(start, accepted));

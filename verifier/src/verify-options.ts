@@ -51,6 +51,11 @@ export interface VerifyOptions {
   readonly workers?: number;
   /** From what a thread opens the same records again. */
   readonly reopen?: SourceDescriptor;
+  /**
+   * Resolves when the source as a whole is known to be undamaged, where that is looked at beside the run (`Bundle.intact`): awaited before
+   * the anchor is moved and before anything is told. What it throws is how the run ends, also where the run broke off itself.
+   */
+  readonly intact?: () => Promise<void>;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
   /** Longest wait for any one answer, ms; default 30,000. A service that takes longer is `unavailable`. */

@@ -18,10 +18,20 @@ export type { VerifyOptions } from './verify-options.ts';
  * everything that was asked for was read and agrees.
  *
  * @throws VerifierError for what makes a verdict impossible (exit code 2): OPTIONS_INVALID, VERIFY_ABORTED, and ANCHOR_* for an
- *   anchor that is damaged, foreign or cannot be written
+ *   anchor that is damaged, foreign or cannot be written; and what `options.intact` throws
  */
 export async function verify(options: VerifyOptions): Promise<Verdict> {
   checkOptions(options);
+  try {
+    return await verifyAll(options);
+  } catch (error) {
+    // A source that is damaged explains whatever else went wrong.
+    if (options.signal?.aborted !== true) await options.intact?.();
+    throw error;
+  }
+}
+
+async function verifyAll(options: VerifyOptions): Promise<Verdict> {
   const anchor = (await options.anchor?.load()) ?? null;
   if (anchor !== null) checkAnchorFits(anchor, options.origin, options.rootKey.vkey);
   if (options.incremental !== true) return await fullRun(options, anchor, null);

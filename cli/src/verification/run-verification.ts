@@ -56,6 +56,7 @@ export async function withVerification<T>(
       ...optional('maxClockSkewMs', limits.maxClockSkewMs),
       ...optional('anchor', anchorOf(context, deployment, flags)),
       ...optional('schemas', schemas ?? undefined),
+      ...optional('intact', source.intact ?? undefined),
       ...optional('scope', scope ?? undefined),
       ...optional('incremental', flags.incremental),
       leaveOutLog: flags.log === false,

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { inTime } from '../deadline.ts';
@@ -12,13 +13,16 @@ export class BundleFile {
   readonly name: string;
   /** Bytes, as they were when it was opened. */
   readonly size: number;
+  /** Tells the file from another one that has its name later, and from itself when it was written to. */
+  readonly identity: string;
+  readonly signal: AbortSignal | undefined;
   private readonly handle: FileHandle;
-  private readonly signal: AbortSignal | undefined;
 
-  private constructor(name: string, handle: FileHandle, size: number, signal: AbortSignal | undefined) {
+  private constructor(name: string, handle: FileHandle, stat: BigIntStats, signal: AbortSignal | undefined) {
     this.name = name;
     this.handle = handle;
-    this.size = size;
+    this.size = Number(stat.size);
+    this.identity = `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}`;
     this.signal = signal;
   }
 
@@ -28,9 +32,9 @@ export class BundleFile {
     try {
       // A pipe that nobody writes to is opened at once, and refused below.
       handle = await open(name, constants.O_RDONLY | constants.O_NONBLOCK);
-      const stat = await handle.stat();
+      const stat = await handle.stat({ bigint: true });
       if (!stat.isFile()) throw new Error('it is not a plain file; write a stream to a file first');
-      return new BundleFile(name, handle, stat.size, signal);
+      return new BundleFile(name, handle, stat, signal);
     } catch (cause) {
       await handle?.close();
       throw unreadable(name, cause);

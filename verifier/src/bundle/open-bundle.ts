@@ -11,6 +11,7 @@ import { Buffers } from './buffers.ts';
 import { parseManifest } from './manifest.ts';
 import type { BundleManifest } from './manifest.ts';
 import type { RecordsMember } from './member-names.ts';
+import { SumsBeside } from './sums-beside.ts';
 
 export type { BundleManifest, StoredPartition, StoredTopic } from './manifest.ts';
 
@@ -19,15 +20,22 @@ export interface Bundle extends EvidenceSource {
   readonly manifest: BundleManifest;
   /** Text of the tlog-policy that the maker used, for information; null where there was none. */
   readonly policy: string | null;
+  /**
+   * Resolves when every byte was compared with the bundle's own sums; at once where that was done before, or was not asked for. Nothing
+   * that was read in it may be told before. Close the bundle whatever comes of it.
+   * @throws VerifierError BUNDLE_…, VERIFY_ABORTED
+   */
+  intact(): Promise<void>;
 }
 
 export interface OpenBundleOptions {
   readonly signal?: AbortSignal;
   /**
-   * Default true: every byte is compared with the bundle's own SHA-256 sums before this resolves, about 1 GB a second. False for who
-   * opens the same file again in the same run, as worker threads do: then only the headers are read.
+   * Default true: every byte is compared with the bundle's own SHA-256 sums before this resolves, about 1 GB a second. `beside`: by a
+   * thread of its own, of which `intact` tells. False for who opens the same file again in the same run, as worker threads do: then only
+   * the headers are read.
    */
-  readonly digests?: boolean;
+  readonly digests?: boolean | 'beside';
 }
 
 /**
@@ -39,10 +47,11 @@ export interface OpenBundleOptions {
 export async function openBundle(name: string, options: OpenBundleOptions = {}): Promise<Bundle> {
   const { signal, digests = true } = options;
   const file = await BundleFile.open(name, signal);
+  const sums = digests === 'beside' ? new SumsBeside(file) : null;
   try {
-    const index = new Index(file);
+    const index = new Index(file, sums);
     await walkBundle(file, {
-      digests,
+      digests: digests === true,
       onMember: async (member, extent, memberName) => {
         switch (member.kind) {
           case 'manifest':
@@ -65,8 +74,15 @@ export async function openBundle(name: string, options: OpenBundleOptions = {}):
         }
       },
     });
-    return await index.finish();
+    try {
+      return await index.finish();
+    } catch (error) {
+      // What contradicts itself because it was damaged is said to be damaged.
+      await sums?.compared();
+      throw error;
+    }
   } catch (error) {
+    await sums?.close();
     await file.close();
     throw error;
   }
@@ -78,11 +94,13 @@ class Index {
   readonly schemas = new Map<number, Extent>();
   policy: Extent | null = null;
   private readonly file: BundleFile;
+  private readonly sums: SumsBeside | null;
   private readonly topics = new Map<string, BundleTopic>();
   private manifest: BundleManifest | null = null;
 
-  constructor(file: BundleFile) {
+  constructor(file: BundleFile, sums: SumsBeside | null) {
     this.file = file;
+    this.sums = sums;
   }
 
   begin(manifest: BundleManifest): void {
@@ -106,7 +124,7 @@ class Index {
   }
 
   async finish(): Promise<Bundle> {
-    const { file, manifest, policy } = this;
+    const { file, sums, manifest, policy } = this;
     if (manifest === null) throw malformed(file, 'it has no manifest');
     if ((manifest.log !== null) !== this.log.has('checkpoint') || (manifest.log === null && this.log.size > 0))
       throw malformed(file, 'its manifest and its members do not agree on whether it holds the log');
@@ -118,7 +136,9 @@ class Index {
       records,
       published: manifest.log === null ? null : new BundlePublished(file, this.log),
       schemas: manifest.schemas ? new BundleSchemas(file, this.schemas) : null,
+      intact: async () => await sums?.compared(),
       close: async () => {
+        await sums?.close();
         await records.close();
         await file.close();
       },
