@@ -86,7 +86,7 @@ export const findingCodes = {
     place: 'statement',
     what: 'an archive object is not what its prune statement says',
   },
-  'id-conflict': { ...tampering, place: 'offsets', what: 'two records have one event id and different content' },
+  'id-conflict': { ...tampering, place: 'offsets', what: 'two records have one event id, or one number of one life, and are not the same event' },
   'bad-signature': { ...tampering, place: 'offsets', what: "a producer's signature on an event does not verify" },
   'copy-altered': { ...tampering, place: 'offsets', what: 'a row of the query copy is not what its record gives' },
   'copy-extra': { ...tampering, place: 'offsets', what: 'the query copy holds rows that no record gives' },
@@ -130,7 +130,7 @@ export const findingCodes = {
   'clock-skew': {
     ...warning,
     place: 'offsets',
-    what: 'clocks of producers and brokers are further apart than the limit',
+    what: 'clocks of producers, brokers and witnesses are further apart than the limit',
   },
   undecodable: { ...warning, place: 'offsets', what: 'records are no audit events: they are sealed, but say nothing' },
   race: {
@@ -144,6 +144,7 @@ export const findingCodes = {
     what: 'the same statement, under the same key, was produced again: it is ignored',
   },
   duplicate: { ...note, place: 'offsets', what: 'the same event was delivered more than once' },
+  'sequence-late': { ...note, place: 'offsets', what: "a producer's sequence numbers stand behind a higher one" },
   prune: { ...note, place: 'statement', what: 'events were removed under a retention rule after they were archived' },
   'no-genesis': { ...inconclusive, place: 'none', what: 'a partition has records but no accepted genesis' },
   'nothing-to-check': {

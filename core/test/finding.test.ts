@@ -37,7 +37,7 @@ describe('codes', () => {
       sequence-hole(o) copy-missing(o)`,
     '0 warning': `control-batch(o) transactional-batch(o) create-time(o) unparsed-batch(o) time-outside(o) key-refused(s)
       leaves-missing(o) leaves-wrong(o) leaves-unreadable(o) unjudged(s) unpinned-schema(o) clock-skew(o) undecodable(o)`,
-    '0 note': 'race(s) resend(s) prune(s) duplicate(o)',
+    '0 note': 'race(s) resend(s) prune(s) duplicate(o) sequence-late(o)',
     '3 warning': `no-genesis nothing-to-check unreadable unknown-statement archive-unchecked tail-old checkpoint-old copy-behind unavailable`,
   };
 

@@ -11,10 +11,12 @@ import type { ContentPart } from './content-types.ts';
 import { joinIds } from './id-join.ts';
 import type { IdPair } from './id-join.ts';
 import { joinLives } from './join-lives.ts';
+import { locateConflicts } from './locate-conflicts.ts';
 import { readEvents } from './read-again.ts';
 import type { KnownEvent } from './read-again.ts';
 import { Repeats } from './repeats.ts';
 import { SchemaReader } from './schema-reader.ts';
+import { wordOthers, wordSame } from './word-repeats.ts';
 
 export interface CompareOptions {
   /**
@@ -72,7 +74,11 @@ class Comparison {
   private readonly findings: NewFinding[] = [];
   private pairs: IdPair[] = [];
   private duplicates = 0;
+  /** Of these, those that are not listed by their numbers. */
+  private single = 0;
   private conflicts = 0;
+  /** Of these, those that share an id. */
+  private idConflicts = 0;
   private unread = 0;
   private firstUnread: Place | null = null;
 
@@ -107,24 +113,25 @@ class Comparison {
     await this.settle();
     const failed = this.parts.find(({ ids }) => ids.failed !== null)?.ids.failed;
     if (failed !== undefined && failed !== null) this.incomplete(failed);
+    await this.numbers();
   }
 
   result(): ComparedIds {
     const [{ topic } = { topic: null }] = this.parts;
     const add = (finding: NewFinding): void => void this.findings.push({ topic, ...finding });
-    if (this.duplicates > listedDuplicates)
+    if (this.single > listedDuplicates)
       add({
         code: 'duplicate',
         found: 'more',
-        message: `${this.duplicates} events were delivered more than once; the first ${listedDuplicates} met are listed.`,
-        detail: { count: this.duplicates },
+        message: `${this.single} events were delivered more than once, those aside whose producer's numbers are listed; the first ${listedDuplicates} met are listed.`,
+        detail: { count: this.single },
       });
-    if (this.conflicts > mostListed)
+    if (this.idConflicts > mostListed)
       add({
         code: 'id-conflict',
         found: 'more',
-        message: `${this.conflicts} events have the id of another event; the first ${mostListed} met are listed.`,
-        detail: { count: this.conflicts },
+        message: `${this.idConflicts} events have the id of another event; the first ${mostListed} met are listed.`,
+        detail: { count: this.idConflicts },
       });
     if (this.firstUnread !== null)
       add({
@@ -134,24 +141,26 @@ class Comparison {
         found: 'events with one id',
         message: `${this.unread} events share their id with another, and could not be read again to compare them, the first at offset ${this.firstUnread.offset} of partition ${this.firstUnread.partition}. Verify again.`,
       });
-    // What could not be compared may be the event itself: then nothing is said of it here.
-    const others =
-      this.unread === 0 && !this.findings.some(({ code }) => code === 'unreadable') ? this.repeats.others() : [];
-    for (const { partition, instance, epoch, first: from, last, firstOffset, lastOffset, pending } of others) {
-      this.conflicts += pending;
-      add({
-        code: 'id-conflict',
-        partition,
-        place: offsetsPlace(firstOffset, lastOffset),
-        expected: `${from}-${last}`,
-        found: `${excerpt(instance)} ${epoch}`,
-        message: `${from === last ? `Number ${from}` : `Numbers ${from} to ${last}`} of producer ${excerpt(instance)}, epoch ${epoch}, came again with ${pending === 1 ? 'another event' : `${pending} other events`} at offsets ${firstOffset} to ${lastOffset}: one of them is not the producer's.`,
-        detail: { instance, epoch, count: pending },
-      });
-    }
     const compared = this.parts.reduce((sum, { ids }) => sum + ids.count, 0);
     const { findings, duplicates, conflicts } = this;
     return { findings, compared, duplicates, conflicts };
+  }
+
+  /** What the producers' numbers that came again come to, now that it is known with which events. */
+  private async numbers(): Promise<void> {
+    const [{ topic } = { topic: null }] = this.parts;
+    const add = (found: readonly NewFinding[]): void =>
+      void this.findings.push(...found.map((each) => ({ topic, ...each })));
+    add(wordSame(this.repeats.same()));
+    // What could not be compared may be the event itself: then nothing is said of it here.
+    if (this.unread > 0 || this.findings.some(({ code }) => code === 'unreadable')) return;
+    const others = this.repeats.others();
+    for (const partition of new Set(others.map(({ run }) => run.partition))) {
+      const of = others.filter(({ run }) => run.partition === partition);
+      const parts = this.parts.filter((part) => part.partition === partition);
+      add(wordOthers(of, await locateConflicts(this.options, this.schemas, parts, of)));
+    }
+    this.conflicts += others.reduce((sum, { pending }) => sum + pending, 0);
   }
 
   private incomplete(found: string): void {
@@ -216,17 +225,19 @@ class Comparison {
         this.notRead(place);
         continue;
       }
-      if (original !== null && event.id === original.id) this.found(of, original, place, event);
-      const again = before.some(
+      const stood = before.find(
         (each) =>
           each.place.partition === place.partition && isSamePlace(each.event, event) && each.event.hash === event.hash,
       );
-      if (again) this.repeats.confirm(place.partition, place.offset, event);
-      else before.push({ place, event });
+      if (stood === undefined) before.push({ place, event });
+      const listed =
+        stood !== undefined && this.repeats.confirm(place.partition, place.offset, event, stood.place.offset);
+      if (original !== null && event.id === original.id) this.found(of, original, place, event, listed);
     }
   }
 
-  private found(of: Place, original: KnownEvent, place: Place, event: KnownEvent): void {
+  /** @param listed its producer's numbers name it */
+  private found(of: Place, original: KnownEvent, place: Place, event: KnownEvent, listed: boolean): void {
     const { topic = null } = this.parts[0] ?? {};
     const { partition, offset } = place;
     const where = { topic, partition, place: offsetsPlace(offset, offset) };
@@ -234,13 +245,15 @@ class Comparison {
     const detail = { id: event.id, partition: of.partition, offset: of.offset };
     if (original.hash === event.hash) {
       this.duplicates += 1;
-      if (this.duplicates > listedDuplicates) return;
+      if (!listed) this.single += 1;
+      if (listed || this.single > listedDuplicates) return;
       const message = `The event at offset ${offset} of partition ${partition} is that of ${elsewhere} once more (id ${excerpt(event.id)}).`;
       this.findings.push({ code: 'duplicate', ...where, found: elsewhere, message, detail });
       return;
     }
     this.conflicts += 1;
-    if (this.conflicts > mostListed) return;
+    this.idConflicts += 1;
+    if (this.idConflicts > mostListed) return;
     this.findings.push({
       code: 'id-conflict',
       ...where,

@@ -1,9 +1,10 @@
 import type { ContentCheck, ContentOptions, ContentPart, ContentState, MergedContent } from './content-types.ts';
-import { wordLives, wordTally } from './content-findings.ts';
+import { wordTally } from './content-findings.ts';
 import { joinLives } from './join-lives.ts';
 import { ShardCheck } from './shard-check.ts';
 import { emptyTally, joinTallies } from './tally.ts';
 import type { Met, TallyData } from './tally.ts';
+import { wordLives } from './word-lives.ts';
 
 export type {
   ContentCheck,

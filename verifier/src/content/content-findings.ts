@@ -1,13 +1,14 @@
 import { excerpt } from '@tallystick/core/encoding';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
-import type { JoinedLives, LifeHole } from './join-lives.ts';
+import { many } from './count-words.ts';
 import type { Skew, TallyData } from './tally.ts';
 
 /** Findings of one code that are listed one by one; the rest is one more, with their number. */
 export const mostListed = 1_000;
 
-interface Where {
+/** Whose findings they are. */
+export interface Where {
   readonly topic: string;
   readonly partition: number;
 }
@@ -101,81 +102,4 @@ function wordSkew(where: Where, { producerSkew, brokerSkew }: TallyData, limitMs
     );
   }
   return findings;
-}
-
-/** Words what the sequences of one partition say. */
-export function wordLives({ topic, partition }: Where, joined: JoinedLives): NewFinding[] {
-  const where = { topic, partition };
-  const found: NewFinding[] = [];
-  const add = (finding: NewFinding): void => void found.push({ ...where, ...finding });
-  for (const hole of joined.holes.slice(0, mostListed)) add(wordHole(hole));
-  const unlisted = joined.holes.slice(mostListed);
-  const [next] = unlisted;
-  if (next !== undefined) {
-    add({
-      code: 'sequence-hole',
-      place: offsetsPlace(next.before ?? next.after, unlisted.at(-1)?.after ?? next.after),
-      found: `${unlisted.length} more`,
-      message: `There are ${many(unlisted.length, 'more hole', 'more holes')} in the sequences of producers, ${sum(unlisted)} numbers in all.`,
-      detail: { count: unlisted.length },
-    });
-  }
-  const unreadable = (expected: string, reason: string, message: string): void =>
-    add({ code: 'unreadable', expected, found: reason, message });
-  const [unclear] = joined.unclear;
-  if (unclear !== undefined) {
-    unreadable(
-      offsetsPlace(unclear.before ?? unclear.after, unclear.after),
-      'sequences',
-      `${many(joined.unclear.length, 'hole', 'holes')} in the sequences of producers (${sum(joined.unclear)} numbers) may be in records that were not read, the first before offset ${unclear.after}.`,
-    );
-  }
-  if (joined.ambiguous !== null) {
-    const { count, first } = joined.ambiguous;
-    unreadable(
-      offsetsPlace(first, first),
-      'lives',
-      `There are more lives of producers than are remembered: of ${many(count, 'one', 'them')} it cannot be said whether events before it are missing, the first at offset ${first}. A full verification remembers more than an incremental one.`,
-    );
-  }
-  if (joined.overflow) {
-    unreadable(
-      'sequences',
-      'too many',
-      'There are more holes, repetitions and lives in the sequences of producers than are remembered: what is said of them is incomplete.',
-    );
-  }
-  if (joined.earlier !== null) {
-    const { count, first } = joined.earlier;
-    add({
-      code: 'duplicate',
-      place: offsetsPlace(first, first),
-      found: 'not compared',
-      message: `${many(count, 'sequence number', 'sequence numbers')} of producers came again, first at offset ${first}, whose first event lies in what this run did not read. A full verification compares them.`,
-      detail: { count },
-    });
-  }
-  return found;
-}
-
-function wordHole({ instance, epoch, first, last, before, after }: LifeHole): NewFinding {
-  const count = last - first + 1;
-  const numbers = count === 1 ? `Number ${first}` : `Numbers ${first} to ${last}`;
-  const between = before === null ? `before offset ${after}` : `between offsets ${before} and ${after}`;
-  return {
-    code: 'sequence-hole',
-    place: offsetsPlace(before ?? after, after),
-    expected: `${first}-${last}`,
-    found: `${excerpt(instance)} ${epoch}`,
-    message: `${numbers} of producer ${excerpt(instance)}, epoch ${epoch}, ${count === 1 ? 'is' : 'are'} missing ${between}: ${many(count, 'event that it sent is', 'events that it sent are')} not there.`,
-    detail: { instance, epoch, first, last, before, after, count },
-  };
-}
-
-function sum(holes: readonly LifeHole[]): number {
-  return holes.reduce((total, { first, last }) => total + last - first + 1, 0);
-}
-
-function many(count: number, one: string, more: string): string {
-  return `${count} ${count === 1 ? one : more}`;
 }

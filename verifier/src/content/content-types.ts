@@ -3,7 +3,7 @@ import type { VerifierKey } from '@tallystick/core/note';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
 import type { SpilledIds } from './id-spill.ts';
-import type { Life } from './lives.ts';
+import type { SeenLife } from './lives.ts';
 import type { TallyData } from './tally.ts';
 
 /** A key that may sign events of the source it is named after, and where: `added < place`, and `place < retired`. */
@@ -120,7 +120,7 @@ export interface ContentPart {
   readonly offsets: { readonly first: number; readonly last: number } | null;
   readonly tally: TallyData;
   /** In the order of their first events. */
-  readonly lives: readonly Life[];
+  readonly lives: readonly SeenLife[];
   /** Lives that were begun; those of them that were forgotten; whether anything else had to be left out. */
   readonly begun: number;
   readonly forgotten: number;

@@ -1,18 +1,18 @@
 import type { ContentPart, ContentState, LifeState, SkippedRun } from './content-types.ts';
+import { fillHoles } from './holes.ts';
+import type { Hole } from './holes.ts';
 import { mostLives, mostRuns } from './lives.ts';
-import type { Hole, Life, OutOfTurn } from './lives.ts';
+import type { EventPlace, SeenLife, Stretch } from './lives.ts';
 import { meet } from './tally.ts';
 import type { Met } from './tally.ts';
+import { TurnedRuns, partOf } from './turned-runs.ts';
+import type { TurnedRun } from './turned-runs.ts';
+
+/** Runs out of turn of one kind that are listed one by one. */
+const mostListedRuns = 100;
 
 /** A hole, and whose it is. */
 export interface LifeHole extends Hole {
-  readonly instance: string;
-  readonly epoch: number;
-}
-
-/** Sequences that came again in what was read: with the same events, or with others. */
-export interface RepeatedRun extends OutOfTurn {
-  readonly partition: number;
   readonly instance: string;
   readonly epoch: number;
 }
@@ -21,9 +21,13 @@ export interface JoinedLives {
   readonly holes: readonly LifeHole[];
   /** Holes between whose neighbours there are records that were not read. */
   readonly unclear: readonly LifeHole[];
-  readonly repeats: readonly RepeatedRun[];
-  /** Sequences that came again, or late, of which the first is in what was read before. */
-  readonly earlier: Met | null;
+  /** Numbers that came again in what was read: with the same events, or with others. */
+  readonly repeats: readonly TurnedRun[];
+  /** Numbers that came again of which the first is in what was read before, and how many. */
+  readonly earlier: TurnedRuns;
+  readonly repeatedEarlier: number;
+  /** Numbers that came behind a later one. */
+  readonly lates: TurnedRuns;
   /** Beginnings that are unclear because lives were forgotten. */
   readonly ambiguous: Met | null;
   readonly overflow: boolean;
@@ -37,6 +41,8 @@ export interface JoinedLives {
   readonly lives: readonly LifeState[];
 }
 
+type Kind = 'late' | 'again' | 'earlier';
+
 interface Joined {
   readonly instance: string;
   readonly epoch: number;
@@ -47,6 +53,10 @@ interface Joined {
   holes: Hole[];
   /** Whether its first event was asked for the epoch before it. */
   asked: boolean;
+  /** Its event that was met last; null: none. */
+  end: EventPlace | null;
+  /** The newest run of each kind, which may go on. */
+  readonly newest: Record<Kind, TurnedRun | null>;
 }
 
 /** Puts what the shards of one partition saw of each producer's life together. */
@@ -68,14 +78,16 @@ class LifeJoin {
   private readonly lives = new Map<string, Joined>();
   private readonly skipped: SkippedRun[] = [];
   private readonly closed: LifeHole[] = [];
-  private readonly repeats: RepeatedRun[] = [];
+  private readonly runs = {
+    again: new TurnedRuns(mostRuns),
+    earlier: new TurnedRuns(mostListedRuns),
+    late: new TurnedRuns(mostListedRuns),
+  };
+  private readonly counts = { again: 0, earlier: 0, late: 0 };
   private readonly names = new Set<string>();
   private readonly open: NamedLife[] = [];
-  private earlier: Met | null = null;
   private ambiguous: Met | null = null;
   private overflow = false;
-  private repeated = 0;
-  private late = 0;
   private epochs = 0;
   private complete: boolean;
   private dropped: boolean;
@@ -86,16 +98,10 @@ class LifeJoin {
     this.complete = before?.complete ?? true;
     this.dropped = before?.dropped ?? false;
     this.expected = before?.nextOffset ?? 0;
-    for (const { instance, epoch, next, lastOffset } of before?.lives ?? [])
-      this.lives.set(keyOf(instance, epoch), {
-        instance,
-        epoch,
-        next,
-        lastOffset,
-        known: next,
-        holes: [],
-        asked: false,
-      });
+    for (const { instance, epoch, next, lastOffset } of before?.lives ?? []) {
+      const end = lastOffset < 0 ? null : { sequence: next - 1, offset: lastOffset };
+      this.lives.set(keyOf(instance, epoch), { ...newLife(instance, epoch, next, next), lastOffset, end });
+    }
   }
 
   add(part: ContentPart): void {
@@ -110,7 +116,7 @@ class LifeJoin {
     this.skipped.push(...part.skipped);
     // First: what goes on in this part may be one of those that it forgot.
     this.dropped ||= part.forgotten > 0;
-    for (const life of part.lives) this.life(life, part.offsets.last);
+    for (const life of part.lives) this.life(life);
     for (const life of part.lives) this.ask(life);
     this.epochs += part.forgotten;
     this.overflow ||= part.overflow;
@@ -127,91 +133,76 @@ class LifeJoin {
       if (why === 'unread') unclear.push(hole);
       else if (why === null) holes.push(hole);
     }
-    const { repeats, earlier, ambiguous, overflow, repeated, late, epochs, dropped } = this;
-    const counts = { repeated, late, epochs, instances: this.names.size };
+    const { ambiguous, epochs, dropped, runs } = this;
+    const { again, earlier, late } = this.counts;
     const lives = [...this.lives.values()].map(({ instance, epoch, next, lastOffset }) => ({
       instance,
       epoch,
       next,
       lastOffset,
     }));
+    const turned = { repeats: runs.again.listed, earlier: runs.earlier, lates: runs.late };
+    const counts = { repeatedEarlier: earlier, repeated: again + earlier, late, instances: this.names.size, epochs };
+    const overflow = this.overflow || runs.again.cut;
     const complete = this.complete && this.skipped.length === 0;
-    return { holes, unclear, repeats, earlier, ambiguous, overflow, ...counts, complete, dropped, lives };
+    return { holes, unclear, ambiguous, ...turned, ...counts, overflow, complete, dropped, lives };
   }
 
-  /** @param lastOffset of the shard: up to there what it has of this life may lie */
-  private life(seen: Life, lastOffset: number): void {
+  private life(seen: SeenLife): void {
     const key = keyOf(seen.instance, seen.epoch);
     const known = this.lives.get(key);
     if (this.names.size < mostLives) this.names.add(seen.instance);
     const life = known ?? this.begin(seen);
     this.lives.delete(key);
     this.lives.set(key, life);
+    const [{ first: sequence, firstOffset: offset }] = seen.rising;
+    for (const run of Object.values(life.newest))
+      if (run !== null && isAt(life.end, run)) run.after ??= { sequence, offset };
+    // A number in both came in turn first.
+    for (const stretch of seen.rising) this.rise(life, { ...stretch, before: stretch.before ?? life.end });
+    for (const stretch of seen.below) this.turned(life, stretch, stretch.first, stretch.last);
+    life.end = seen.end;
+  }
+
+  private rise(life: Joined, stretch: Stretch): void {
     const from = life.next;
-    // What the shards before have already came again; it did not come late.
-    this.late += seen.late.filter((sequence) => sequence >= from).length;
-    const holes: Hole[] = [];
-    if (seen.first > from)
-      holes.push({
-        first: from,
-        last: seen.first - 1,
-        before: lastOf(life),
-        after: seen.firstOffset,
-        behind: from - 1,
-      });
-    for (const hole of seen.holes) {
-      if (hole.last < from) continue;
-      // What this shard met again below `from` is not the event before the hole.
-      const first = Math.max(hole.first, from);
-      holes.push(hole.behind >= from ? hole : { ...hole, first, before: lastOf(life) });
-    }
-    // What this shard has and the ones before it had too.
-    for (const { first, last } of coveredBy(seen)) {
-      const run = { first, last: Math.min(last, from - 1), firstOffset: seen.firstOffset, lastOffset };
-      if (run.first <= run.last) this.again(life, life.holes, run);
-    }
-    life.holes.push(...holes);
-    if (seen.next > from) {
-      life.next = seen.next;
-      life.lastOffset = seen.lastOffset;
-    }
-    for (const run of seen.below) this.again(life, life.holes, run);
-    for (const run of seen.repeated) this.again(life, [], run);
+    if (stretch.first < from) this.turned(life, stretch, stretch.first, Math.min(stretch.last, from - 1));
+    if (stretch.last < from) return;
+    if (stretch.first > from) life.holes.push(holeBehind(life, stretch.first - 1, stretch.firstOffset, stretch.first));
+    life.next = stretch.last + 1;
+    life.lastOffset = stretch.lastOffset;
   }
 
-  /** Sequences below the highest: they fill holes, or came before. */
-  private again(life: Joined, holes: Hole[], run: OutOfTurn): void {
-    for (const rest of subtract(holes, run.first, run.last)) {
-      const { first, last, filled } = rest;
-      const count = last - first + 1;
-      if (filled) this.late += count;
-      else if (last < life.known) {
-        this.repeated += count;
-        this.earlier = meet(this.earlier, run.firstOffset, count);
-      } else {
-        this.repeated += count;
-        const { partition } = this;
-        const { instance, epoch } = life;
-        const { firstOffset, lastOffset } = run;
-        if (this.repeats.length < mostRuns)
-          this.repeats.push({ partition, instance, epoch, first, last, firstOffset, lastOffset });
-        else this.overflow = true;
+  /** Numbers of a stretch below the highest: they fill holes, or came before. */
+  private turned(life: Joined, stretch: Stretch, from: number, to: number): void {
+    for (const { first, last, filled } of fillHoles(life.holes, from, to)) {
+      if (filled) {
+        this.keep('late', life, stretch, first, last);
+        continue;
       }
+      this.keep('earlier', life, stretch, first, Math.min(last, life.known - 1));
+      this.keep('again', life, stretch, Math.max(first, life.known), last);
     }
   }
 
-  private begin({ instance, epoch, first, firstOffset }: Life): Joined {
+  private keep(kind: Kind, life: Joined, stretch: Stretch, first: number, last: number): void {
+    if (first > last) return;
+    this.counts[kind] += last - first + 1;
+    const { partition } = this;
+    const { instance, epoch } = life;
+    const run = { partition, instance, epoch, ...partOf(stretch, first, last) };
+    life.newest[kind] = this.runs[kind].add(run, life.newest[kind]);
+  }
+
+  private begin({ instance, epoch, rising: [{ first, firstOffset }] }: SeenLife): Joined {
     this.epochs += 1;
-    const known = this.complete && !this.dropped;
     if (first > 0 && this.dropped) this.ambiguous = meet(this.ambiguous, firstOffset);
-    const cut = first > 0 && !known;
-    return cut
-      ? { instance, epoch, next: first, lastOffset: -1, known: first, holes: [], asked: false }
-      : { instance, epoch, next: Math.min(first, 0), lastOffset: -1, known: 0, holes: [], asked: false };
+    const cut = first > 0 && !(this.complete && !this.dropped);
+    return cut ? newLife(instance, epoch, first, first) : newLife(instance, epoch, Math.min(first, 0), 0);
   }
 
   /** What the first event of a life says of the epoch before is settled once all is read, unless it fits already. */
-  private ask(seen: Life): void {
+  private ask(seen: SeenLife): void {
     const { instance, epoch, previous } = seen;
     const life = this.lives.get(keyOf(instance, epoch));
     if (previous === null || previous.epoch === epoch || life === undefined || life.asked) return;
@@ -228,11 +219,11 @@ class LifeJoin {
       if (this.dropped) this.ambiguous = meet(this.ambiguous, offset);
       if (this.dropped || !this.complete) return;
       this.epochs += 1;
-      life = { instance, epoch, next: 0, lastOffset: -1, known: 0, holes: [], asked: false };
+      life = newLife(instance, epoch, 0, 0);
       this.lives.set(key, life);
     }
     if (life.next > sequence) return;
-    life.holes.push({ first: life.next, last: sequence, before: lastOf(life), after: offset, behind: life.next - 1 });
+    life.holes.push(holeBehind(life, sequence, offset, null));
     life.next = sequence + 1;
   }
 
@@ -261,43 +252,21 @@ function keyOf(instance: string, epoch: number): string {
   return `${String(epoch)} ${instance}`;
 }
 
-function lastOf({ lastOffset }: Joined): number | null {
-  return lastOffset < 0 ? null : lastOffset;
+function newLife(instance: string, epoch: number, next: number, known: number): Joined {
+  const newest = { late: null, again: null, earlier: null };
+  return { instance, epoch, next, known, lastOffset: -1, holes: [], asked: false, end: null, newest };
+}
+
+/** The numbers from what came last to `last` are missing. */
+function holeBehind({ next, lastOffset }: Joined, last: number, after: number, ahead: number | null): Hole {
+  const none = lastOffset < 0;
+  return { first: next, last, before: none ? null : lastOffset, behind: none ? null : next - 1, after, ahead };
 }
 
 function holesOf({ instance, epoch, holes }: Joined): LifeHole[] {
   return holes.map((hole) => ({ ...hole, instance, epoch }));
 }
 
-/** The runs of sequences that a shard has of a life. */
-function* coveredBy({ first, next, holes }: Life): Generator<{ first: number; last: number }, void, void> {
-  let from = first;
-  for (const hole of holes) {
-    if (from < hole.first) yield { first: from, last: hole.first - 1 };
-    from = hole.last + 1;
-  }
-  if (from < next) yield { first: from, last: next - 1 };
-}
-
-/** Takes a run of sequences out of holes, and says which of them were in one. */
-function subtract(holes: Hole[], first: number, last: number): { first: number; last: number; filled: boolean }[] {
-  const parts: { first: number; last: number; filled: boolean }[] = [];
-  const left: Hole[] = [];
-  let from = first;
-  for (const hole of holes) {
-    const begin = Math.max(hole.first, first);
-    const end = Math.min(hole.last, last);
-    if (begin > end) {
-      left.push(hole);
-      continue;
-    }
-    if (from < begin) parts.push({ first: from, last: begin - 1, filled: false });
-    parts.push({ first: begin, last: end, filled: true });
-    from = end + 1;
-    if (hole.first < begin) left.push({ ...hole, last: begin - 1 });
-    if (end < hole.last) left.push({ ...hole, first: end + 1 });
-  }
-  if (parts.length > 0) holes.splice(0, holes.length, ...left);
-  if (from <= last) parts.push({ first: from, last, filled: false });
-  return parts;
+function isAt(end: EventPlace | null, { last, lastOffset }: TurnedRun): boolean {
+  return end !== null && end.sequence === last && end.offset === lastOffset;
 }

@@ -60,12 +60,26 @@ async function readBatch(
   for (const { offset, body } of slicesOf(batch)) {
     if (!wanted.has(offset)) continue;
     view.readBody(body);
-    const value = view.valueAt < 0 ? null : body.subarray(view.valueAt, view.valueEnd);
-    const schema = view.schemaAt < 0 ? null : body.subarray(view.schemaAt, view.schemaEnd);
-    const headers = Array.from({ length: view.schemas }, () => [schemaName, schema] as const);
-    const content = await schemas.read({ value, headers });
-    if (content.status !== 'decoded') continue;
-    const { id, instance, epoch, sequence } = content.event;
-    found.set(offset, { hash: contentHash(content.event), id, instance, epoch, sequence });
+    const event = await knownEvent(view, body, schemas);
+    if (event !== null) found.set(offset, event);
   }
+}
+
+/**
+ * The event of one record.
+ * @param view of `body`
+ * @returns null where it does not decode
+ */
+export async function knownEvent(
+  view: RecordView,
+  body: Uint8Array,
+  schemas: SchemaReader,
+): Promise<KnownEvent | null> {
+  const value = view.valueAt < 0 ? null : body.subarray(view.valueAt, view.valueEnd);
+  const schema = view.schemaAt < 0 ? null : body.subarray(view.schemaAt, view.schemaEnd);
+  const headers = Array.from({ length: view.schemas }, () => [schemaName, schema] as const);
+  const content = await schemas.read({ value, headers });
+  if (content.status !== 'decoded') return null;
+  const { id, instance, epoch, sequence } = content.event;
+  return { hash: contentHash(content.event), id, instance, epoch, sequence };
 }

@@ -156,7 +156,8 @@ describe('events with one id', () => {
 
   it('are listed up to a number', async () => {
     const events = life(Array.from({ length: 30 }, (_, i) => i));
-    const { findings, compared } = await check(new Records().add(events).add(events));
+    const again = events.map((each) => ({ ...each, instance: 'billing-2' }));
+    const { findings, compared } = await check(new Records().add(events).add(again));
     expect(compared.duplicates).toBe(30);
     expect(findings.length).toBe(21);
     expect(findings.at(-1)).toMatchObject({ code: 'duplicate', found: 'more', detail: { count: 30 } });

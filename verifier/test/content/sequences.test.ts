@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import { compareIds } from '../../src/content/compare-ids.ts';
 import { unknownBefore } from '../../src/content/content-check.ts';
 import { Records, check, event, life } from './support.ts';
 
@@ -57,7 +59,17 @@ describe('a hole', () => {
         place: 'offsets 1-3',
         expected: '2-4',
         found: '"billing-1" 5',
-        detail: { instance: 'billing-1', epoch: 5, first: 2, last: 4, before: 1, after: 3, count: 3 },
+        detail: {
+          instance: 'billing-1',
+          epoch: 5,
+          first: 2,
+          last: 4,
+          before: 1,
+          behind: 1,
+          after: 3,
+          ahead: 5,
+          count: 3,
+        },
       }),
     ]);
     expect(merged.counts.missing).toBe(3);
@@ -87,10 +99,10 @@ describe('a hole', () => {
       .each(life([0, 3, 1, 2, 4]))
       .each(life([0], { epoch: 6, previousEpoch: 5, previousSequence: 6 }));
     const { codes } = await check(records);
-    expect(codes).toEqual(['sequence-hole']);
+    expect(codes).toEqual(['sequence-hole', 'sequence-late']);
     const { codes: none, merged } = await check(records.each(life([6, 5])));
-    expect(none).toEqual([]);
-    expect(merged.counts.late).toBe(3);
+    expect(none).toEqual(['sequence-late', 'sequence-late']);
+    expect(merged.counts).toMatchObject({ late: 3, missing: 0 });
   });
 
   it('is of one instance, epoch and partition only', async () => {
@@ -168,39 +180,197 @@ describe('what was not read is not said', () => {
 });
 
 describe('a number that comes again', () => {
-  it('with the same event is a duplicate', async () => {
+  const other = (): ReturnType<typeof event> => event({ instance: 'other', epoch: made++ });
+  let made = 1;
+
+  it('with the same event is a duplicate, named with where it stood first and its neighbours', async () => {
     const events = life([0, 1, 2]);
-    const { findings, compared, merged } = await check(
-      new Records()
-        .add(events)
-        .add(events.slice(1))
-        .add(life([3])),
-    );
-    expect(findings.map(({ code, place }) => [code, place])).toEqual(
-      [
-        ['duplicate', 'offsets 3-3'],
-        ['duplicate', 'offsets 4-4'],
-      ].sort(),
-    );
-    expect(compared).toMatchObject({ compared: 6, duplicates: 2, conflicts: 0 });
+    const records = new Records()
+      .add([events[0]!, other(), events[1]!, events[2]!])
+      .add([other()])
+      .add(events.slice(1))
+      .add([other()])
+      .add(life([3]));
+    const { findings, compared, merged } = await check(records);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        code: 'duplicate',
+        partition: 0,
+        place: 'offsets 5-6',
+        expected: '1-2',
+        found: '"billing-1" 5',
+        message:
+          'Numbers 1 to 2 of producer "billing-1", epoch 5, came again at offsets 5 to 6, between number 2 (offset 3) and number 3 (offset 8), with the same events, which stood first at offsets 2 to 3.',
+        detail: {
+          ...{
+            instance: 'billing-1',
+            epoch: 5,
+            first: 1,
+            last: 2,
+            count: 2,
+            firstOffset: 5,
+            lastOffset: 6,
+            exact: true,
+          },
+          ...{ before: { sequence: 2, offset: 3 }, after: { sequence: 3, offset: 8 } },
+          stoodAt: { first: 2, last: 3 },
+        },
+      }),
+    ]);
+    expect(compared).toMatchObject({ compared: 9, duplicates: 2, conflicts: 0 });
     expect(merged.counts.repeated).toBe(2);
   });
 
-  it('with another event is a conflict', async () => {
+  it('with another event is a conflict, and both are named', async () => {
     const events = life([0, 1, 2]);
-    const { findings } = await check(
-      new Records()
-        .add(events)
-        .add([events[1]!])
-        .add(life([2]))
-        .add(life([3])),
-    );
-    expect(findings.map(({ code, place, expected }) => [code, place, expected])).toEqual(
-      [
-        ['duplicate', 'offsets 3-3', null],
-        ['id-conflict', 'offsets 3-4', '1-2'],
-      ].map(([code, place, expected]) => [code, place, code === 'duplicate' ? undefined : expected]),
-    );
+    const two = life([2]);
+    const records = new Records()
+      .add(events)
+      .add([other(), events[1]!])
+      .add(two)
+      .add(life([3]));
+    const { findings, compared } = await check(records);
+    expect(findings.map(({ code, place, expected }) => [code, place, expected])).toEqual([
+      ['duplicate', 'offsets 4-4', '1-2'],
+      ['id-conflict', 'offsets 5-5', '2-2'],
+    ]);
+    expect(findings[0]?.message).toContain('1 of the numbers 1 to 2 of producer');
+    expect(findings[1]).toMatchObject({
+      found: '"billing-1" 5',
+      detail: {
+        ...{ first: 2, last: 2, count: 1, firstOffset: 5, lastOffset: 5, stoodAt: { first: 2, last: 2 } },
+        ids: [{ sequence: 2, id: two[0]!.id, stoodId: events[2]!.id }],
+      },
+    });
+    expect(findings[1]?.message).toContain('Number 2 of producer "billing-1", epoch 5, was given to two events');
+    expect(compared.conflicts).toBe(1);
+  });
+
+  it('with two other events is two conflicts, however often each is sent', async () => {
+    const [zero, one, again, third] = life([0, 1, 1, 1]);
+    const records = new Records().each([zero!, one!, again!, one!, third!, again!]);
+    const { findings, compared } = await check(records);
+    const conflicts = findings.filter(({ code }) => code === 'id-conflict');
+    expect(conflicts.map(({ place }) => place)).toEqual(['offsets 2-2', 'offsets 4-4']);
+    expect(conflicts.map(({ detail }) => detail?.['stoodAt'])).toEqual([
+      { first: 1, last: 1 },
+      { first: 1, last: 1 },
+    ]);
+    expect(compared).toMatchObject({ duplicates: 2, conflicts: 2 });
+  });
+
+  it('with the same id and other content is one conflict, of the id', async () => {
+    const [zero, one] = life([0, 1]);
+    const { findings } = await check(new Records().add([zero!, one!]).add([{ ...one!, outcome: 'failure' as const }]));
+    expect(findings.map(({ code, place, expected }) => [code, place, expected?.length])).toEqual([
+      ['id-conflict', 'offsets 2-2', 44],
+    ]);
+  });
+
+  it('with another event that cannot be read again is a conflict within its offsets', async () => {
+    const { parts } = await check(new Records().add(life([0, 1, 2])).add(life([1])));
+    const { findings } = await compareIds(parts, { read: async function* () {}, schemas: null, codecs: nodeCodecs });
+    expect(findings).toEqual([expect.objectContaining({ code: 'id-conflict', place: 'offsets 3-3', expected: '1-1' })]);
+  });
+
+  it('in part from what an earlier run read is no conflict', async () => {
+    const events = life(numbers(0, 11));
+    const { merged } = await check(new Records().add(events.slice(0, 10)));
+    // Numbers 10 and 11 are new; a resend of 8 to 11 begins in what the earlier run read.
+    const later = new Records(0, 10).add(events.slice(10)).add(events.slice(8));
+    const { findings, merged: now } = await check(later, { before: merged.state });
+    expect(findings.map(({ code, place, expected, found }) => [code, place, expected, found])).toEqual([
+      ['duplicate', 'offsets 12-13', '8-9', 'not compared'],
+      ['duplicate', 'offsets 14-15', '10-11', '"billing-1" 5'],
+    ]);
+    expect(now.counts.repeated).toBe(4);
+    // Nor is it with nothing known of what was before.
+    const { codes } = await check(later, { before: unknownBefore });
+    expect(new Set(codes)).toEqual(new Set(['duplicate']));
+  });
+
+  it('is listed a hundred times; the rest is a number', async () => {
+    const events = life(numbers(0, 299));
+    const again = events.filter((_, at) => at % 2 === 0);
+    const { findings, compared } = await check(new Records().add(events).add(again));
+    expect(findings.length).toBe(101);
+    expect(findings.at(-1)).toMatchObject({ code: 'duplicate', found: '50 more', detail: { runs: 50, count: 50 } });
+    expect(compared).toMatchObject({ duplicates: 150, conflicts: 0 });
+    const others = life(numbers(0, 299).filter((at) => at % 2 === 0));
+    const { findings: conflicts } = await check(new Records().add(events).add(others));
+    expect(conflicts.length).toBe(150);
+    expect(new Set(conflicts.map(({ code }) => code))).toEqual(new Set(['id-conflict']));
+  });
+
+  it('with more other events than are looked at one by one is counted', async () => {
+    const records = new Records().add(life(numbers(0, 4_099))).add(life(numbers(0, 4_099)));
+    const { findings, compared } = await check(records);
+    expect(findings.map(({ code, expected }) => [code, expected])).toEqual([
+      ['id-conflict', '0-3999'],
+      ['id-conflict', undefined],
+    ]);
+    expect(findings[1]).toMatchObject({ found: 'more numbers', detail: { count: 4_100 } });
+    expect(compared.conflicts).toBe(4_100);
+  });
+});
+
+describe('a number that comes late', () => {
+  it('is a note, named with its neighbours', async () => {
+    const records = new Records()
+      .add(life([0, 3]))
+      .add([event({ instance: 'other' })])
+      .add(life([1, 2]))
+      .add(life([4]));
+    const { findings, merged } = await check(records);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        code: 'sequence-late',
+        place: 'offsets 3-4',
+        expected: '1-2',
+        found: '"billing-1" 5',
+        message:
+          'Numbers 1 to 2 of producer "billing-1", epoch 5, came late, behind a higher one: at offsets 3 to 4, between number 3 (offset 1) and number 4 (offset 5).',
+        detail: expect.objectContaining({ before: { sequence: 3, offset: 1 }, after: { sequence: 4, offset: 5 } }),
+      }),
+    ]);
+    expect(merged.counts).toMatchObject({ late: 2, missing: 0, repeated: 0 });
+  });
+
+  it('is listed a hundred times; the rest is a number', async () => {
+    const evens = numbers(0, 300).map((n) => 2 * n);
+    const records = new Records().add(life(evens)).add(life(evens.slice(0, -1).map((n) => n + 1)));
+    const { findings, merged } = await check(records);
+    expect(findings.length).toBe(101);
+    expect(findings.at(-1)).toMatchObject({ found: '200 more', detail: { runs: 200, numbers: 300 } });
+    expect(merged.counts).toMatchObject({ late: 300, missing: 0 });
+  });
+});
+
+describe('what came out of turn, cut into two shards anywhere', () => {
+  it('is named by the same offsets', async () => {
+    const a = life(numbers(0, 24));
+    const forged = life([3]);
+    const b = life(numbers(0, 3), { instance: 'b' });
+    const records = new Records()
+      .add([...a.slice(0, 6), b[0]!, ...a.slice(6, 10)])
+      .add(a.slice(5, 10))
+      .add([b[1]!])
+      .add(a.slice(10, 13))
+      .add(a.slice(15, 18))
+      .add(a.slice(13, 15))
+      .add(forged)
+      .add([b[2]!, ...a.slice(18)])
+      .add([b[3]!]);
+    const brief = ({ findings }: Awaited<ReturnType<typeof check>>) =>
+      findings.map(({ code, place, expected, found }) => `${code} ${place} ${expected ?? '-'} ${found ?? '-'}`);
+    const whole = await check(records);
+    expect(brief(whole)).toEqual([
+      'sequence-late offsets 23-24 13-14 "billing-1" 5',
+      'duplicate offsets 11-15 5-9 "billing-1" 5',
+      'id-conflict offsets 25-25 3-3 "billing-1" 5',
+    ]);
+    for (let cut = 1; cut < records.next; cut++)
+      expect(brief(await check(records, { cuts: [cut] }))).toEqual(brief(whole));
   });
 });
 
