@@ -86,7 +86,11 @@ export const findingCodes = {
     place: 'statement',
     what: 'an archive object is not what its prune statement says',
   },
-  'id-conflict': { ...tampering, place: 'offsets', what: 'two records have one event id, or one number of one life, and are not the same event' },
+  'id-conflict': {
+    ...tampering,
+    place: 'offsets',
+    what: 'two records have one event id, or one number of one life, and are not the same event',
+  },
   'bad-signature': { ...tampering, place: 'offsets', what: "a producer's signature on an event does not verify" },
   'copy-altered': { ...tampering, place: 'offsets', what: 'a row of the query copy is not what its record gives' },
   'copy-extra': { ...tampering, place: 'offsets', what: 'the query copy holds rows that no record gives' },

@@ -284,6 +284,9 @@ describe('a number that comes again', () => {
       ['duplicate', 'offsets 14-15', '10-11', '"billing-1" 5'],
     ]);
     expect(now.counts.repeated).toBe(4);
+    // Also where a shard begins with it.
+    for (const cuts of [[12], [13], [14], [15]])
+      expect((await check(later, { before: merged.state, cuts })).findings).toEqual(findings);
     // Nor is it with nothing known of what was before.
     const { codes } = await check(later, { before: unknownBefore });
     expect(new Set(codes)).toEqual(new Set(['duplicate']));
