@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { findOnPath } from '../../infra/local/processes.ts';
 import type { Answer } from '../support/checker.ts';
 
-// Software of others, built by Go's own client from the versions that go.sum pins: see programs/main.go.
+// Software of others, built by Go's own client from the versions that go.sum pins: see programs/main.go and manifests/main.go.
 
 const root = join(import.meta.dirname, '..', '..');
-const sources = join(import.meta.dirname, 'programs');
 const oldest = [1, 25] as const;
 const env = {
   ...process.env,
@@ -19,32 +18,38 @@ const env = {
   GOCACHE: join(root, '.tallystick', 'go-cache'),
 };
 
-function go(program: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): { ok: boolean; text: string } {
-  const options = { cwd: sources, encoding: 'utf8', env: { ...env, ...more }, timeout: 240_000 } as const;
+function go(
+  program: string,
+  cwd: string,
+  args: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): { ok: boolean; text: string } {
+  const options = { cwd, encoding: 'utf8', env: { ...env, ...more }, timeout: 240_000 } as const;
   const { status, stdout, stderr } = spawnSync(program, args, options);
   return { ok: status === 0, text: `${stdout}${stderr}`.trim() };
 }
 
 /**
- * Builds the programs. null, and a line that says why, where there is no Go that can or where its modules cannot be had; that the
- * programs do not build is an error.
+ * Builds the programs of a Go module beside this file. null, and a line that says why, where there is no Go that can or where its modules
+ * cannot be had; that the programs do not build is an error.
  */
-export function buildPrograms(): Programs | null {
+export function buildPrograms(module: 'programs' | 'manifests' = 'programs'): Programs | null {
+  const sources = join(import.meta.dirname, module);
   const program = findOnPath('go');
-  const version = program === null ? '' : go(program, ['env', 'GOVERSION']).text;
+  const version = program === null ? '' : go(program, sources, ['env', 'GOVERSION']).text;
   const [, major = 0, minor = 0] = (/^go(\d+)\.(\d+)/.exec(version) ?? []).map(Number);
   if (program === null || major < oldest[0] || (major === oldest[0] && minor < oldest[1]))
     return skipped(`Go ${oldest.join('.')} or later is needed, and ${program ?? '"go"'} is ${version || 'not there'}`);
-  const modules = go(program, ['mod', 'download']);
+  const modules = go(program, sources, ['mod', 'download']);
   if (!modules.ok) return skipped(`its modules cannot be had: ${modules.text.split('\n').at(-1)}`);
   const folder = mkdtempSync(join(tmpdir(), 'tallystick-third-party-'));
-  const built = go(program, ['build', '-o', join(folder, 'third-party'), '.'], { GOPROXY: 'off' });
+  const built = go(program, sources, ['build', '-o', join(folder, 'third-party'), '.'], { GOPROXY: 'off' });
   if (!built.ok) throw new Error(`go build: ${built.text}`);
   return new Programs(folder);
 }
 
 function skipped(why: string): null {
-  process.stderr.write(`notice  software of others is not tried on our logs: ${why}\n`);
+  process.stderr.write(`notice  software of others is not tried on what is ours: ${why}\n`);
   return null;
 }
 
