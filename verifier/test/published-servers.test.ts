@@ -103,6 +103,14 @@ const cases: readonly (readonly [what: string, answer: Answer, code: 'unavailabl
     (response) => endless(response.writeHead(200, { 'content-length': 9_007_199_254_740_991 })),
     'unreadable',
   ],
+  [
+    'sends more than there can be, and a checksum of it',
+    (response) =>
+      void response
+        .writeHead(200, { 'content-length': 20 << 20, 'x-amz-checksum-crc32': 'AAAAAA==' })
+        .end(Buffer.alloc(20 << 20)),
+    'unreadable',
+  ],
   ['refuses with a body without end', (response) => endless(response.writeHead(403)), 'unavailable'],
   ['is broken, with a body without end', (response) => endless(response.writeHead(500)), 'unavailable'],
   [

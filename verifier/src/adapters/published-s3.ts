@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
@@ -36,25 +37,20 @@ export function s3PublishedLog(options: S3LogOptions): PublishedLog {
       const abortSignal = AbortSignal.any([AbortSignal.timeout(deadlineMs), closing.signal]);
       try {
         const { Body, ContentLength, ContentEncoding } = await client.send(command, { abortSignal });
-        if (ContentLength !== undefined && ContentLength > maxBytes) throw tooLarge(place, path, maxBytes, null);
-        if (ContentEncoding !== undefined && ContentEncoding !== '' && ContentEncoding !== 'aws-chunked') {
-          throw unavailable(
-            place,
-            path,
-            `the object has the content encoding ${JSON.stringify(ContentEncoding.slice(0, 40))}`,
-          );
-        }
-        if (Body === undefined) return new Uint8Array();
-        const web = Body.transformToWebStream();
-        const stop = (): void => void web.cancel().catch(() => undefined);
-        abortSignal.addEventListener('abort', stop, { once: true });
+        // Whatever becomes of a body, also when it is not read and the connection ends under it: an error that nobody hears of would end the process.
+        if (Body instanceof Readable) Body.on('error', () => undefined);
         try {
-          const bytes = await readAtMost(web, maxBytes, () => tooLarge(place, path, maxBytes, null));
-          // A body that was cancelled may seem to have ended.
-          abortSignal.throwIfAborted();
-          return bytes;
+          if (ContentLength !== undefined && ContentLength > maxBytes) throw tooLarge(place, path, maxBytes, null);
+          if (ContentEncoding !== undefined && ContentEncoding !== '' && ContentEncoding !== 'aws-chunked') {
+            const named = JSON.stringify(ContentEncoding.slice(0, 40));
+            throw unavailable(place, path, `the object has the content encoding ${named}`);
+          }
+          if (Body === undefined) return new Uint8Array();
+          return await whole(Body.transformToWebStream(), abortSignal, (body) =>
+            readAtMost(body, maxBytes, () => tooLarge(place, path, maxBytes, null)),
+          );
         } finally {
-          abortSignal.removeEventListener('abort', stop);
+          if (Body instanceof Readable) Body.destroy();
         }
       } catch (error) {
         if (error instanceof VerifierError) throw error;
@@ -70,6 +66,24 @@ export function s3PublishedLog(options: S3LogOptions): PublishedLog {
       client.destroy();
     },
   };
+}
+
+/** What `read` makes of a body, which is cancelled with the signal. */
+async function whole(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  read: (body: ReadableStream<Uint8Array>) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const stop = (): void => void body.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const bytes = await read(body);
+    // A body that was cancelled may seem to have ended.
+    signal.throwIfAborted();
+    return bytes;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3LogOptions, deadlineMs: number): S3Client {
