@@ -3,6 +3,7 @@ import { TallystickError } from '@tallystick/core/errors';
 /** The codes of this package, each with what it means. */
 export const cliErrors = {
   USAGE: 'the command line has an unknown command, option or argument',
+  NODE_TOO_OLD: 'the Node that runs this is older than it needs',
   CONFIG_FILE: 'the configuration file cannot be read or is not YAML or JSON',
   CONFIG_UNKNOWN: 'the configuration file or a TALLYSTICK_* variable names a setting that does not exist',
   CONFIG_INVALID: 'a setting has a value that it cannot have',

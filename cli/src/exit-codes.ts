@@ -2,6 +2,7 @@ import { CliError } from './errors.ts';
 
 const usage = new Set([
   'USAGE',
+  'NODE_TOO_OLD',
   'CONFIG_FILE',
   'CONFIG_UNKNOWN',
   'CONFIG_INVALID',

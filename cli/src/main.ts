@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { TallystickError } from '@tallystick/core/errors';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { checkNode } from './node-version.ts';
 import { buildProgram } from './program.ts';
 
 // Whoever closed the pipe (`| head`) wants no more lines: the work goes on to its end, and the exit code stays what it says.
@@ -15,20 +16,35 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+const program = buildProgram();
+
+/** Says what ended the command. Of a verification 1 means tampering, and that only: whatever else happens to it ends 3 at best. */
+function fail(error: unknown): void {
+  const known =
+    error instanceof TallystickError || (error instanceof Error && 'code' in error && typeof error.code === 'string');
+  process.stderr.write(
+    known
+      ? `tallystick: ${error.message} [${error.code}]\n`
+      : `tallystick: unexpected: ${String(error instanceof Error ? error.stack : error)}\n`,
+  );
+  const code = exitCodeOf(error);
+  process.exitCode = code === 1 && program.args[0] === 'verify' ? 3 : code;
+}
+
+// Node itself would end with 1.
+process.on('uncaughtException', (error) => {
+  fail(error);
+  process.exit();
+});
+
 try {
-  await buildProgram().parseAsync();
+  checkNode(process.versions.node);
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2; // commander has said why
   } else {
-    const known =
-      error instanceof TallystickError || (error instanceof Error && 'code' in error && typeof error.code === 'string');
-    process.stderr.write(
-      known
-        ? `tallystick: ${error.message} [${error.code}]\n`
-        : `tallystick: unexpected: ${String(error instanceof Error ? error.stack : error)}\n`,
-    );
-    process.exitCode = exitCodeOf(error);
+    fail(error);
     // What was interrupted may still be waiting for something that was stopped.
     if (error instanceof CliError && error.code === 'INTERRUPTED') process.exit(130);
   }

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createContext } from '../src/context.ts';
+import { checkNode } from '../src/node-version.ts';
 
 const main = join(import.meta.dirname, '..', 'src', 'main.ts');
 const command = (...args: string[]) => ['--conditions=@tallystick/source', main, ...args];
@@ -43,5 +44,37 @@ describe('a command with a stack of its own', () => {
     expect(context.configFile).toBeUndefined();
     expect(Object.entries(context.env).filter(([name, value]) => name.startsWith('TALLYSTICK_') && value)).toEqual([]);
     expect(() => createContext({})).toThrow(/TALLYSTICK_NO_SUCH_SETTING names no setting/);
+  });
+});
+
+describe('what nobody expected', () => {
+  const thrown = (where: string, ...args: string[]) => {
+    const preload = `data:text/javascript,${encodeURIComponent(where)}`;
+    const options = { env: environment(), encoding: 'utf8' } as const;
+    return spawnSync(process.execPath, ['--import', preload, ...command(...args)], options);
+  };
+  // As soon as the command has begun; the process lives until then.
+  const later =
+    'const begun = setInterval(() => { if (process.listenerCount("uncaughtException") > 0) { clearInterval(begun); throw new Error("out of the blue"); } }, 1)';
+
+  it.each([
+    ['a verification, of which 1 would say that something was tampered with', 'verify', 3],
+    ['another command', 'config', 1],
+  ] as const)('ends %s', (_, name, exit) => {
+    const { status, stderr } = thrown(later, name);
+    expect(stderr).toContain('out of the blue');
+    expect(status).toBe(exit);
+  });
+
+  it('is not an old Node: that is said before anything is loaded', () => {
+    const old = 'Object.defineProperty(process.versions, "node", { value: "20.19.5" })';
+    for (const name of ['verify', 'config']) {
+      const { status, stderr } = thrown(old, name);
+      expect(stderr).toBe('tallystick: Node 22.15 or newer is needed, and this is Node 20.19.5 [NODE_TOO_OLD]\n');
+      expect(status).toBe(2);
+    }
+    expect(() => checkNode('22.15.0')).not.toThrow();
+    expect(() => checkNode('24.0.1')).not.toThrow();
+    for (const version of ['22.14.9', '18.20.0', '']) expect(() => checkNode(version)).toThrow(/is needed/);
   });
 });
