@@ -7,7 +7,7 @@ import type { CheckedPlan } from './check-records.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Start } from './incremental.ts';
 import type { Anchor } from './ports/anchor-store.ts';
-import { namesOf } from './published/open-checkpoint.ts';
+import { namesOf, witnessTimes } from './published/open-checkpoint.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import type { PublishedReader } from './published/published-reader.ts';
 import type { Reading } from './read-statements.ts';
@@ -40,6 +40,8 @@ export interface RunResult {
   /** The checkpoint, where it counts in every way. */
   readonly accepted: ServedCheckpoint | null;
   readonly reader: PublishedReader | null;
+  /** Whether the seals topic could be read. */
+  readonly topicRead: boolean;
   readonly queryCopy: QueryCopyVerdict | null;
   readonly updated: boolean;
   readonly evidence: string | null;
@@ -89,6 +91,7 @@ export function makeVerdict(result: RunResult): Verdict {
       partitions,
     },
     content: contentOf(checked, result.ids),
+    ...clocksOf(result),
     counts: {
       rubbish: judge.counts.rubbish,
       noise: judge.counts.noise,
@@ -122,6 +125,13 @@ function contentOf(checked: readonly CheckedPlan[], ids: ComparedCounts): Conten
     lives: sum(counts, ({ epochs }) => epochs),
     ids,
   };
+}
+
+function clocksOf({ reading, reader, accepted, options, topicRead }: RunResult): Pick<Verdict, 'clocks'> {
+  const onlyInLog = reader === null ? 0 : (reading.held?.missing(reader.tree.size)?.count ?? 0);
+  const known = topicRead && !reading.unread;
+  const clocks = reading.clocks.verdict(known ? onlyInLog : null, witnessTimes(options.policy ?? null, accepted));
+  return clocks === null ? {} : { clocks };
 }
 
 /** Where the log was read first, the topic holds each of its statements once more: that is no resend. */

@@ -1,4 +1,5 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
+import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import { placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
@@ -14,11 +15,15 @@ import { refusedEntry } from './published/refused-entry.ts';
 import { readThrough } from './read-through.ts';
 import type { Source } from './read-through.ts';
 import type { Run } from './run.ts';
+import { StatementClocks } from './statement-clocks.ts';
 import { leavesUnknown, statementDamage } from './statement-damage.ts';
 import { reportStatements } from './statement-findings.ts';
 
 /** Accepted statements that the log does not hold yet, of which the leaf hashes are kept; where there are more, the next run is a full one. */
 const mostPending = 10_000;
+
+/** A record of the seals topic, and the batch that it was stored in. */
+type OnRecord = (value: Uint8Array | null, offset: number, header: BatchHeader) => Promise<void>;
 
 /** What the statements of one run came to. */
 export interface Statements {
@@ -72,6 +77,8 @@ export class Reading implements Statements {
   readonly held: HeldEntries | null;
   /** Some of the topic could not be read, so that what it lacks is not known. */
   unread = false;
+  /** The times of those who stored the statements, against those of the events. */
+  readonly clocks: StatementClocks;
   private readonly options: ReadingOptions;
   private readonly run: Run;
   /** A statement of a later version that the root key signed: keys may be added that are not known here. */
@@ -83,14 +90,17 @@ export class Reading implements Statements {
     this.run = run;
     this.judge = judge;
     this.held = logFrom === null ? null : new HeldEntries(logFrom);
+    this.clocks = new StatementClocks(planOptions === null ? null : run.maxClockSkewMs);
     if (planOptions !== null) for (const chain of judge.partitions()) this.planOf(chain);
   }
 
   /** Judges an entry of the log. @returns false where it is refused */
   entry(bytes: Uint8Array, index: number): boolean {
     const outcome = this.judge.offer(bytes, { in: 'log', index });
-    if (outcome.outcome === 'accepted') this.held?.expect(bytes, index);
-    else this.held?.excuse(index);
+    if (outcome.outcome === 'accepted') {
+      this.held?.expect(bytes, index);
+      this.clocks.published(outcome.signed.statement);
+    } else this.held?.excuse(index);
     switch (outcome.outcome) {
       case 'accepted':
       case 'unknownVersion':
@@ -151,10 +161,10 @@ export class Reading implements Statements {
       await this.pass(
         from,
         to,
-        async (value, offset) => this.locate(value, offset),
+        async (value, offset, header) => this.locate(value, offset, header),
         () => undefined,
       );
-    await this.pass(from, to, async (value, offset) => await this.offer(value, offset), onProgress);
+    await this.pass(from, to, async (value, offset, header) => await this.offer(value, offset, header), onProgress);
     this.end = to;
     onProgress(to, to);
   }
@@ -162,7 +172,7 @@ export class Reading implements Statements {
   private async pass(
     from: number,
     to: number,
-    record: (value: Uint8Array | null, offset: number) => Promise<void>,
+    record: OnRecord,
     onProgress: (done: number, total: number) => void,
   ): Promise<void> {
     const { log, topics, deadlineMs, signal } = this.run;
@@ -181,12 +191,7 @@ export class Reading implements Statements {
     }
   }
 
-  private async batch(
-    topic: string,
-    { bytes, header }: ReadBatch,
-    from: number,
-    record: (value: Uint8Array | null, offset: number) => Promise<void>,
-  ): Promise<void> {
+  private async batch(topic: string, { bytes, header }: ReadBatch, from: number, record: OnRecord): Promise<void> {
     if (header.control) return;
     const parsed = parseBatch(bytes, header, this.run.codecs);
     if (!parsed.parsed) {
@@ -199,16 +204,17 @@ export class Reading implements Statements {
       });
       return;
     }
-    for (const { offset, value } of recordsOf(parsed)) if (offset >= from) await record(value, offset);
+    for (const { offset, value } of recordsOf(parsed)) if (offset >= from) await record(value, offset, header);
   }
 
-  private locate(value: Uint8Array | null, offset: number): void {
+  private locate(value: Uint8Array | null, offset: number, header: BatchHeader): void {
     if (value === null) return;
     const same = this.held?.markSame(value) ?? false;
+    if (same) this.clocks.stored(value, header, offset);
     if (this.judge.locate(value, offset) && !same) this.held?.mark(this.judge, value);
   }
 
-  private async offer(value: Uint8Array | null, offset: number): Promise<void> {
+  private async offer(value: Uint8Array | null, offset: number, header: BatchHeader): Promise<void> {
     const outcome = this.judge.offer(value, { in: 'seals', offset });
     // What the log holds byte for byte was settled there, however long ago.
     if (outcome.outcome === 'past' && value !== null && this.held?.markSame(value) === true) {
@@ -216,7 +222,10 @@ export class Reading implements Statements {
       return;
     }
     this.take(outcome);
-    if (outcome.outcome === 'accepted' && this.held !== null) this.keepPending(outcome.signed);
+    if (outcome.outcome === 'accepted') {
+      this.clocks.stored(outcome.signed.statement, header, offset);
+      if (this.held !== null) this.keepPending(outcome.signed);
+    }
     if (outcome.outcome === 'contested') await this.options.onContested?.(outcome.contested);
   }
 

@@ -37,6 +37,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
         `${counted(checked.events, 'event')} in ${counted(checked.seals, 'seal')}, ${counted(checked.statements, 'statement')}`,
       ],
       ...events(verdict),
+      ...clocks(verdict),
       ...queryCopy(verdict),
       ...(counts.unsealed > 0 ? [['not sealed yet', `${number(counts.unsealed)} records`] as const] : []),
       ...ignored(verdict),
@@ -96,6 +97,24 @@ function events({ content }: Verdict): [string, string][] {
     ...(ids.conflicts > 0 ? [`${number(ids.conflicts)} in conflict`] : []),
   ].join(', ');
   return [['events', `${number(decoded)} decoded${parts.join('')}; ${compared}`]];
+}
+
+/** Whose clocks were compared; nothing without a limit. */
+function clocks({ clocks: compared }: Verdict): [string, string][] {
+  if (compared === undefined) return [];
+  const { limitMs, seals, witnesses } = compared;
+  const { withoutClock, onlyInLog } = seals;
+  const parts = [
+    `at most ${number(limitMs)} ms apart: producers, brokers`,
+    counted(seals.compared, 'stored seal'),
+    ...(witnesses.length === 0 ? [] : [`witnesses ${witnesses.map(printable).join(', ')}`]),
+  ];
+  const not = [
+    ...(withoutClock === 0 ? [] : [`${counted(withoutClock, 'seal')} without a broker's time`]),
+    ...(onlyInLog === null ? ['seals that could not be read'] : []),
+    ...(onlyInLog === null || onlyInLog === 0 ? [] : [`${counted(onlyInLog, 'statement')} that only the log holds`]),
+  ];
+  return [['clocks', `${parts.join(', ')}${not.length === 0 ? '' : `; not compared: ${not.join(', ')}`}`]];
 }
 
 function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {

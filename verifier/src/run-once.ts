@@ -15,6 +15,7 @@ import { makeRun } from './make-run.ts';
 import { makeVerdict } from './make-verdict.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import { TimeLeft } from './progress.ts';
+import { witnessTimes } from './published/open-checkpoint.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import { PublishedReader } from './published/published-reader.ts';
 import { MissingResource, Resources } from './published/resources.ts';
@@ -86,6 +87,9 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       for (const finding of await sealsLost(run, published.reader, published.resources, reading))
         run.findings.add(finding);
     }
+    const witnesses = witnessTimes(options.policy ?? null, accepted);
+    for (const finding of reading.clocks.findings(topics.seals, { size: accepted?.checkpoint.size ?? 0, witnesses }))
+      run.findings.add(finding);
     const served = published?.reader.served ?? null;
     for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
 
@@ -129,6 +133,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       checked,
       ids,
       accepted,
+      topicRead,
       queryCopy,
       updated,
       evidence,

@@ -38,6 +38,8 @@ export interface Verdict {
   readonly checked: Checked;
   /** What the records say of themselves, all partitions together. */
   readonly content: ContentVerdict;
+  /** Whose clocks were compared; left out where no limit was given. */
+  readonly clocks?: ComparedClocks;
   readonly counts: Counts;
   /** In the order of where they are: statements first, then by topic, partition and offset. */
   readonly findings: readonly ReportedFinding[];
@@ -157,6 +159,21 @@ export interface CheckedPartition {
   readonly highWatermark: number | null;
   /** What the records say of themselves; null where they were not looked at. */
   readonly content: ContentCounts | null;
+}
+
+/** How far clocks may be apart, ms, and those that were compared besides the producers' and the brokers' of the events. */
+export interface ComparedClocks {
+  readonly limitMs: number;
+  /** Seals by when the seals topic's broker stored them. */
+  readonly seals: {
+    readonly compared: number;
+    /** In batches that carry their writer's clock: not compared. */
+    readonly withoutClock: number;
+    /** Statements that only the log holds, so that no broker's time of them is known; null: what the topic holds could not be read. */
+    readonly onlyInLog: number | null;
+  };
+  /** Names of the witnesses whose cosignatures were compared with the newest event under the checkpoint; empty without a quorum. */
+  readonly witnesses: readonly string[];
 }
 
 /** What was met and changes no verdict. */

@@ -34,7 +34,10 @@ export interface VerifyOptions {
   readonly acknowledged?: readonly Acknowledgement[];
   /** Oldest age of the checkpoint by the quorum's time, ms; older is `checkpoint-old`. Needs a policy with a quorum. Default: no limit. */
   readonly maxCheckpointAgeMs?: number;
-  /** How far the clocks of producers and brokers may be apart, ms; more is `clock-skew`. A seal has no clock of its own: its time is that of its last event. Default: no limit. */
+  /**
+   * How far the clocks of producers, brokers and witnesses may be apart, ms; more is `clock-skew`. A seal has no clock of its own (its time is that
+   * of its last event): it is held to the time at which the broker stored it. Default: no limit.
+   */
   readonly maxClockSkewMs?: number;
   /** Without it only events of our own schema can be read; what the others hold is then not looked at, and findings say so. */
   readonly schemas?: SchemaSource;

@@ -9,6 +9,7 @@ import type { VerifierKey } from '@tallystick/core/note';
 import { quorumReached, quorumTime } from '@tallystick/core/policy';
 import type { Policy } from '@tallystick/core/policy';
 import type { NewFinding } from '../domain/findings.ts';
+import type { WitnessTime } from '../statement-clocks.ts';
 
 /** Whose word makes a checkpoint count. */
 export interface LogTrust {
@@ -100,4 +101,13 @@ export function namesOf(policy: Policy, cosigned: readonly Cosigned[]): string[]
   return policy.witnesses
     .filter(({ key }) => cosigned.some((each) => each.key.vkey === key.vkey))
     .map(({ name }) => name);
+}
+
+/** When the witnesses of a quorum that was reached cosigned, by the policy's names; empty without one. */
+export function witnessTimes(policy: Policy | null, accepted: ServedCheckpoint | null): WitnessTime[] {
+  if (policy === null || policy.quorum === 'none' || accepted === null) return [];
+  return policy.witnesses.flatMap(({ name, key }) => {
+    const cosigned = accepted.cosigned.find((each) => each.key.vkey === key.vkey);
+    return cosigned === undefined ? [] : [{ name, time: cosigned.time }];
+  });
 }

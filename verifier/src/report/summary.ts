@@ -123,7 +123,8 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
   return words;
 }
 
-function coveredBy({ mode, since, fullBecause, scope, checked, published, queryCopy }: Verdict): string[] {
+function coveredBy(verdict: Verdict): string[] {
+  const { mode, since, fullBecause, scope, checked, published, queryCopy } = verdict;
   const words = [
     `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records.`,
     `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
@@ -147,9 +148,37 @@ function coveredBy({ mode, since, fullBecause, scope, checked, published, queryC
     words.push(
       `The query copy at ${visible(queryCopy.place)}: ${count(queryCopy.counts.compared, 'row')} held against the records.`,
     );
+  words.push(...clocksCompared(verdict));
   if (mode === 'incremental')
     words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
   else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
+  return words;
+}
+
+function clocksCompared({ clocks }: Verdict): string[] {
+  if (clocks === undefined) return [];
+  const { limitMs, seals, witnesses } = clocks;
+  const others =
+    witnesses.length === 0
+      ? ''
+      : `, and of ${count(witnesses.length, 'witness', 'witnesses')} (${witnesses.map(visible).join(', ')})`;
+  return [
+    `Clocks, against a limit of ${number(limitMs)} ms: those of producers and brokers, the broker's of ${count(seals.compared, 'stored seal')}${others}.`,
+  ];
+}
+
+function clocksNotCompared({ clocks }: Verdict): string[] {
+  if (clocks === undefined) return [];
+  const { withoutClock, onlyInLog } = clocks.seals;
+  const words: string[] = [];
+  if (withoutClock > 0)
+    words.push(
+      `When ${count(withoutClock, 'seal')} came to be stored no broker says: their batches carry another clock.`,
+    );
+  if (onlyInLog === null)
+    words.push('When seals were stored is not known of all: the seals topic could not be read whole.');
+  else if (onlyInLog > 0)
+    words.push(`When ${count(onlyInLog, 'statement')} came to be stored is not known: only the log holds them.`);
   return words;
 }
 
@@ -163,7 +192,8 @@ const passedOver = {
   resends: { one: 'statement that came again', many: 'statements that came again' },
 } as const;
 
-function limitsOf({ mode, scope, checked, counts, published, queryCopy }: Verdict): string[] {
+function limitsOf(verdict: Verdict): string[] {
+  const { mode, scope, checked, counts, published, queryCopy } = verdict;
   const words: string[] = [];
   if (mode === 'incremental')
     words.push('What earlier runs had checked was taken from their state and not read again.');
@@ -189,6 +219,7 @@ function limitsOf({ mode, scope, checked, counts, published, queryCopy }: Verdic
     words.push(
       `${count(queryCopy.counts.uncheckable, 'row')} of the query copy could not be compared: the records are gone or cannot be read.`,
     );
+  words.push(...clocksNotCompared(verdict));
   const passed = (['rubbish', 'noise', 'races', 'resends'] as const).filter((name) => counts[name] > 0);
   if (passed.length > 0)
     words.push(
