@@ -8,6 +8,7 @@ import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
+import type { AuditEvent } from '@tallystick/schemas/audit-event';
 import { SchemasError } from '@tallystick/schemas/errors';
 import kafkajs from 'kafkajs';
 import type { Admin, Message } from 'kafkajs';
@@ -15,14 +16,15 @@ import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
 import { compressSync, uncompressSync } from 'snappy';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
-import type { AnchorStore } from '../src/ports/anchor-store.ts';
 import { verify } from '../src/verify.ts';
 import type { Verdict } from '../src/verdict.ts';
+import type { VerifyOptions } from '../src/verify.ts';
+import { life, record } from './content/support.ts';
 import { afterGenesis, entriesOf, genesisText, keyFrom, keyText, makeSeal } from './support/tiny-sealer.ts';
 import type { Entry, Partition } from './support/tiny-sealer.ts';
 import { summary } from './support/world.ts';
 
-const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
+const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 const stack = inject('stack');
 const origin = 'tallystick.test/real';
 const rootKey = keyFrom(`${origin}/root`, 11);
@@ -182,7 +184,14 @@ class RealWorld {
     }
   }
 
-  async verify(options: { anchor?: AnchorStore; log?: RecordLog } = {}): Promise<Verdict> {
+  /** Each list is one batch of partition 0. */
+  async emit(...batches: readonly (readonly AuditEvent[])[]): Promise<void> {
+    const appender = await log.createAppender();
+    for (const batch of batches) await appender.append(this.topics.events, 0, batch.map(record));
+    appender.drop();
+  }
+
+  async verify(options: Partial<VerifyOptions> = {}): Promise<Verdict> {
     const { topics } = this;
     return await verify({
       log,
@@ -235,6 +244,46 @@ describe('on a real broker', () => {
       counts: { unsealed: 1, rubbish: 0, noise: 0, forks: 0 },
       anchoredTo: { updated: true },
     });
+  });
+
+  test("numbers out of turn are named, and the broker's clock is held to that of the events", async () => {
+    const world = await RealWorld.make();
+    const [zero, one, two, three, four] = life([0, 1, 2, 3, 4], { occurredAtMs: Date.now() });
+    await world.emit([zero!, one!], [three!], [two!], [zero!, one!], [four!]);
+    await world.seal(0, 4);
+    const limit = { maxClockSkewMs: 60_000 };
+    const verdict = await world.verify(limit);
+    expect(summary(verdict)).toEqual(['sequence-late 0 offsets 3-3', 'duplicate 0 offsets 4-5']);
+    expect(verdict.findings.map(({ message }) => message)).toEqual([
+      'Number 2 of producer "billing-1", epoch 5, came late, behind a higher one: at offset 3, between number 3 (offset 2) and number 0 (offset 4).',
+      'Numbers 0 to 1 of producer "billing-1", epoch 5, came again at offsets 4 to 5, between number 2 (offset 3) and number 4 (offset 6), with the same events, which stood first at offsets 0 to 1.',
+    ]);
+    expect(verdict).toMatchObject({
+      exitCode: 0,
+      clocks: { limitMs: 60_000, seals: { compared: 2, withoutClock: 0, onlyInLog: 0 }, witnesses: [] },
+    });
+    // An event that says it was stored in ten minutes: whoever stores its seal stores that before.
+    const configEntries = [{ name: 'message.timestamp.type', value: 'CreateTime' }];
+    const type = ConfigResourceTypes.TOPIC;
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: world.topics.events, configEntries }] });
+    const { value, headers } = record(life([5], { occurredAtMs: Date.now() })[0]!);
+    const message = {
+      value: Buffer.from(value!),
+      headers: Object.fromEntries((headers ?? []).map(([name, of]) => [name, Buffer.from(of!)])),
+    };
+    await world.produce([{ ...message, timestamp: String(Date.now() + 600_000) }], 0);
+    await world.seal(0, 4);
+    const ahead = await world.verify(limit);
+    expect(summary(ahead)).toEqual([
+      'sequence-late 0 offsets 3-3',
+      'duplicate 0 offsets 4-5',
+      'clock-skew 0 offsets 7-7',
+      'create-time 0 offsets 7-7',
+    ]);
+    expect(ahead.exitCode).toBe(0);
+    const skew = ahead.findings.find(({ code }) => code === 'clock-skew');
+    expect(skew).toMatchObject({ found: 'seal', expected: 'at most 60000 ms', detail: { count: 1, worstOffset: 7 } });
+    expect(Number(skew?.detail?.['worstMs'])).toBeGreaterThan(540_000);
   });
 
   test("one byte changed in the broker's own log segment: the very event is named; put back, all is well again", async () => {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { compareIds } from '../../src/content/compare-ids.ts';
+import type { AuditEvent } from '@tallystick/schemas/audit-event';
 import { unknownBefore } from '../../src/content/content-check.ts';
 import { Records, check, event, life } from './support.ts';
 
@@ -380,6 +381,41 @@ describe('what came out of turn, cut into two shards anywhere', () => {
 /** How often: `TEST_EFFORT=5` runs it five times as often. */
 const runs = 60 * Number(process.env['TEST_EFFORT'] ?? 1);
 
+/** By a simple reading of all events: the offsets of those that came late, and again. */
+function outOfTurn(events: readonly ReturnType<typeof event>[]): { late: number[]; repeated: number[] } {
+  const found = { late: [] as number[], repeated: [] as number[] };
+  const met = new Map<string, Set<number>>();
+  for (const [offset, { instance, epoch, sequence }] of events.entries()) {
+    const known = met.get(`${instance} ${epoch}`) ?? new Set<number>();
+    if (known.has(sequence)) found.repeated.push(offset);
+    else if (sequence < Math.max(-1, ...known)) found.late.push(offset);
+    met.set(`${instance} ${epoch}`, known.add(sequence));
+  }
+  return found;
+}
+
+/** What is said of them, held against that. */
+function expectNamed({ merged, findings }: Awaited<ReturnType<typeof check>>, events: readonly AuditEvent[]): void {
+  const { late, repeated } = outOfTurn(events);
+  expect(merged.counts).toMatchObject({ late: late.length, repeated: repeated.length });
+  const named = { late: 0, repeated: 0 };
+  for (const { code, detail } of findings) {
+    if (code !== 'sequence-late' && code !== 'duplicate' && code !== 'id-conflict') continue;
+    const kind = code === 'sequence-late' ? 'late' : 'repeated';
+    const { instance, epoch, first, last, firstOffset, lastOffset, count, exact } = detail as Record<string, number>;
+    named[kind] += count ?? 0;
+    if (exact === undefined ? false : !exact) continue;
+    for (const [sequence, offset] of [
+      [first, firstOffset],
+      [last, lastOffset],
+    ]) {
+      expect(events[offset!]).toMatchObject({ instance, epoch, sequence });
+      expect((kind === 'late' ? late : repeated).includes(offset!)).toBe(true);
+    }
+  }
+  expect(named).toEqual({ late: late.length, repeated: repeated.length });
+}
+
 describe('cut into shards anywhere', () => {
   const sequence = fc.integer({ min: 0, max: 7 });
   const one = fc.record({
@@ -423,6 +459,8 @@ describe('cut into shards anywhere', () => {
             ),
           });
           expect(brief(cut)).toEqual(brief(whole));
+          expectNamed(whole, events);
+          expectNamed(cut, events);
           // What is missing is what a simple reading of all events gives.
           const missing = new Map<string, number>();
           const named = new Set<string>();
