@@ -1,14 +1,13 @@
-import type { CheckedPartition, Progress, ReportedFinding, Verdict } from './verdict.ts';
+import { findingLines } from './render-findings.ts';
+import { counted, number, printable } from './render-words.ts';
+import type { CheckedPartition, Progress, Verdict } from './verdict.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */
   readonly colour?: boolean;
-  /** Findings shown in full. Default 20; the rest is counted. */
+  /** Findings shown in full. Default 20, of every code some; the rest is counted. */
   readonly findings?: number;
 }
-
-/** Notes of one code that are shown one by one. */
-const shownNotes = 2;
 
 const titles = {
   verified: 'VERIFIED',
@@ -16,8 +15,6 @@ const titles = {
   inconclusive: 'INCONCLUSIVE: not everything could be checked',
 } as const;
 const verdictColours = { verified: '32', failed: '31', inconclusive: '33' } as const;
-const severityColours = { tampering: '31', loss: '31', warning: '33', note: '2' } as const;
-const severityOrder = ['tampering', 'loss', 'warning', 'note'] as const;
 
 /** A verdict for a terminal: what was found first, then what it rests on. Ends without a newline. */
 export function renderText(verdict: Verdict, { colour = false, findings: shown = 20 }: RenderOptions = {}): string {
@@ -45,34 +42,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
     ]),
   ];
   if (checked.partitions.length > 0) lines.push('', ...table(checked.partitions));
-  const found = [...verdict.findings].sort(
-    (a, b) => severityOrder.indexOf(a.severity) - severityOrder.indexOf(b.severity),
-  );
-  if (found.length > 0) {
-    const answered = found.filter(({ acknowledged }) => acknowledged !== undefined).length;
-    lines.push(
-      '',
-      `findings (${number(found.length)}${answered === 0 ? '' : `, ${number(answered)} of them acknowledged`}):`,
-    );
-    const [first, folded] = foldNotes(found);
-    for (const finding of first.slice(0, shown)) {
-      lines.push(
-        `  ${paint(severityColours[finding.severity], `${finding.severity} ${finding.code}`)}  ${whereOf(finding)}`,
-      );
-      lines.push(`    ${printable(finding.message)}`);
-      if (finding.expected !== null) lines.push(`    expected ${printable(finding.expected)}`);
-      if (finding.found !== null) lines.push(`    found    ${printable(finding.found)}`);
-      if (finding.severity === 'tampering' || finding.severity === 'loss') lines.push(`    hash     ${finding.hash}`);
-      if (finding.acknowledged !== undefined) lines.push(`    ${answerText(finding.acknowledged)}`);
-      if (finding.lapsed !== undefined)
-        lines.push(`    ${answerText(finding.lapsed)} (that time is over: it counts no more)`);
-    }
-    if (first.length > shown) lines.push(`  and ${number(first.length - shown)} more: --json lists them`);
-    for (const [code, more] of folded) lines.push(`  and ${number(more)} more notes of ${code}: --json lists them`);
-  }
-  for (const [code, count] of Object.entries(verdict.findingsOmitted)) {
-    lines.push(`  and ${number(count)} more of ${code}, beyond the limit of findings that are kept`);
-  }
+  lines.push(...findingLines(verdict, { shown, paint }));
   if (verdict.anchoredTo.evidence !== null)
     lines.push('', `evidence is kept in ${printable(verdict.anchoredTo.evidence)}`);
   return lines.join('\n');
@@ -133,33 +103,10 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
   return [['query copy', [`${counted(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
 }
 
-function counted(count: number, what: string): string {
-  return `${number(count)} ${what}${count === 1 ? '' : 's'}`;
-}
-
 /** "Verified" with findings that somebody answers for is another thing than without. */
 function answeredFor({ verdict, findings }: Verdict): string {
   const count = findings.filter(({ acknowledged }) => acknowledged !== undefined).length;
   return verdict !== 'verified' || count === 0 ? '' : `, with ${counted(count, 'acknowledged finding')}`;
-}
-
-/** Of notes of one code the first few say what there is to say. */
-function foldNotes(found: readonly ReportedFinding[]): [ReportedFinding[], ReadonlyMap<string, number>] {
-  const seen = new Map<string, number>();
-  const folded = new Map<string, number>();
-  const first = found.filter(({ code, severity }) => {
-    if (severity !== 'note') return true;
-    const count = (seen.get(code) ?? 0) + 1;
-    seen.set(code, count);
-    if (count > shownNotes) folded.set(code, count - shownNotes);
-    return count <= shownNotes;
-  });
-  return [first, folded];
-}
-
-function answerText({ reason, by, until }: NonNullable<ReportedFinding['acknowledged']>): string {
-  const who = by === undefined ? '' : ` by ${printable(by)}`;
-  return `acknowledged${who}${until === undefined ? '' : ` until ${printable(until)}`}: ${printable(reason)}`;
 }
 
 /** What a run tells of its progress, in one line. */
@@ -254,23 +201,4 @@ function table(partitions: readonly CheckedPartition[]): string[] {
 function aligned(pairs: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
-}
-
-function whereOf({ topic, partition, generation, place }: ReportedFinding): string {
-  const parts = [
-    topic === null ? null : `${printable(topic)}${partition === null ? '' : `/${partition}`}`,
-    generation === null || generation === 0 ? null : `generation ${generation}`,
-    place === '-' ? null : printable(place),
-  ];
-  return parts.filter((part) => part !== null).join(', ');
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** Topic names, reasons and the like come from outside: no control characters reach a terminal. */
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\uFFFD');
 }

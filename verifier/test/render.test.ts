@@ -61,8 +61,8 @@ describe('renderText', () => {
     const world = await World.small({ partitions: 3 });
     world.cluster.deleteTopic(topics.events);
     const text = renderText(await world.verify({ maxFindings: 2 }), { findings: 1 });
-    expect(text).toContain('and 1 more: --json lists them');
-    expect(text).toContain('and 1 more of topic-missing');
+    expect(text).toContain('and 1 more of topic-missing: --json lists them');
+    expect(text).toContain('and 1 more of topic-missing, beyond the limit of findings that are kept');
   });
 
   test('nothing from outside can write control characters to the terminal', async () => {
