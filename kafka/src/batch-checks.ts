@@ -21,6 +21,9 @@ export interface ReadPosition {
   readonly midBatch: boolean;
 }
 
+/** Tells a stored batch from another that says the same offsets: the CRC covers what it holds. */
+export type BatchId = Pick<BatchHeader, 'baseOffset' | 'crc'>;
+
 export interface CheckedRecords {
   readonly batches: readonly ReadBatch[];
   readonly position: ReadPosition;
@@ -33,13 +36,23 @@ const lengthFieldEnd = 12;
 /**
  * Splits the bytes of one fetch into batches and checks each: magic 2, length, CRC-32C, last offset delta, that it
  * continues the one before and that leader epochs do not go back. A batch cut off at the end is left for the next fetch.
- * Batches that begin at `limit` or later are left out.
+ * Batches that begin at `limit` or later are left out; that what follows does not go back is looked at there too, for a batch
+ * that says too high a last offset reaches the limit over others.
+ * @param without batches that are passed over, as if they were not there, and with them those below what was asked for that come behind
+ *   one of them where a fetch begins
  */
-export function checkRecords(records: Uint8Array, start: ReadPosition, limit: number): CheckedRecords {
+export function checkRecords(
+  records: Uint8Array,
+  start: ReadPosition,
+  limit: number,
+  without: readonly BatchId[] = [],
+): CheckedRecords {
   const batches: ReadBatch[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let position = start;
   let at = 0;
+  // Behind a batch that is passed over because it says too high offsets come those that lie before what was asked for.
+  let led = -1;
   while (at < records.length && position.offset < limit) {
     const left = records.length - at;
     if (left > batchField.magic && records[at + batchField.magic] !== 2) {
@@ -56,7 +69,7 @@ export function checkRecords(records: Uint8Array, start: ReadPosition, limit: nu
     }
     if (total > left) {
       // A broker sends the first batch of a fetch whole, whatever its size. Only a later one may be cut off.
-      if (batches.length > 0) break;
+      if (at > 0) break;
       return {
         batches,
         position,
@@ -64,13 +77,43 @@ export function checkRecords(records: Uint8Array, start: ReadPosition, limit: nu
       };
     }
     const bytes = records.subarray(at, at + total);
+    if (
+      without.length > 0 &&
+      (isOneOf(without, view, at) || (at === led && lastOffsetAt(view, at) < position.offset))
+    ) {
+      at += total;
+      led = at;
+      continue;
+    }
     const checked = checkBatch(bytes, position);
     if (checked instanceof KafkaError) return { batches, position, error: checked };
     batches.push({ bytes, header: checked });
     position = { ...position, offset: checked.lastOffset + 1, lastEpoch: checked.leaderEpoch, midBatch: false };
     at += total;
   }
-  return { batches, position, error: null };
+  return { batches, position, error: batches.length > 0 ? goesBack(view, at, position) : null };
+}
+
+/** Whether what lies at `at` says a base offset below where the reader stands: no broker stores that. */
+function goesBack(view: DataView, at: number, position: ReadPosition): KafkaError | null {
+  if (view.byteLength - at < batchHeaderLength || view.getInt8(at + batchField.magic) !== 2) return null;
+  const base = Number(view.getBigInt64(at + batchField.baseOffset));
+  if (!(base >= 0 && base < position.offset)) return null;
+  const lastOffset = lastOffsetAt(view, at);
+  const message = messageOf(position, 'goes back behind what was read', position.offset, base);
+  const { topic, partition, offset } = position;
+  const evidence = { topic, partition, offset, expected: offset, found: base, baseOffset: base, lastOffset };
+  return new KafkaError('OFFSET_GAP', message, { evidence });
+}
+
+function lastOffsetAt(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at + batchField.baseOffset)) + view.getInt32(at + batchField.lastOffsetDelta);
+}
+
+function isOneOf(ids: readonly BatchId[], view: DataView, at: number): boolean {
+  const base = Number(view.getBigInt64(at + batchField.baseOffset));
+  const crc = view.getUint32(at + batchField.crc);
+  return ids.some((id) => id.baseOffset === base && id.crc === crc);
 }
 
 function checkBatch(bytes: Uint8Array, position: ReadPosition): BatchHeader | KafkaError {
@@ -118,7 +161,17 @@ function bad(
   header?: BatchHeader,
 ): KafkaError {
   const { topic, partition, offset } = position;
-  const message = `The record batch at offset ${offset} of ${topic}/${partition} ${what} (expected ${String(expected)}, found ${String(found)}).`;
-  const batch = header === undefined ? {} : { baseOffset: header.baseOffset, lastOffset: header.lastOffset };
+  const batch =
+    header === undefined ? {} : { baseOffset: header.baseOffset, lastOffset: header.lastOffset, crc: header.crc };
+  const message = messageOf(position, what, expected, found);
   return new KafkaError(code, message, { evidence: { topic, partition, offset, expected, found, ...batch } });
+}
+
+function messageOf(
+  { topic, partition, offset }: ReadPosition,
+  what: string,
+  expected: unknown,
+  found: unknown,
+): string {
+  return `The record batch at offset ${offset} of ${topic}/${partition} ${what} (expected ${String(expected)}, found ${String(found)}).`;
 }

@@ -1,4 +1,4 @@
-import { checkRecords, type ReadBatch, type ReadPosition } from './batch-checks.ts';
+import { checkRecords, type BatchId, type ReadBatch, type ReadPosition } from './batch-checks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { KafkaError } from './errors.ts';
 import { aborted } from './failures.ts';
@@ -28,6 +28,11 @@ export interface ReadOptions {
   readonly deadlineMs?: number;
   /** The bytes of a chunk are looked at only until the next one is asked for: their memory is used again. Default false. */
   readonly reuse?: boolean;
+  /**
+   * Batches that are known to say wrong offsets. A broker looks for an offset by what batches say, so it may serve them in the place
+   * of others: they are passed over wherever they come.
+   */
+  readonly without?: readonly BatchId[];
   readonly signal?: AbortSignal;
 }
 
@@ -42,7 +47,7 @@ export interface ReadChunk {
   readonly nextOffset: number;
 }
 
-export type { ReadBatch } from './batch-checks.ts';
+export type { BatchId, ReadBatch } from './batch-checks.ts';
 
 /** How often in a row a topic must be seen missing or with another id. Brokers learn of topics at different times. */
 const doubtsToStop = 3;
@@ -82,7 +87,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
     const { highWatermark, logStart, records, release } = judgement.answer;
     known = { highWatermark, logStart };
     end ??= highWatermark;
-    const checked = checkRecords(records, position, end);
+    const checked = checkRecords(records, position, end, options.without);
     position = checked.position;
     const done = position.offset >= end;
     const nothing = !done && checked.error === null && checked.batches.length === 0;

@@ -33,6 +33,16 @@ const batches = [
 const stored = (partition: number, first: number): Buffer =>
   small.log.partition(topics.events, partition).batches.find((batch) => batch.first === first)!.bytes;
 
+/** Fields by which a reader finds its way: base offset and last offset delta. What they say wrong names their own batch. */
+const finding = (at: number): boolean => at < 8 || (at >= 23 && at < 27);
+
+function namesNoOther(findings: readonly string[], partition: number, first: number, last: number): boolean {
+  return findings.every((line) => {
+    const [, of, from, to] = /^\S+ (\d+) offsets (\d+)-(\d+)$/.exec(line) ?? [];
+    return Number(of) === partition && Number(from) >= first && Number(to) <= last;
+  });
+}
+
 function touches(findings: readonly string[], partition: number, first: number, last: number): boolean {
   return findings.some((finding) => {
     const [, of, from, to] = /^\S+ (\d+) offsets (\d+)-(\d+)$/.exec(finding) ?? [];
@@ -53,7 +63,9 @@ describe.each(batches)(
           const name = uncoveredAs({ batch: original, altered: batch, at, bit, endsSeal });
           const right =
             name === null
-              ? verdict.exitCode === 1 && touches(grave(verdict), partition, first, last)
+              ? verdict.exitCode === 1 &&
+                touches(grave(verdict), partition, first, last) &&
+                (!finding(at) || namesNoOther(grave(verdict), partition, first, last))
               : verdict.exitCode === 0;
           if (!right)
             wrong.push(

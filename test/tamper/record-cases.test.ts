@@ -142,7 +142,7 @@ describe('what a batch says of its records, CRC mended', () => {
       'its offset',
       (log) => log.bytes(0, 4, (bytes) => bytes.writeBigInt64BE(1_000n)),
       1,
-      ['missing-offsets 0 offsets 4-4', 'missing-offsets 0 offsets 5-5', 'missing-offsets 0 offsets 6-6'],
+      ['root-mismatch 0 offsets 4-6'],
     ],
     [
       'how many it holds',

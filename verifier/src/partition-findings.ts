@@ -3,11 +3,10 @@ import { offsetsPlace } from '@tallystick/core/finding';
 import type { FindingCode } from '@tallystick/core/finding';
 import type { KafkaError } from '@tallystick/kafka/errors';
 import type { Findings, NewFinding } from './domain/findings.ts';
-import { sectionAt } from './domain/plan.ts';
-import type { Plan, SealSection, Section } from './domain/plan.ts';
-import { sectionsBetween } from './domain/sections.ts';
+import { boundsFindings, damageFindings, rootMismatch, unreadable } from './damage-findings.ts';
+import type { Bounds, Hole, PlanOfDamage } from './damage-findings.ts';
+import type { SealSection, Section } from './domain/plan.ts';
 import type { AlteredRun } from './name-altered.ts';
-import type { Piece } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 
 export interface LastEvent {
@@ -17,10 +16,7 @@ export interface LastEvent {
 }
 
 /** What the findings of one partition say of it. */
-export type PlanOfFindings = Pick<
-  Plan,
-  'topic' | 'partition' | 'genesis' | 'genesisOffset' | 'sections' | 'from' | 'end' | 'floor' | 'readTo' | 'prunedTo'
->;
+export type PlanOfFindings = PlanOfDamage;
 
 /** Warnings that there is one of for each partition, with the first offset. */
 const onceAPartition = new Set<FindingCode>([
@@ -48,61 +44,13 @@ export class PartitionFindings {
   }
 
   /** What log start and high watermark alone say. */
-  bounds({ logStart, highWatermark }: { logStart: number; highWatermark: number }): void {
-    const { genesisOffset, floor, from, end } = this.plan;
-    if (genesisOffset !== null && logStart < Math.min(genesisOffset, highWatermark)) {
-      this.add({
-        code: 'before-genesis',
-        place: offsetsPlace(logStart, Math.min(genesisOffset, highWatermark) - 1),
-        expected: String(genesisOffset),
-        found: String(logStart),
-        message: `There are records below offset ${genesisOffset}, where generation 0 began with the first offset there was then. A log start never goes back: the partition was rewritten.`,
-      });
-    }
-    if (logStart > from) this.lostBelow(from, logStart - 1, logStart);
-    if (logStart > end && this.plan.readTo > end) {
-      this.add({
-        code: this.hasUnknown ? 'unreadable' : 'not-covered',
-        place: this.hasUnknown ? '-' : offsetsPlace(end, logStart - 1),
-        expected: this.hasUnknown ? offsetsPlace(end, logStart - 1) : String(end),
-        found: String(logStart),
-        message: this.hasUnknown
-          ? `Offsets ${end} to ${logStart - 1} are gone; a statement of a later version may account for them. Use a newer release.`
-          : `Offsets ${end} to ${logStart - 1} are in no seal and in no gap, and the log starts at ${logStart}: these events were deleted before they were sealed.`,
-      });
-    }
-    if (highWatermark < end) this.truncated(Math.max(floor, highWatermark), highWatermark);
+  bounds(bounds: Bounds): void {
+    for (const finding of boundsFindings(this.plan, this.hasUnknown, bounds)) this.add(finding);
   }
 
   /** What the reader could not read as it should be. */
-  damage({ first, last, damage }: Extract<Piece, { kind: 'hole' }>): void {
-    const { cause, base, batchLast, error } = damage;
-    switch (cause) {
-      case 'deleted':
-        this.lostBelow(first, last, last + 1);
-        return;
-      case 'truncated':
-        if (first < this.plan.end) this.truncated(first, first);
-        return;
-      case 'repeated':
-        this.repeated(error, first);
-        return;
-      case 'missing':
-        for (const [from, to] of this.covered(first, last)) this.missing(from, to, error);
-        return;
-      case 'corrupt':
-        this.badBatch('bad-crc', base, error, 'It was changed after it was stored, or the disk is damaged.');
-        break;
-      case 'magic':
-      case 'invalid':
-        this.neverSealed(cause, base, error);
-        break;
-    }
-    // What the bad batch itself does not account for.
-    const rest = batchLast === null ? first : batchLast + 1;
-    if (rest <= last) {
-      this.unreadable(rest, last, error, `behind the bad batch at offset ${base} could not be read`);
-    }
+  damage(hole: Hole): void {
+    for (const finding of damageFindings(this.plan, this.hasUnknown, hole)) this.add(finding);
   }
 
   /** Compares what the seal says of its last event; true if all agrees. */
@@ -158,27 +106,15 @@ export class PartitionFindings {
   unnamed({ section, root }: DamagedSeal): void {
     const { seal, first, last } = section;
     if (root === null) {
-      this.unreadable(
-        first,
-        last,
-        null,
-        `belong to seal ${seal.seal}, of which events are missing; without its stored leaves the rest of it cannot be checked`,
-      );
+      const why = `belong to seal ${seal.seal}, of which events are missing; without its stored leaves the rest of it cannot be checked`;
+      this.add(unreadable(first, last, null, why));
       return;
     }
     this.rootMismatch(section, root);
   }
 
-  rootMismatch({ seal, hash, first, last }: SealSection, root: string | null): void {
-    this.add({
-      code: 'root-mismatch',
-      generation: seal.generation,
-      place: offsetsPlace(first, last),
-      expected: seal.root,
-      found: root,
-      message: `The records at offsets ${first} to ${last} are not what seal ${seal.seal} was made of. No usable leaves are stored for it, so which of them was changed cannot be said.`,
-      detail: { seal: seal.seal, statement: hash },
-    });
+  rootMismatch(section: SealSection, root: string | null): void {
+    this.add(rootMismatch(section, root));
   }
 
   falseGap({ hash, first, last, generation }: Extract<Section, { kind: 'gap' }>, offset: number): void {
@@ -257,113 +193,6 @@ export class PartitionFindings {
     });
   }
 
-  private lostBelow(first: number, last: number, logStart: number): void {
-    for (const section of sectionsBetween(this.plan.sections, first, last)) {
-      if (section.kind !== 'seal') continue;
-      const { seal, hash } = section;
-      const to = Math.min(last, section.last);
-      if (to <= (this.plan.prunedTo.get(seal.generation) ?? -1)) continue;
-      this.add({
-        code: 'deleted',
-        generation: seal.generation,
-        place: offsetsPlace(section.first, to),
-        expected: `log start at most ${section.first}`,
-        found: String(logStart),
-        message: `The events at offsets ${section.first} to ${to} (seal ${seal.seal}) were deleted without a prune statement: the log starts at ${logStart}. See who has the Delete right, and retention.ms and retention.bytes.`,
-        detail: { seal: seal.seal, statement: hash },
-      });
-    }
-  }
-
-  private truncated(first: number, highWatermark: number): void {
-    const { end } = this.plan;
-    this.add({
-      code: 'truncated',
-      place: offsetsPlace(first, end - 1),
-      expected: String(end),
-      found: String(highWatermark),
-      message: `The partition ends at offset ${highWatermark}, but is sealed up to ${end - 1}: its last ${end - first} sealed offsets are gone.`,
-    });
-  }
-
-  private missing(first: number, last: number, error: KafkaError): void {
-    if (first >= this.plan.end && this.hasUnknown) {
-      this.unreadable(first, last, error, 'hold nothing; a statement of a later version may account for them');
-      return;
-    }
-    this.add({
-      code: 'missing-offsets',
-      place: offsetsPlace(first, last),
-      expected: String(first),
-      found: String(last + 1),
-      message: `Offsets ${first} to ${last} hold no record, though those around them do: records were taken out of the log.`,
-    });
-  }
-
-  private repeated(error: KafkaError, position: number): void {
-    const first = Number(error.evidence['found']);
-    const last = Math.min(Number(error.evidence['lastOffset']), position - 1);
-    this.add({
-      code: 'root-mismatch',
-      place: offsetsPlace(first, Math.max(first, last)),
-      expected: String(position),
-      found: String(first),
-      message: `Behind offset ${position - 1} the log goes back: a batch that says it begins at ${first} is stored there. A broker never writes that.`,
-    });
-  }
-
-  private neverSealed(cause: 'magic' | 'invalid', base: number, error: KafkaError): void {
-    const { evidence } = error;
-    const section = sectionAt(this.plan, base);
-    if (error.code === 'BROKER_ERROR') {
-      this.unreadable(base, base, error, `cannot be served (${error.message})`);
-    } else if (section?.kind !== 'seal') {
-      this.unreadable(base, base, error, `hold a batch that is never sealed (${error.message})`);
-    } else if (cause === 'magic') {
-      this.badBatch('bad-magic', base, error, 'No batch of such a format is ever sealed.');
-    } else if (evidence['lastOffset'] === undefined) {
-      this.badBatch('bad-crc', base, error, 'Its header was changed after it was stored.');
-    } else {
-      this.rootMismatch(section, null);
-    }
-  }
-
-  private badBatch(code: 'bad-crc' | 'bad-magic', base: number, error: KafkaError, why: string): void {
-    const { expected, found } = error.evidence;
-    this.add({
-      code,
-      place: offsetsPlace(base, base),
-      expected: evidenceText(expected),
-      found: evidenceText(found),
-      message: `${error.message} ${why}`,
-    });
-  }
-
-  private unreadable(first: number, last: number, error: KafkaError | null, why: string): void {
-    this.add({
-      code: 'unreadable',
-      expected: offsetsPlace(first, last),
-      found: error?.code ?? null,
-      message: `Offsets ${first} to ${last} ${why}.`,
-    });
-  }
-
-  /** The parts of a run of offsets that must hold records: sealed ones and the tail. */
-  private covered(first: number, last: number): [number, number][] {
-    const parts: [number, number][] = [];
-    const take = (from: number, to: number): void => {
-      const before = parts.at(-1);
-      if (from > to) return;
-      if (before !== undefined && before[1] + 1 === from) before[1] = to;
-      else parts.push([from, to]);
-    };
-    for (const section of sectionsBetween(this.plan.sections, first, last)) {
-      if (section.kind === 'seal') take(Math.max(first, section.first), Math.min(last, section.last));
-    }
-    take(Math.max(first, this.plan.end), last);
-    return parts;
-  }
-
   private warn(code: FindingCode, offset: number, message: string, detail?: Record<string, unknown>): void {
     if (this.warned.has(code)) return;
     this.add({ code, place: offsetsPlace(offset, offset), message, ...(detail === undefined ? {} : { detail }) });
@@ -382,8 +211,4 @@ export class PartitionFindings {
 
 function text(value: string | number | null): string | null {
   return value === null ? null : String(value);
-}
-
-function evidenceText(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? String(value).replaceAll('\n', ' ') : null;
 }

@@ -1,6 +1,5 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
-import { offsetsPlace } from '@tallystick/core/finding';
 import { placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
 import { leafHash } from '@tallystick/core/merkle';
@@ -16,7 +15,7 @@ import { readThrough } from './read-through.ts';
 import type { Source } from './read-through.ts';
 import type { Run } from './run.ts';
 import { StatementClocks } from './statement-clocks.ts';
-import { leavesUnknown, statementDamage } from './statement-damage.ts';
+import { leavesUnknown, statementDamage, unparsedStatements } from './statement-damage.ts';
 import { reportStatements } from './statement-findings.ts';
 
 /** Accepted statements that the log does not hold yet, of which the leaf hashes are kept; where there are more, the next run is a full one. */
@@ -195,13 +194,8 @@ export class Reading implements Statements {
     if (header.control) return;
     const parsed = parseBatch(bytes, header, this.run.codecs);
     if (!parsed.parsed) {
-      this.report({
-        code: 'unparsed-batch',
-        topic,
-        partition: 0,
-        place: offsetsPlace(header.baseOffset, header.baseOffset),
-        message: `The batch at offset ${header.baseOffset} of ${topic} does not parse (${parsed.reason}), so it holds no statement.`,
-      });
+      this.unread = true;
+      for (const finding of unparsedStatements(topic, header, parsed.reason)) this.report(finding);
       return;
     }
     for (const { offset, value } of recordsOf(parsed)) if (offset >= from) await record(value, offset, header);

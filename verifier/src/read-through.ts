@@ -2,7 +2,9 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
-import type { ReadBatch } from '@tallystick/kafka/strict-reader';
+import type { BatchId, ReadBatch } from '@tallystick/kafka/strict-reader';
+import { bytesBehind, placeOfMisplaced, placeOfOverlong, saysTooMany } from './batch-place.ts';
+import type { BatchPlace } from './batch-place.ts';
 import type { Patience } from './deadline.ts';
 
 /** One partition as something to read. */
@@ -19,10 +21,11 @@ export interface Source extends Patience {
 export interface Damage {
   /**
    * `missing`: no batch holds them. `corrupt`: CRC or length wrong. `magic`, `invalid`: not a batch that is ever sealed.
-   * `deleted`: below the log start. `truncated`: beyond the end. `repeated`: a batch that goes back behind what was read.
+   * `deleted`: below the log start. `truncated`: beyond the end. `repeated`: a batch that goes back behind what was read, of which
+   * nobody can tell where it belongs. `misplaced`: a batch that says other offsets than those where its neighbours show it to lie.
    */
-  readonly cause: 'missing' | 'corrupt' | 'magic' | 'invalid' | 'deleted' | 'truncated' | 'repeated';
-  /** Offset at which the reader stood: the base offset of the bad batch. */
+  readonly cause: 'missing' | 'corrupt' | 'magic' | 'invalid' | 'deleted' | 'truncated' | 'repeated' | 'misplaced';
+  /** Offset at which the reader stood: the base offset of the bad batch. Of a `misplaced` one: where it lies. */
   readonly base: number;
   /** Last offset of the bad batch itself, as its header says and what follows it confirms; null if that is not known. */
   readonly batchLast: number | null;
@@ -42,6 +45,9 @@ const badBatch = new Map<KafkaErrorCode, Damage['cause']>([
   ['BROKER_ERROR', 'invalid'],
 ]);
 
+/** Batches that are known to say wrong offsets: beyond so many they are taken as they say. */
+const mostMisplaced = 1_000;
+
 /**
  * Reads `[from, to)` with the strict reader and goes on behind what is damaged, so that one run finds all of it. What cannot be
  * read is a hole; what is not about single offsets (no right, no broker, another topic) is thrown on.
@@ -52,34 +58,92 @@ export async function* readThrough(source: Source, from: number, to: number): As
   let position = from;
   let lastEpoch = -1;
   let retriedAt = -1;
+  const without: BatchId[] = [];
   while (position < to) {
+    let misplaced: Misplaced | null = null;
+    const told = without.length < mostMisplaced;
     try {
-      for await (const chunk of readPartition({ ...base(source), from: position, to, lastEpoch })) {
-        const last = chunk.batches.at(-1);
-        if (last === undefined) continue;
-        position = last.header.lastOffset + 1;
-        lastEpoch = last.header.leaderEpoch;
-        yield { kind: 'batches', batches: chunk.batches };
+      for await (const chunk of readPartition({ ...base(source, without), from: position, to, lastEpoch })) {
+        if (told) misplaced = await firstOverlong(source, chunk.batches);
+        const batches = chunk.batches.slice(0, misplaced?.at);
+        const last = batches.at(-1);
+        if (last !== undefined) {
+          position = last.header.lastOffset + 1;
+          lastEpoch = last.header.leaderEpoch;
+          yield { kind: 'batches', batches };
+        }
+        if (misplaced !== null) break;
       }
-      return;
+      if (misplaced === null) return;
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
-      const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
-      // What hangs on the leader epoch read before is read once more without it: the stored epoch is no part of what the CRC
-      // covers, and the content decides.
-      if (retriedAt !== position && (goesBack || (readAgain.has(error.code) && lastEpoch >= 0))) {
-        retriedAt = position;
+      if (told) misplaced = await misplacedAt(source, error, position, without);
+      if (misplaced === null) {
+        const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
+        // What hangs on the leader epoch read before is read once more without it: the stored epoch is no part of what the CRC
+        // covers, and the content decides.
+        if (retriedAt !== position && (goesBack || (readAgain.has(error.code) && lastEpoch >= 0))) {
+          retriedAt = position;
+          lastEpoch = -1;
+          if (goesBack) yield hole(position, position - 1, 'repeated', error);
+          continue;
+        }
+        const { piece, next } = await judge(source, error, position, to);
+        if (piece === null) throw error;
+        yield piece;
+        position = next;
         lastEpoch = -1;
-        if (goesBack) yield hole(position, position - 1, 'repeated', error);
         continue;
       }
-      const { piece, next } = await judge(source, error, position, to);
-      if (piece === null) throw error;
-      yield piece;
-      position = next;
-      lastEpoch = -1;
     }
+    const { id, place, error } = misplaced;
+    const next = Math.max(position, Math.min(place.last + 1, to));
+    const damage: Damage = { cause: 'misplaced', base: place.first, batchLast: place.last, error };
+    yield { kind: 'hole', first: position, last: next - 1, damage };
+    without.push(id);
+    position = next;
+    lastEpoch = -1;
   }
+}
+
+/** A batch that does not lie where it says. */
+interface Misplaced {
+  readonly id: BatchId;
+  readonly place: BatchPlace;
+  readonly error: KafkaError;
+  /** Its index in the chunk that it came in. */
+  readonly at?: number;
+}
+
+async function firstOverlong(source: Source, batches: readonly ReadBatch[]): Promise<Misplaced | null> {
+  for (const [at, { header }] of batches.entries()) {
+    if (!saysTooMany(header)) continue;
+    const place = await placeOfOverlong(source, header);
+    if (place === null) continue;
+    const { topic, partition } = source;
+    const { baseOffset, lastOffset } = header;
+    const message = `The record batch at offset ${baseOffset} of ${topic}/${partition} says that it reaches to offset ${lastOffset}, but holds ${header.count} records, and the next one begins at offset ${place.last + 1}.`;
+    const evidence = { topic, partition, offset: baseOffset, expected: place.last, found: lastOffset };
+    return { id: header, place, at, error: new KafkaError('BATCH_INVALID', message, { evidence }) };
+  }
+  return null;
+}
+
+async function misplacedAt(
+  source: Source,
+  error: KafkaError,
+  position: number,
+  known: readonly BatchId[],
+): Promise<Misplaced | null> {
+  const { evidence } = error;
+  const baseOffset = numberIn(error, 'baseOffset');
+  const lastOffset = numberIn(error, 'lastOffset');
+  const crc = numberIn(error, 'crc');
+  if (error.code !== 'OFFSET_GAP' || evidence['found'] !== baseOffset) return null;
+  if (baseOffset === null || lastOffset === null || crc === null) return null;
+  const id = { baseOffset, crc };
+  const place = await placeOfMisplaced(source, position, { ...id, lastOffset }, known);
+  return place === null ? null : { id, place, error };
 }
 
 /** The hole that the error means and where to go on; no piece if the error is not about offsets. */
@@ -179,9 +243,21 @@ async function look(source: Source, offset: number): Promise<string> {
   }
 }
 
-function base({ log, topic, topicId, partition, deadlineMs, signal, reuse = false }: Source) {
+function base(source: Source, without: readonly BatchId[] = []) {
+  const { log, topic, topicId, partition, deadlineMs, signal, reuse = false } = source;
   const maxWaitMs = Math.min(500, deadlineMs);
-  return { log, topic, topicId, partition, deadlineMs, maxWaitMs, reuse, ...(signal === undefined ? {} : { signal }) };
+  return {
+    log,
+    topic,
+    topicId,
+    partition,
+    deadlineMs,
+    maxWaitMs,
+    reuse,
+    without,
+    ...(without.length === 0 ? {} : { maxBytes: bytesBehind }),
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 function numberIn(error: KafkaError, name: string): number | null {

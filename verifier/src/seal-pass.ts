@@ -110,7 +110,7 @@ export class SealPass {
     const first = Math.max(piece.first, this.offset);
     found.damage(piece);
     await this.skipTo(last + 1);
-    const isThere = damage.cause === 'corrupt' || damage.cause === 'magic' || damage.cause === 'invalid';
+    const isThere = ['corrupt', 'magic', 'invalid', 'misplaced'].includes(damage.cause);
     if (records === null || !isThere || first > last) return;
     if (first >= (slice.sections.at(slice.sections.length - 1)?.last ?? slice.from - 1) + 1) await records.tail();
     records.skipped(first, last, 'unread');

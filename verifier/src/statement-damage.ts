@@ -1,3 +1,4 @@
+import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from './domain/findings.ts';
 import type { Piece } from './read-through.ts';
@@ -24,6 +25,19 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
       },
     ];
   }
+  if (cause === 'repeated') {
+    const from = Number(found);
+    return [
+      {
+        ...where,
+        code: 'bad-crc',
+        place: offsetsPlace(from, Math.max(from, Math.min(Number(error.evidence['lastOffset']), first - 1))),
+        expected: textOf(expected),
+        found: textOf(found),
+        message: `${error.message} A broker never writes that. Which of the batches that claim these offsets was changed cannot be told; statements may be hidden there.`,
+      },
+    ];
+  }
   const code = error.code === 'BROKER_ERROR' ? 'unreadable' : cause === 'magic' ? 'bad-magic' : 'bad-crc';
   const damaged: NewFinding = {
     ...where,
@@ -42,6 +56,33 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
       expected: offsetsPlace(first, last),
       found: error.code,
       message: `Offsets ${first} to ${last} of ${topic}, behind the bad batch at ${base}, could not be read.`,
+    },
+  ];
+}
+
+/**
+ * A batch of the seals topic that does not parse. Brokers and clients make none, so what it held before may have been statements: they
+ * could not be looked at.
+ */
+export function unparsedStatements(
+  topic: string,
+  { baseOffset, lastOffset }: BatchHeader,
+  reason: string,
+): NewFinding[] {
+  const where = { topic, partition: 0 };
+  return [
+    {
+      ...where,
+      code: 'unparsed-batch',
+      place: offsetsPlace(baseOffset, baseOffset),
+      message: `The batch at offset ${baseOffset} of ${topic} does not parse (${reason}), so it holds no statement.`,
+    },
+    {
+      ...where,
+      code: 'unreadable',
+      expected: offsetsPlace(baseOffset, lastOffset),
+      found: 'unparsed-batch',
+      message: `Offsets ${baseOffset} to ${lastOffset} of ${topic} hold a batch that does not parse. Statements that it held when it was stored, or that it hides, could not be read.`,
     },
   ];
 }

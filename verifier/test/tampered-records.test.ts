@@ -168,6 +168,31 @@ describe('records taken away, put in, moved', () => {
     expect(verdict.checked.seals).toBe(1);
   });
 
+  test('a bad CRC: how many events were not judged is said, and the counts add up', async () => {
+    const world = await World.small();
+    world.cluster.flipByte(topics.events, 0, { offset: 4 });
+    const { findings, checked, scope } = await world.verify();
+    expect(findings).toMatchObject([{ code: 'bad-crc', detail: { lastOffset: 6, unjudged: 3 } }]);
+    expect(findings[0]!.message).toContain('offsets 4 to 6. The 3 events in it were not judged.');
+    expect(scope.inScope).toBe(8);
+    expect(checked.events).toBe(8 - 3);
+    expect(checked.partitions[0]).toMatchObject({
+      plannedEvents: 8,
+      checkedEvents: 5,
+      plannedSeals: 3,
+      matchedSeals: 2,
+    });
+  });
+
+  test('a bad CRC behind which nothing can be read: what was not judged is unreadable', async () => {
+    const world = await World.small();
+    // A length beyond everything: nothing says where the batch ends, and nothing is served behind it.
+    world.cluster.batches(topics.events, 0)[2]!.writeInt32BE(1 << 30, 8);
+    const { findings, checked } = await world.verify({ deadlineMs: 100 });
+    expect(findings[0]).toMatchObject({ code: 'bad-crc', place: 'offsets 4-4' });
+    expect(checked.partitions[0]).toMatchObject({ plannedEvents: 8, checkedEvents: 5 });
+  });
+
   test('a bad CRC without leaves: the rest of its batch is unreadable besides', async () => {
     const world = await World.small({ leaves: false });
     world.cluster.flipByte(topics.events, 0, { offset: 2 });

@@ -41,7 +41,9 @@ const ofRecords = (
     putRecords(batch, target.records);
     // What a batch holds changes; where it lies in the log does not.
     batch.last = last;
-    return { codes, partition: part.partition, offsets: [offset, offset + least - 1] };
+    // Where records were taken out, all behind them moved up, and the last offsets hold nothing.
+    const end = target.records.length <= last - batch.first ? last : offset + least - 1;
+    return { codes, partition: part.partition, offsets: [offset, end] };
   });
 
 /** What changes bytes of a batch's header, CRC mended. */
@@ -136,8 +138,11 @@ export const recordAlterations: readonly Alteration[] = [
     batch.writeInt32BE(batch.readInt32BE(batchField.count) + 1, batchField.count),
   ),
   ofHeader('the format that a batch names', ['bad-magic'], (batch) => batch.writeInt8(1, batchField.magic)),
-  ofHeader('the offset that a batch names', ['missing-offsets', 'bad-crc'], (batch) =>
+  ofHeader('the offset that a batch names', ['root-mismatch'], (batch) =>
     batch.writeBigInt64BE(batch.readBigInt64BE(batchField.baseOffset) + 1_000_000_000n, batchField.baseOffset),
+  ),
+  ofHeader('the offset up to which a batch says that it reaches', notSealed, (batch) =>
+    batch.writeInt32BE(batch.readInt32BE(batchField.lastOffsetDelta) + 2, batchField.lastOffsetDelta),
   ),
   records('one bit of a batch, its checksum left as it was', (copy) => {
     const target = find(copy, 1);

@@ -168,7 +168,7 @@ export const statementAlterations: readonly Alteration[] = [
     bytes?.writeUInt8(bytes.readUInt8(bytes.length - 3) ^ 1, bytes.length - 3);
   }),
   ofBatch('a batch of statements taken out', ['missing-offsets'], (batches, at) => void batches.splice(at, 1)),
-  ofBatch('a batch of statements that claims the offsets of all that follow', broken, (batches, at) => {
+  ofBatch('a batch of statements that claims the offsets of all that follow', ['bad-crc'], (batches, at) => {
     const batch = batches[at];
     if (batch !== undefined) rewrite(batch, (bytes) => bytes.writeInt32BE(100_000, batchField.lastOffsetDelta));
   }),

@@ -110,6 +110,13 @@ describe('a bundle of everything', () => {
   });
 });
 
+/** Gives a batch a last offset delta that takes the next offsets in too, CRC mended. */
+function reach(world: World, topic: string, index: number): void {
+  const batch = world.cluster.batches(topic, 0)[index]!;
+  batch.writeInt32BE(batch.readInt32BE(23) + 2, 23);
+  sealCrc(batch);
+}
+
 describe('a damaged log', () => {
   const damages: Record<string, (world: World) => void> = {
     'a changed byte': (world) => {
@@ -126,6 +133,14 @@ describe('a damaged log', () => {
     'a length of nothing': (world) => void world.cluster.batches(topics.events, 0)[2]!.writeInt32BE(0, 8),
     'a base offset that goes back': (world) => void world.cluster.batches(topics.events, 0)[2]!.writeBigInt64BE(1n, 0),
     'a base offset far ahead': (world) => void world.cluster.batches(topics.events, 0)[2]!.writeBigInt64BE(100n, 0),
+    'base offsets of two batches side by side': (world) => {
+      for (const at of [1, 2]) {
+        const batch = world.cluster.batches(topics.events, 0)[at]!;
+        batch.writeBigInt64BE(batch.readBigInt64BE(0) + 100n, 0);
+      }
+    },
+    'a last offset delta that reaches over the next batch': (world) => reach(world, topics.events, 1),
+    'one of the statements': (world) => reach(world, topics.seals, 2),
     'deleted records': (world) => world.cluster.deleteRecords(topics.events, 0, 3),
     'a changed statement': (world) => {
       const batch = world.cluster.batches(topics.seals, 0)[3]!;
