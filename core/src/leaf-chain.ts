@@ -32,10 +32,16 @@ export class LeafChain {
   readonly #sha256: Sha256;
   readonly #codecs: Codecs;
   #scratch = new Uint8Array(firstScratch);
-  #view = new DataView(this.#scratch.buffer);
+  #view: DataView = new DataView(this.#scratch.buffer);
   /** By length: the start of the scratch buffer. A view made for each record would cost a tenth of its hash. */
   readonly #starts: (Uint8Array | undefined)[] = Array.from({ length: longestKept + 1 });
   readonly #cursor = new RecordCursor(this.#scratch, 0, 0);
+
+  // The memory that was read and written last, for copies of eight bytes at a time.
+  #source = this.#view;
+  #sourceOf: Uint8Array = this.#scratch;
+  #leaves = this.#view;
+  #leavesOf: Uint8Array = this.#scratch;
 
   // The batch met last, so that the next slice of it costs neither its decompression nor a walk from its start.
   #batch: Uint8Array | null = null;
@@ -93,6 +99,8 @@ export class LeafChain {
     }
     if (count === 0) return 0;
     this.#view.setUint8(prefixAt + 1, entryFlags(header.attributes));
+    if (leaves !== this.#leavesOf) this.#leaves = viewOf(leaves);
+    this.#leavesOf = leaves;
     if (judged.parsed) this.#chainRecords(judged, first, last, leaves, at);
     else this.#chainOffsets(judged, first, last, leaves, at);
     return count;
@@ -124,6 +132,8 @@ export class LeafChain {
     const cursor = this.#cursor;
     const { data, header } = batch;
     const { appendTime } = header;
+    if (data !== this.#sourceOf) this.#source = viewOf(data);
+    this.#sourceOf = data;
     if (first < this.#next) this.#rewind(batch);
     for (; this.#next < first; this.#next++) {
       const length = cursor.varint();
@@ -147,7 +157,8 @@ export class LeafChain {
       this.#setOffset(offset);
       const length = end - cursor.at;
       this.#reserve(recordAt + length);
-      copy(data, cursor.at, end, this.#scratch, recordAt);
+      if (length <= longestKept) copy(this.#source, cursor.at, end, this.#view, recordAt);
+      else this.#scratch.set(data.subarray(cursor.at, end), recordAt);
       cursor.at = end;
       this.#hash(recordAt + length, leaves, out);
       out += leafLength;
@@ -168,7 +179,7 @@ export class LeafChain {
 
   #hash(length: number, leaves: Uint8Array, at: number): void {
     this.#sha256.hashInto(this.#start(length), 0, length, leaves, at);
-    copy(leaves, at, at + leafLength, this.#scratch, previousAt);
+    copy(this.#leaves, at, at + leafLength, this.#view, previousAt);
   }
 
   #start(length: number): Uint8Array {
@@ -202,11 +213,20 @@ export class LeafChain {
   }
 }
 
-/** A loop beats a view for few bytes; for many the view beats the loop. */
-function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
-  if (to - from > 96) {
-    target.set(source.subarray(from, to), at);
-    return;
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** In steps of 32 bytes, then of 8: no slower than a view of the source, and nothing is made that has to be collected. */
+function copy(source: DataView, from: number, to: number, target: DataView, at: number): void {
+  let read = from;
+  let write = at;
+  for (; read + 32 <= to; read += 32, write += 32) {
+    target.setBigInt64(write, source.getBigInt64(read));
+    target.setBigInt64(write + 8, source.getBigInt64(read + 8));
+    target.setBigInt64(write + 16, source.getBigInt64(read + 16));
+    target.setBigInt64(write + 24, source.getBigInt64(read + 24));
   }
-  for (let i = from, out = at; i < to; i++, out++) target[out] = source[i] ?? 0;
+  for (; read + 8 <= to; read += 8, write += 8) target.setBigInt64(write, source.getBigInt64(read));
+  for (; read < to; read++, write++) target.setUint8(write, source.getUint8(read));
 }

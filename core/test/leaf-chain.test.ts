@@ -118,6 +118,40 @@ describe('the fast path and the literal reading agree', () => {
   });
 });
 
+test('records of every length up to some, and around what is copied in another way', () => {
+  const lengths = [...Array.from({ length: 140 }, (_, i) => i), ...Array.from({ length: 40 }, (_, i) => 4070 + i)];
+  const all = lengths.map((length) => ({
+    key: null,
+    value: Uint8Array.from({ length }, (_, i) => i + 1),
+    headers: [],
+  }));
+  const batch: TestBatch = { count: all.length, field: encodeRecords(all), attributes: 8, maxTimestamp: 77n };
+  const bytes = encodeTestBatch(batch);
+  const expected = referenceLeaves(previous, referenceEntries(batch, all, 3));
+  // At any alignment, in memory that goes on behind it, and with a digest that is not Node's.
+  for (const [before, sha256] of [0, 1, 3, 7].map((at) => [at, at === 0 ? portableSha256 : nodeSha256] as const)) {
+    const memory = Buffer.alloc(bytes.length + before + 9, 0xee);
+    memory.set(bytes, before);
+    const found = chainInSlices(chainOf(3, nodeCodecs, sha256), memory.subarray(before, before + bytes.length), 1000);
+    expect(found).toEqual(expected);
+  }
+});
+
+test('leaves go where they are asked for, also from one buffer to another', () => {
+  const batch: TestBatch = { count: 3, field: encodeRecords(three), attributes: 8, maxTimestamp: 77n };
+  const bytes = encodeTestBatch(batch);
+  const header = readBatchHeader(bytes, 0);
+  const expected = referenceLeaves(previous, referenceEntries(batch, three, 0));
+  const chain = chainOf(0);
+  const [one, other] = [Buffer.alloc(100), new Uint8Array(40)];
+  chain.append(bytes, header, 0, 0, one, 1);
+  chain.append(bytes, header, 1, 1, other, 8);
+  chain.append(bytes, header, 2, 2, one, 64);
+  expect([one.subarray(1, 33), other.subarray(8), one.subarray(64, 96)].map((leaf) => new Uint8Array(leaf))).toEqual(
+    expected,
+  );
+});
+
 describe('slices', () => {
   const batch = encodeTestBatch({
     baseOffset: 100n,
