@@ -34,6 +34,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
         `${counted(checked.events, 'event')} in ${counted(checked.seals, 'seal')}, ${counted(checked.statements, 'statement')}`,
       ],
       ...events(verdict),
+      ...sequences(verdict),
       ...clocks(verdict),
       ...queryCopy(verdict),
       ...(counts.unsealed > 0 ? [['not sealed yet', `${number(counts.unsealed)} records`] as const] : []),
@@ -67,6 +68,18 @@ function events({ content }: Verdict): [string, string][] {
     ...(ids.conflicts > 0 ? [`${number(ids.conflicts)} in conflict`] : []),
   ].join(', ');
   return [['events', `${number(decoded)} decoded${parts.join('')}; ${compared}`]];
+}
+
+/** What producers' sequences lack, or have twice; nothing where all is in turn. */
+function sequences({ checked, content }: Verdict): [string, string][] {
+  const sums = { missing: 0, repeated: 0, late: 0 };
+  for (const { content: counts } of checked.partitions)
+    for (const name of ['missing', 'repeated', 'late'] as const) sums[name] += counts?.[name] ?? 0;
+  const parts = Object.entries({ missing: sums.missing, 'that came again': sums.repeated, 'that came late': sums.late })
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${counted(count, 'number')} ${name}`);
+  if (parts.length === 0) return [];
+  return [['sequences', `${parts.join(', ')}; lives of producers: ${number(content.lives)}`]];
 }
 
 /** Whose clocks were compared; nothing without a limit. */

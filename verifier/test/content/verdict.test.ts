@@ -36,6 +36,7 @@ test('numbers that came late or again stand in every report, with their neighbou
     ['duplicate', 'offsets 3-3', { sequence: 1, offset: 2 }, { sequence: 3, offset: 4 }],
     ['id-conflict', 'offsets 5-5', { sequence: 3, offset: 4 }, null],
   ]);
+  expect(renderText(verdict)).toContain('2 numbers that came again, 1 number that came late; lives of producers: 1');
   const run = { ...verified, error: undefined, verdict };
   for (const report of [renderText(verdict), words(renderHtml(run, context)), words(renderJunit(run, context))]) {
     expect(report).toContain(
