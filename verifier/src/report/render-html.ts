@@ -51,12 +51,16 @@ function broken({ code, message }: { readonly code: string; readonly message: st
 function figures(verdict: Verdict): Html {
   const { checked, scope, counts } = verdict;
   const { fails, open, lifted } = tallyOf(verdict);
+  const { inScope, sealedEvents } = scope;
+  const agree =
+    inScope === sealedEvents
+      ? `of ${number(sealedEvents)} sealed events agree`
+      : `of ${number(inScope)} sealed events looked at agree; ${number(sealedEvents)} are sealed in all`;
   const figure = (value: string, what: string): Html => html`<li><strong>${value}</strong>${what}</li>`;
   return html`<ul class="figures" aria-label="Figures">
-    ${figure(number(checked.events), `of ${number(scope.sealedEvents)} sealed events agree`)}
-    ${figure(number(checked.seals), 'seals agree')} ${figure(number(fails), 'findings that fail it')}
-    ${figure(number(open), 'that left it open')} ${figure(number(lifted), 'acknowledged')}
-    ${figure(number(counts.unsealed), 'records not sealed yet')}
+    ${figure(number(checked.events), agree)} ${figure(number(checked.seals), 'seals agree')}
+    ${figure(number(fails), 'findings that fail it')} ${figure(number(open), 'findings that leave it open')}
+    ${figure(number(lifted), 'acknowledged')} ${figure(number(counts.unsealed), 'records not sealed yet')}
   </ul>`;
 }
 

@@ -195,6 +195,8 @@ const passedOver = {
 function limitsOf(verdict: Verdict): string[] {
   const { mode, scope, checked, counts, published, queryCopy } = verdict;
   const words: string[] = [];
+  const { open } = tallyOf(verdict);
+  if (open > 0) words.push(`What could not be looked at, or not as it should be: ${count(open, 'finding')} below.`);
   if (mode === 'incremental')
     words.push('What earlier runs had checked was taken from their state and not read again.');
   const silent = checked.partitions.filter(({ content }) => content === null).length;

@@ -221,6 +221,20 @@ describe('the HTML report', () => {
     }
     expect(words(renderHtml(broken, context))).toContain('its checksum does not fit');
     expect(words(renderHtml(inconclusive, context))).toContain('Only a part was asked for');
+    // Also where the verdict is that it failed.
+    const left = 'What could not be looked at, or not as it should be: 1 finding below.';
+    for (const run of [failed, inconclusive]) expect(words(renderHtml(run, context))).toContain(left);
+    expect(words(renderHtml(verified, context))).not.toContain('or not as it should be');
+  });
+
+  test('of a run that looked at some does not read as if the others disagreed', () => {
+    const scope = { kind: 'all', ranges: null, sealedEvents: 5_000, inScope: 120 } as const;
+    const checked = { ...(verified.verdict as Verdict).checked, events: 120 };
+    const some = withVerdict(verdictOf('verified', { mode: 'incremental', scope, checked }));
+    expect(words(renderHtml(some, context))).toMatch(
+      /120 *of 120 sealed events looked at agree; 5,000 are sealed in all/,
+    );
+    expect(words(renderHtml(verified, context))).toMatch(/4,817,334 *of 4,817,334 sealed events agree /);
   });
 
   test('says what is acknowledged, by whom, why and until when', () => {
