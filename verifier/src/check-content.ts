@@ -4,6 +4,8 @@ import type { CheckedPlan } from './check-records.ts';
 import { compareIds } from './content/compare-ids.ts';
 import type { ComparedIds, CompareOptions } from './content/compare-ids.ts';
 import type { Plan } from './domain/plan.ts';
+import { joinShared } from './parallel/join-ids.ts';
+import type { IdJoiner } from './parallel/join-ids.ts';
 import { readThrough } from './read-through.ts';
 import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
@@ -11,13 +13,18 @@ import type { Run } from './run.ts';
 /**
  * Reports what the events say of themselves, once all partitions are read: what each partition's events come to, and the ids of all of
  * them compared with each other. Where records cannot be read again that is a finding.
+ * @param pool threads that help to compare; null: this one does
  */
-export async function checkContent(run: Run, checked: readonly CheckedPlan[]): Promise<ComparedCounts> {
+export async function checkContent(
+  run: Run,
+  checked: readonly CheckedPlan[],
+  pool: IdJoiner | null,
+): Promise<ComparedCounts> {
   const counts = { compared: 0, duplicates: 0, conflicts: 0 };
   for (const topic of new Set(checked.map(({ plan }) => plan.topic))) {
     const of = checked.filter(({ plan }) => plan.topic === topic);
     for (const { result } of of) for (const finding of result?.content.merged.findings ?? []) run.findings.add(finding);
-    const compared = await compare(run, topic, of);
+    const compared = await compare(run, topic, of, pool);
     for (const finding of compared?.findings ?? []) run.findings.add(finding);
     counts.compared += compared?.compared ?? 0;
     counts.duplicates += compared?.duplicates ?? 0;
@@ -26,11 +33,19 @@ export async function checkContent(run: Run, checked: readonly CheckedPlan[]): P
   return counts;
 }
 
-async function compare(run: Run, topic: string, checked: readonly CheckedPlan[]): Promise<ComparedIds | null> {
+async function compare(
+  run: Run,
+  topic: string,
+  checked: readonly CheckedPlan[],
+  pool: IdJoiner | null,
+): Promise<ComparedIds | null> {
   const parts = checked.flatMap(({ result }) => result?.content.parts ?? []);
   const read: CompareOptions['read'] = (partition, from, to) => readAgain(run, checked, partition, from, to);
   try {
-    return await compareIds(parts, { read, schemas: run.schemas, codecs: run.codecs });
+    const join: CompareOptions['join'] =
+      pool === null ? undefined : async (lists, each) => await joinShared(pool, lists, each);
+    const options = { read, schemas: run.schemas, codecs: run.codecs };
+    return await compareIds(parts, join === undefined ? options : { ...options, join });
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     reportUnavailable(run, error, topic, null);

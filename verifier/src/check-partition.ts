@@ -20,7 +20,7 @@ import { ContentFeed, producerKeysOf } from './record-content.ts';
 import type { Run } from './run.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 
-const shardsPerThread = 8;
+const shardsPerThread = 16;
 const smallestShard = 20_000;
 const largestShard = 1_000_000;
 const mostSections = 4_096;

@@ -51,7 +51,7 @@ export async function checkRecords(
       if (topic === 'missing') reportMissing(run.findings, plan, `Topic ${plan.topic} does not exist`);
     }
     await checkCoverage(run, plans, topics);
-    return { checked, ids: await checkContent(run, checked) };
+    return { checked, ids: await checkContent(run, checked, pool) };
   } finally {
     await pool?.close();
     await temp.remove();

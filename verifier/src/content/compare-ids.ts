@@ -10,6 +10,7 @@ import { mostListed } from './content-findings.ts';
 import type { ContentPart } from './content-types.ts';
 import { joinIds } from './id-join.ts';
 import type { IdPair } from './id-join.ts';
+import type { SpilledIds } from './id-spill.ts';
 import { joinLives } from './join-lives.ts';
 import { locateConflicts } from './locate-conflicts.ts';
 import { readEvents } from './read-again.ts';
@@ -29,6 +30,8 @@ export interface CompareOptions {
   readonly codecs: Codecs;
   /** Longest wait for one schema, ms. Default 30,000. */
   readonly deadlineMs?: number;
+  /** Finds the pairs of equal ids; default: in this thread. */
+  readonly join?: (lists: readonly SpilledIds[], each: (pair: IdPair) => void | Promise<void>) => Promise<void>;
 }
 
 export interface ComparedIds {
@@ -98,8 +101,9 @@ class Comparison {
   }
 
   async run(): Promise<void> {
+    const { join = joinIds } = this.options;
     try {
-      await joinIds(
+      await join(
         this.parts.map(({ ids }) => ids),
         (pair) => {
           this.pairs.push(pair);

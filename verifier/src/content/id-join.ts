@@ -12,7 +12,7 @@ export interface IdPair {
 }
 
 /** Ids that are held in memory at once: some 100 MiB. */
-const mostHeld = 2 ** 21;
+export const mostHeld = 2 ** 21;
 
 /**
  * Finds all pairs of equal ids in lists of any length, in bounded memory: bucket by bucket, and a large bucket in several passes.

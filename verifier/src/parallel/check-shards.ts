@@ -11,6 +11,7 @@ import { sealOutcome } from './shard-message.ts';
 import type { ShardReader, ShardResult, ShardTask } from './shard-message.ts';
 
 const hashBytes = 32;
+const aheadPerThread = 8;
 
 /** What came of one shard, or of several that were read as one. */
 export interface CheckedShard {
@@ -47,9 +48,9 @@ export async function* checkShards(
   const { pool, readHere } = options;
   const source = shards[Symbol.iterator]();
   const under: Under[] = [];
-  // More than there are threads, so that none waits for one that is slow; not many more, so that memory stays flat.
+  // Many more than there are threads, so that none waits for one that is slow, or has still to load its code; not all, so that memory stays flat.
   const ahead = (): Under | undefined => {
-    while (under.length < 2 * pool.size) {
+    while (under.length < aheadPerThread * pool.size) {
       const next = source.next();
       if (next.done === true) break;
       under.push({ shard: next.value, result: ask(next.value, options) });

@@ -5,14 +5,15 @@ import { SchemasError, schemasErrors } from '@tallystick/schemas/errors';
 import type { SchemasErrorCode } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { RecordLog } from '@tallystick/kafka/record-log';
+import { pairsOf } from './join-ids.ts';
 import { readOrLeave } from './run-shard.ts';
-import type { ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
+import type { JoinTask, ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
 
 /** Events between two messages that tell how far a thread is. */
 const progressEvery = 20_000;
 
 /**
- * What a thread does: reads one shard after the other as they are asked for, until it is ended.
+ * What a thread does: reads one shard after the other as they are asked for, then joins ids, until it is ended.
  * @param openRecords opens the records that the settings name
  */
 export function serveShards(
@@ -43,8 +44,16 @@ export function serveShards(
       send({ kind: 'failed', id: task.id, message: error instanceof Error ? error.message : String(error) });
     }
   };
+  const join = async ({ id, ...task }: JoinTask): Promise<void> => {
+    try {
+      send({ kind: 'joined', id, pairs: await pairsOf(task) });
+    } catch (error) {
+      send({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) });
+    }
+  };
   port.on('message', (message: StarterMessage) => {
     if (message.kind === 'shard') turn = turn.then(() => work(message.task));
+    else if (message.kind === 'join') turn = turn.then(() => join(message.task));
     else schemas.answer(message);
   });
 }
@@ -72,7 +81,7 @@ class Progress {
   }
 }
 
-type SchemaAnswer = Exclude<StarterMessage, { kind: 'shard' }>;
+type SchemaAnswer = Exclude<StarterMessage, { kind: 'shard' | 'join' }>;
 
 /** Schemas, asked for through the thread's starter, who has the source of them. */
 class AskedSchemas implements SchemaSource {

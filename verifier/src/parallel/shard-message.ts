@@ -1,4 +1,6 @@
 import type { ContentOptions } from '../content/content-types.ts';
+import type { IdPair } from '../content/id-join.ts';
+import type { SpilledIds } from '../content/id-spill.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Shard } from '../domain/shards.ts';
@@ -25,6 +27,14 @@ export interface ShardTask {
   readonly plan: Pick<Plan, 'topic' | 'partition' | 'genesis'>;
   readonly hasUnknown: boolean;
   readonly content: Omit<ContentOptions, 'schemas'>;
+}
+
+/** Ids in which pairs of equal ones are looked for. */
+export interface JoinTask {
+  readonly id: number;
+  readonly lists: readonly SpilledIds[];
+  /** Ids that are held in memory at once. */
+  readonly held: number;
 }
 
 export const sealOutcome = { none: 0, agrees: 1, differs: 2 } as const;
@@ -55,6 +65,7 @@ export interface ShardReader {
 /** From a thread. A shard with damage (`result` null) is read again by who asked, who reports it. */
 export type ThreadMessage =
   | { readonly kind: 'done'; readonly id: number; readonly result: ShardResult | null }
+  | { readonly kind: 'joined'; readonly id: number; readonly pairs: readonly IdPair[] | null }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'progress'; readonly bytes: number; readonly events: number }
   | { readonly kind: 'schema'; readonly request: number; readonly schemaId: number };
@@ -62,5 +73,6 @@ export type ThreadMessage =
 /** To a thread. */
 export type StarterMessage =
   | { readonly kind: 'shard'; readonly task: ShardTask }
+  | { readonly kind: 'join'; readonly task: JoinTask }
   | { readonly kind: 'schema'; readonly request: number; readonly text: string }
   | { readonly kind: 'no-schema'; readonly request: number; readonly code: string; readonly message: string };

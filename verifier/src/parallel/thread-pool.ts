@@ -4,7 +4,11 @@ import { SchemasError } from '@tallystick/schemas/errors';
 import { abortError } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { SourceDescriptor } from '../ports/evidence-source.ts';
+import type { IdPair } from '../content/id-join.ts';
+import { pairsOf } from './join-ids.ts';
+import type { IdJoiner } from './join-ids.ts';
 import type {
+  JoinTask,
   ShardReader,
   ShardResult,
   ShardTask,
@@ -21,7 +25,7 @@ export interface PoolOptions {
   readonly schemas: SchemaSource | null;
   readonly signal: AbortSignal | undefined;
   readonly meter: { add(bytes: number, events: number): void };
-  /** Reads shards in the thread of the pool's owner too, one at a time, beside the others; null where it is damaged or cannot be read. */
+  /** Reads shards in the thread of the pool's owner too, which then joins ids as well, one at a time, beside the others; null where it is damaged or cannot be read. */
   readonly here?: (task: Omit<ShardTask, 'id'>, signal: AbortSignal) => Promise<ShardResult | null>;
   /** How long a thread may say nothing while it reads, ms; default three deadlines and a minute. */
   readonly silentMs?: number;
@@ -29,16 +33,23 @@ export interface PoolOptions {
   readonly entry?: URL;
 }
 
-interface Waiting {
-  readonly task: Omit<ShardTask, 'id'>;
-  readonly resolve: (result: ShardResult | null) => void;
-  readonly reject: (error: Error) => void;
-}
+type Waiting = { readonly reject: (error: Error) => void } & (
+  | {
+      readonly kind: 'shard';
+      readonly task: Omit<ShardTask, 'id'>;
+      readonly resolve: (result: ShardResult | null) => void;
+    }
+  | {
+      readonly kind: 'join';
+      readonly task: Omit<JoinTask, 'id'>;
+      readonly resolve: (pairs: readonly IdPair[] | null) => void;
+    }
+);
 
 interface Thread {
   readonly worker: Worker;
-  /** The shard that it reads, by its id. */
-  busy: { readonly id: number; readonly waiting: Waiting } | null;
+  /** What it does, by its id, and what it does next. */
+  readonly busy: { readonly id: number; readonly waiting: Waiting }[];
   /** Ends the pool if the thread stays silent. */
   watch: ReturnType<typeof setTimeout> | null;
 }
@@ -48,17 +59,17 @@ const fromSource = import.meta.url.endsWith('.ts');
 const ownEntry = new URL(fromSource ? './thread.ts' : './thread.js', import.meta.url);
 
 /**
- * Threads that read shards, one each at a time. If one dies, or is silent for much longer than any wait of its own may take,
+ * Threads that read shards and join ids, one thing each at a time. If one dies, or is silent for much longer than any wait of its own may take,
  * the whole pool is given up: nothing that it was to look at may count as looked at.
  */
-export class ThreadPool implements ShardReader {
+export class ThreadPool implements ShardReader, IdJoiner {
   readonly size: number;
   private readonly options: PoolOptions;
   private readonly threads: Thread[] = [];
   private readonly queue: Waiting[] = [];
   private nextId = 0;
   private failure: Error | null = null;
-  /** The shard that is read here. */
+  /** What is done here. */
   private here: { readonly waiting: Waiting; readonly done: Promise<void> } | null = null;
   private readonly stopHere = new AbortController();
   private readonly onAbort = (): void => this.fail(abortError());
@@ -77,7 +88,15 @@ export class ThreadPool implements ShardReader {
   async read(task: Omit<ShardTask, 'id'>): Promise<ShardResult | null> {
     if (this.failure !== null) throw this.failure;
     return await new Promise((resolve, reject) => {
-      this.queue.push({ task, resolve, reject });
+      this.queue.push({ kind: 'shard', task, resolve, reject });
+      this.next();
+    });
+  }
+
+  async join(task: Omit<JoinTask, 'id'>): Promise<readonly IdPair[] | null> {
+    if (this.failure !== null) throw this.failure;
+    return await new Promise((resolve, reject) => {
+      this.queue.push({ kind: 'join', task, resolve, reject });
       this.next();
     });
   }
@@ -96,26 +115,40 @@ export class ThreadPool implements ShardReader {
 
   private next(): void {
     while (this.queue.length > 0 && this.failure === null) {
-      const thread = this.threads.find(({ busy }) => busy === null) ?? this.start();
-      if (thread === null && (this.options.here === undefined || this.here !== null)) return;
+      const idle = this.threads.find(({ busy }) => busy.length === 0) ?? this.start();
+      const isHere = idle === null && this.options.here !== undefined && this.here === null;
+      const thread = idle ?? (isHere ? null : this.soonIdle());
+      if (thread === null && !isHere) return;
       const waiting = this.queue.shift();
       if (waiting === undefined) return;
-      if (thread === null) {
-        this.here = { waiting, done: this.readHere(waiting) };
-        continue;
-      }
-      const id = this.nextId++;
-      thread.busy = { id, waiting };
-      this.hear(thread);
-      post(thread, { kind: 'shard', task: { ...waiting.task, id } });
+      if (thread === null) this.here = { waiting, done: this.doHere(waiting) };
+      else this.give(thread, waiting);
     }
   }
 
-  private async readHere({ task, resolve }: Waiting): Promise<void> {
+  /**
+   * A thread that has nothing to do after what it does: it would be idle until this thread, which reads too, hears that it is done. null
+   * where so little is left that whoever is done first has to have it.
+   */
+  private soonIdle(): Thread | null {
+    if (this.queue.length <= this.size) return null;
+    return this.threads.find(({ busy }) => busy.length === 1) ?? null;
+  }
+
+  private give(thread: Thread, waiting: Waiting): void {
+    const id = this.nextId++;
+    thread.busy.push({ id, waiting });
+    this.hear(thread);
+    if (waiting.kind === 'shard') post(thread, { kind: 'shard', task: { ...waiting.task, id } });
+    else post(thread, { kind: 'join', task: { ...waiting.task, id } });
+  }
+
+  private async doHere(waiting: Waiting): Promise<void> {
     // Not before `here` says so.
     await Promise.resolve();
     try {
-      resolve((await this.options.here?.(task, this.stopHere.signal)) ?? null);
+      if (waiting.kind === 'join') waiting.resolve(await pairsOf(waiting.task));
+      else waiting.resolve((await this.options.here?.(waiting.task, this.stopHere.signal)) ?? null);
     } catch (error) {
       this.fail(failed(error instanceof Error ? error.message : String(error)));
     }
@@ -133,7 +166,7 @@ export class ThreadPool implements ShardReader {
       name: 'tallystick-verify',
       ...(fromSource ? { execArgv: ['--conditions=@tallystick/source'] } : {}),
     });
-    const thread: Thread = { worker, busy: null, watch: null };
+    const thread: Thread = { worker, busy: [], watch: null };
     worker.on('message', (message: ThreadMessage) => this.take(thread, message));
     worker.on('error', (error) => this.fail(failed(`one of them died: ${error.message}`)));
     worker.on('messageerror', () => this.fail(failed('one of them sent what cannot be read')));
@@ -143,7 +176,7 @@ export class ThreadPool implements ShardReader {
   }
 
   private take(thread: Thread, message: ThreadMessage): void {
-    const { busy } = thread;
+    const [busy = null] = thread.busy;
     this.hear(thread);
     if (message.kind === 'progress') {
       this.options.meter.add(message.bytes, message.events);
@@ -153,12 +186,22 @@ export class ThreadPool implements ShardReader {
       this.fail(failed('one of them answered what it was not asked'));
     } else if (message.kind === 'failed') {
       this.fail(failed(message.message));
-    } else {
-      thread.busy = null;
-      clearTimeout(thread.watch ?? undefined);
+    } else if (message.kind === 'done' && busy.waiting.kind === 'shard') {
+      this.isDone(thread);
       busy.waiting.resolve(message.result);
       this.next();
+    } else if (message.kind === 'joined' && busy.waiting.kind === 'join') {
+      this.isDone(thread);
+      busy.waiting.resolve(message.pairs);
+      this.next();
+    } else {
+      this.fail(failed('one of them answered another question'));
     }
+  }
+
+  private isDone(thread: Thread): void {
+    thread.busy.shift();
+    if (thread.busy.length === 0) clearTimeout(thread.watch ?? undefined);
   }
 
   private async answer(thread: Thread, request: number, schemaId: number): Promise<void> {
@@ -184,7 +227,7 @@ export class ThreadPool implements ShardReader {
     this.failure = error;
     this.stopHere.abort();
     this.here?.waiting.reject(error);
-    for (const { busy } of this.threads) busy?.waiting.reject(error);
+    for (const { busy } of this.threads) for (const { waiting } of busy) waiting.reject(error);
     for (const { reject } of this.queue.splice(0)) reject(error);
     for (const { worker } of this.threads) void worker.terminate();
   }

@@ -149,6 +149,37 @@ describe('ThreadPool', () => {
     await threads.close();
   });
 
+  test('one that has much to do has its next before it is done, and no more than that; the last ones go to whoever is free', async () => {
+    const waiting: number[] = [];
+    const meter = { add: (bytes: number) => void waiting.push(bytes) };
+    const threads = pool(
+      `let has = 0;
+      parentPort.on('message', (message) => {
+        has += 1;
+        parentPort.postMessage({ kind: 'progress', bytes: has, events: 0 });
+        setTimeout(() => {
+          has -= 1;
+          parentPort.postMessage({ kind: 'done', id: message.task.id, result: null });
+        }, 5);
+      });`,
+      { threads: 1, meter },
+    );
+    await Promise.all(Array.from({ length: 20 }, () => threads.read(task)));
+    expect(waiting).toHaveLength(20);
+    expect(Math.max(...waiting)).toBe(2);
+    expect(waiting.at(-1)).toBe(1);
+    await threads.close();
+  });
+
+  test('one that dies takes with it what it was given ahead', async () => {
+    const threads = pool('let has = 0; parentPort.on("message", () => { if (++has === 2) process.exit(1); });', {
+      threads: 1,
+    });
+    const all = await Promise.allSettled(Array.from({ length: 5 }, () => threads.read(task)));
+    for (const each of all) expect(each).toMatchObject({ status: 'rejected', reason: { code: 'WORKER_FAILED' } });
+    await threads.close();
+  });
+
   test('what its owner cannot read ends all', async () => {
     const here = () => Promise.reject(new TypeError('boom'));
     const threads = pool('parentPort.on("message", () => undefined);', { threads: 1, here });
