@@ -44,6 +44,7 @@ function verdict(findings: readonly ReportedFinding[]): Verdict {
     mode: 'full',
     since: null,
     fullBecause: null,
+    resumed: null,
     queryCopy: null,
     scope: { kind: 'all', ranges: null, sealedEvents: 9_000, inScope: 9_000 },
     published: null,

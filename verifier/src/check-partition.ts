@@ -13,6 +13,7 @@ import type { ShardReader } from './parallel/shard-message.ts';
 import { ContentParts } from './partition-content.ts';
 import type { PartitionContent } from './partition-content.ts';
 import { PartitionFindings } from './partition-findings.ts';
+import { PartitionProgress } from './partition-progress.ts';
 import { readShardsOn } from './read-shard.ts';
 import type { ShardCounts } from './read-shard.ts';
 import type { Source } from './read-through.ts';
@@ -24,6 +25,7 @@ const shardsPerThread = 16;
 const smallestShard = 20_000;
 const largestShard = 1_000_000;
 const mostSections = 4_096;
+const unlimited: ShardLimits = { events: Infinity, sections: Infinity };
 
 /** What the records of one partition came to. */
 export interface PartitionResult {
@@ -58,15 +60,16 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   run.meter.partition = partition;
   const { deadlineMs, signal } = run;
   const source: Source = { log: run.log, topic, topicId, partition, deadlineMs, signal, reuse: true };
-  const found = new PartitionFindings(run.findings, plan, hasUnknown);
   const bounds = await settledBounds(run, plan);
+  const progress = await PartitionProgress.of(run, plan, bounds, options.tempDir);
+  const found = new PartitionFindings(progress ?? run.findings, plan, hasUnknown);
   found.bounds(bounds);
   const name = async ({ section, root }: DamagedSeal, leaves: Uint8Array): Promise<void> => {
     const altered = await nameAltered(run, source, found, section, leaves, bounds.highWatermark);
     // The second reading found nothing: what was served changed in between.
     if (altered === 0 && root !== null) found.rootMismatch(section, root);
   };
-  const seals = new LeavesFollower(run, plan, found, name);
+  const seals = new LeavesFollower(run, progress?.ahead ?? plan, found, name);
   const content = contentOf(run, plan, options.tempDir);
   const { schemas } = run;
   const parts = new ContentParts(plan, { ...content, schemas });
@@ -76,15 +79,24 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
     return { ...read, content: await records.finish() };
   };
   const total = new Total();
+  for (const { findings, counts, shard, content: before } of progress?.taken(seals) ?? []) {
+    for (const finding of findings) found.add(finding);
+    total.add(counts);
+    await parts.add(shard, before);
+  }
   try {
     const shared = { plan, found, seals, hasUnknown, content, readHere };
     const checked =
       pool === null
-        ? checkHere(shardsOf(plan, bounds, { events: Infinity, sections: Infinity }), readHere)
-        : checkShards(shardsOf(plan, bounds, options.limits ?? limitsOf(plan, pool)), { ...shared, pool });
+        ? checkHere(shardsOf(plan, bounds, progress?.limits ?? unlimited, progress?.end), readHere)
+        : checkShards(shardsOf(plan, bounds, options.limits ?? limitsOf(plan, pool), progress?.end), {
+            ...shared,
+            pool,
+          });
     for await (const each of checked) {
       total.add(each.counts);
       await parts.add(each.shard, each.content);
+      await progress?.keep(each, seals);
     }
     await seals.finish();
   } finally {
@@ -99,7 +111,19 @@ async function* checkHere(
   shards: Iterable<Shard>,
   readHere: ShardsOptions['readHere'],
 ): AsyncGenerator<CheckedShard, void, void> {
-  for (const shard of shards) yield await readHere(shard, () => Promise.resolve(null));
+  const source = shards[Symbol.iterator]();
+  let ahead = source.next();
+  while (ahead.done !== true) {
+    const shard = ahead.value;
+    ahead = source.next();
+    yield await readHere(shard, (mark) => {
+      // What is damaged at a border can only be told by who comes from before.
+      if (mark !== null || ahead.done === true || !ahead.value.joins) return Promise.resolve(null);
+      const joined = ahead.value;
+      ahead = source.next();
+      return Promise.resolve(joined);
+    });
+  }
 }
 
 /** Several shards for each thread, so that none is idle for long at the end; none so large that its results weigh. */

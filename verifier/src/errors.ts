@@ -10,6 +10,11 @@ export const verifierErrors = {
   ANCHOR_UNREADABLE: 'an anchor file that cannot be read, written or replaced',
   ANCHOR_KEY: 'the key file of an anchor cannot be used',
   ANCHOR_LOCKED: 'an anchor file that another run holds and does not let go',
+  PROGRESS_CORRUPT: 'what a run that did not end left behind is damaged, or was not made with the key of its anchor',
+  PROGRESS_FOREIGN:
+    'what a run that did not end left behind is of another log, anchor, release, or of a run with other options',
+  PROGRESS_OLD: 'what a run that did not end left behind is too old, or of a clock that was ahead',
+  PROGRESS_UNUSABLE: 'the progress of a run cannot be read or kept, or another run has it',
   POLICY_FILE_INVALID: 'a limits file that does not parse, or has a member that it cannot have',
   LOG_UNAVAILABLE: 'the published log cannot be read, or gives no answer in time',
   LOG_RESOURCE_TOO_LARGE: 'the published log serves more bytes than a resource of its kind can have',

@@ -5,6 +5,7 @@ import { inTime } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
 import type { SealSection } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
+import type { OpenSeal } from './progress-part.ts';
 import { readThrough } from './read-through.ts';
 import type { Piece, Source } from './read-through.ts';
 import type { Run } from './run.ts';
@@ -50,6 +51,18 @@ export class LeavesFollower implements SealSink {
     const leaves = await this.stored.of(damaged.section, null);
     if (leaves === null) this.damaged.set(damaged.section.hash, damaged);
     else await this.name(damaged, leaves);
+  }
+
+  /** Seals that agree and whose stored leaves were not met yet; null where one that does not agree waits for its leaves. */
+  unmet(): readonly OpenSeal[] | null {
+    const open = this.stored.unmet();
+    if (this.damaged.size > 0 || open.some(({ wanted }) => wanted)) return null;
+    return open.map(({ section, met }) => ({ first: section.first, met }));
+  }
+
+  /** As `agrees`, for a seal whose leaves an earlier run did not meet. */
+  expect(section: SealSection, met: boolean): void {
+    this.stored.expect(section, met);
   }
 
   /** Behind the last seal: leaves that come late, and what is lacking. */

@@ -3,6 +3,7 @@ import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { inForce } from './domain/acknowledgement.ts';
 import { Findings } from './domain/findings.ts';
 import type { TimeLeft } from './progress.ts';
+import type { RunProgress } from './run-progress.ts';
 import { Meter } from './run.ts';
 import type { Run } from './run.ts';
 import type { VerifyOptions } from './verify-options.ts';
@@ -12,7 +13,11 @@ export function makeRun(
   options: VerifyOptions,
   startedAt: number,
   progress: TimeLeft,
-  of: { readonly keys: () => Run['keys']; readonly content: () => Run['contentBefore'] },
+  of: {
+    readonly keys: () => Run['keys'];
+    readonly content: () => Run['contentBefore'];
+    readonly unfinished: () => RunProgress | null;
+  },
 ): Run {
   const { log, topics, origin, rootKey, signal } = options;
   const { acknowledged = [] } = options;
@@ -28,6 +33,9 @@ export function makeRun(
     },
     get contentBefore() {
       return of.content();
+    },
+    get unfinished() {
+      return of.unfinished();
     },
     deadlineMs: options.deadlineMs ?? 30_000,
     settleMs: options.settleMs ?? 10_000,

@@ -19,6 +19,7 @@ import type {
   ContentVerdict,
   PublishedVerdict,
   QueryCopyVerdict,
+  ResumedRun,
   Verdict,
 } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
@@ -44,6 +45,7 @@ export interface RunResult {
   readonly topicRead: boolean;
   readonly queryCopy: QueryCopyVerdict | null;
   readonly updated: boolean;
+  readonly resumed: ResumedRun | null;
   readonly evidence: string | null;
   /** Unix ms. */
   readonly startedAt: number;
@@ -67,6 +69,7 @@ export function makeVerdict(result: RunResult): Verdict {
     mode: mode.kind,
     since: start === null ? null : new Date(start.since).toISOString(),
     fullBecause: mode.kind === 'full' ? mode.because : null,
+    resumed: result.resumed,
     scope: {
       kind: scope.kind,
       ranges:

@@ -21,6 +21,8 @@ export function checkOptions(options: VerifyOptions): void {
     ['maxClockSkewMs', 0],
     ['maxFindings', 1],
     ['workers', 1],
+    ['progressEveryEvents', 1],
+    ['progressEveryMs', 0],
   ] as const) {
     const value = options[name];
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;

@@ -27,7 +27,7 @@ export class ContentParts {
     this.reached = plan.from;
   }
 
-  async add({ from, end }: Shard, { sealed, tail }: ShardContent): Promise<void> {
+  async add({ from, end }: Pick<Shard, 'from' | 'end'>, { sealed, tail }: ShardContent): Promise<void> {
     await this.passOver(from - 1);
     this.reached = end;
     if (sealed !== null) this.sealed.push(sealed);

@@ -156,7 +156,7 @@ function published({ published: log }: Verdict): [string, string][] {
   ];
 }
 
-function coverage({ mode, since, fullBecause, scope }: Verdict): [string, string][] {
+function coverage({ mode, since, fullBecause, resumed, scope }: Verdict): [string, string][] {
   const lines: [string, string][] = [];
   if (mode === 'incremental')
     lines.push([
@@ -165,6 +165,7 @@ function coverage({ mode, since, fullBecause, scope }: Verdict): [string, string
     ]);
   else if (fullBecause !== null)
     lines.push(['mode', `full, though incremental was asked for: ${printable(fullBecause)}`]);
+  lines.push(...takenOver(resumed));
   if (scope.kind === 'all' || scope.ranges === null) return lines;
   const shown = scope.ranges
     .slice(0, 5)
@@ -172,6 +173,19 @@ function coverage({ mode, since, fullBecause, scope }: Verdict): [string, string
   const more = scope.ranges.length > shown.length ? ` and ${scope.ranges.length - shown.length} more` : '';
   const share = `${number(scope.inScope)} of ${number(scope.sealedEvents)} sealed events`;
   lines.push(['scope', `only ${share} (whole seals of ${shown.join(', ')}${more}); nothing is said of the others`]);
+  return lines;
+}
+
+function takenOver(resumed: Verdict['resumed']): [string, string][] {
+  if (resumed === null) return [];
+  const { begunAt, events: taken, leftAside } = resumed;
+  const lines: [string, string][] = [];
+  if (begunAt !== null)
+    lines.push([
+      'goes on',
+      `from the run begun at ${begunAt}, which did not end: ${counted(taken, 'event')} that it had checked ${taken === 1 ? 'was' : 'were'} not read again`,
+    ]);
+  if (leftAside !== null) lines.push(['left aside', `${printable(leftAside.message)} (${leftAside.code})`]);
   return lines;
 }
 

@@ -22,6 +22,7 @@ import { MissingResource, Resources } from './published/resources.ts';
 import { Reading } from './read-statements.ts';
 import { reportNothing } from './report-nothing.ts';
 import type { Run } from './run.ts';
+import { RunProgress } from './run-progress.ts';
 import { notSealed, rangesOf } from './scope.ts';
 import { judgeAgain, settleContested } from './settle-contested.ts';
 import type { Verdict } from './verdict.ts';
@@ -50,9 +51,12 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
   const emptyJudge = (): Judge => new Judge({ origin, rootKey, verify: nodeVerifyEd25519, remember });
   let judge = emptyJudge();
   let start: Start | null = null;
+  let unfinished: RunProgress | null = null;
+  let ended = false;
   const run = makeRun(options, startedAt, progress, {
     keys: () => judge.keys,
     content: () => start?.content ?? new Map(),
+    unfinished: () => unfinished,
   });
   const published = openPublished(options, run, anchor, progress);
   if (published === null && options.leaveOutLog !== true && (anchor?.log?.checkpoints.length ?? 0) > 0)
@@ -93,6 +97,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const served = published?.reader.served ?? null;
     for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
 
+    // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
+    unfinished = await RunProgress.open(options, anchor, mode.kind, startedAt);
     progress.expect(
       'records',
       plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),
@@ -120,6 +126,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       });
     }
     const evidence = await keepEvidence(options.anchor, run.findings, run);
+    ended = true;
     return makeVerdict({
       options,
       run,
@@ -136,6 +143,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       topicRead,
       queryCopy,
       updated,
+      resumed: unfinished?.resumed ?? null,
       evidence,
       reader: published?.reader ?? null,
       startedAt,
@@ -143,6 +151,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     });
   } finally {
     await pool?.close();
+    await unfinished?.end(ended);
     for (const plan of plans) plan.close();
   }
 }

@@ -7,6 +7,7 @@ import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { Patience } from './deadline.ts';
 import type { Findings } from './domain/findings.ts';
 import type { SourceDescriptor } from './ports/evidence-source.ts';
+import type { RunProgress } from './run-progress.ts';
 
 /** What all parts of one run share. */
 export interface Run extends Patience {
@@ -26,6 +27,8 @@ export interface Run extends Patience {
   readonly reopen: SourceDescriptor | null;
   /** By `chainName`, what the checks of content knew at the end of the run that this one goes on from (plain JSON); empty for a full run. */
   readonly contentBefore: ReadonlyMap<string, unknown>;
+  /** What is checked is kept in it until the run ends; null or left out: it is not. */
+  readonly unfinished?: RunProgress | null;
   readonly settleMs: number;
   readonly maxTailAgeMs: number | null;
   readonly now: () => number;

@@ -99,6 +99,16 @@ export class StoredLeaves {
     }
   }
 
+  /** Seals that were asked for and whose leaves were not met yet; `wanted`: the caller needs the leaves themselves. */
+  unmet(): readonly Open[] {
+    return [...this.open.values()];
+  }
+
+  /** A seal that an earlier run asked for, as {@link unmet} gave it then: its leaves are looked for at the end. */
+  expect(section: SealSection, met: boolean): void {
+    this.open.set(nameOf(section.seal.generation, section.seal.seal), { section, wanted: false, met });
+  }
+
   /** Reads on to the end for the seals that are still without leaves, and gives the wanted ones that came after their turn. */
   async *late(): AsyncGenerator<{ section: SealSection; leaves: Uint8Array }, void, void> {
     for (;;) {

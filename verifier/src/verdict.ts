@@ -29,6 +29,8 @@ export interface Verdict {
   readonly since: string | null;
   /** Why an incremental run that was asked for was a full one. */
   readonly fullBecause: string | null;
+  /** What was taken over from a run that did not end; null where there was none, and nothing went wrong with keeping progress. */
+  readonly resumed: ResumedRun | null;
   readonly scope: VerdictScope;
   /** The published log as this run found it; null without one. */
   readonly published: PublishedVerdict | null;
@@ -46,6 +48,16 @@ export interface Verdict {
   /** Findings beyond the limit of those kept, counted by code. They weigh in the verdict like the others. */
   readonly findingsOmitted: Readonly<Record<string, number>>;
   readonly rates: Rates;
+}
+
+/** A run that was killed leaves what it had checked to the next one. */
+export interface ResumedRun {
+  /** ISO 8601: when the run began that this one goes on from. null: nothing was taken over. */
+  readonly begunAt: string | null;
+  /** Events that it had found to agree, and that were not read again: they are in the counts of this verdict. */
+  readonly events: number;
+  /** Why what it left was not used, or this run's own progress could not be kept: a code and what it means here. */
+  readonly leftAside: { readonly code: string; readonly message: string } | null;
 }
 
 /** Which events were looked at. */

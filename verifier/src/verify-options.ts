@@ -50,6 +50,12 @@ export interface VerifyOptions {
   readonly scope?: Scope;
   /** Goes on from what the anchor remembers, where it remembers enough; needs `anchor`. Default: everything from the first genesis. */
   readonly incremental?: boolean;
+  /**
+   * A run whose anchor keeps progress (`AnchorStore.progress`) does so after about so many events of a partition, and not more often than every so many ms: what
+   * a kill loses. Default 1,000,000 and 60,000.
+   */
+  readonly progressEveryEvents?: number;
+  readonly progressEveryMs?: number;
   /** Threads that read records; default 1. More need `reopen`. */
   readonly workers?: number;
   /** From what a thread opens the same records again. */

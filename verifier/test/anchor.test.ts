@@ -8,6 +8,8 @@ import {
   symlinkSync,
   lstatSync,
   statSync,
+  existsSync,
+  utimesSync,
   writeFileSync,
   mkdirSync,
 } from 'node:fs';
@@ -179,7 +181,8 @@ describe('anchor file', () => {
     const [path, other, keyFile] = [newPath(), newPath(), newPath()];
     await fileAnchorStore(path, { keyFile }).update(() => sample);
     await fileAnchorStore(path, { keyFile }).update(() => sample);
-    expect(readFileSync(keyFile, 'utf8').trim().split('\n')).toHaveLength(2);
+    // The key, that it was made for an anchor to come, and the one anchor.
+    expect(readFileSync(keyFile, 'utf8').trim().split('\n')).toHaveLength(3);
     expect(await fileAnchorStore(other, { keyFile }).load()).toBeNull();
     rmSync(path);
     await expect(fileAnchorStore(path, { keyFile }).load()).rejects.toMatchObject({ code: 'ANCHOR_CORRUPT' });
@@ -217,6 +220,55 @@ describe('anchor file', () => {
     const [first = ''] = places;
     expect(readFileSync(first ?? '', 'utf8')).toBe('evidence 0');
     expect(statSync(first ?? '').mode & 0o777).toBe(0o600);
+  });
+
+  test('a key without an anchor, left by a first run that was killed, is no anchor that was removed', async () => {
+    const path = newPath();
+    await fileAnchorStore(path).progress?.append(Buffer.from('part'));
+    expect(readdirSync(folder).filter((each) => each.startsWith(path.slice(folder.length + 1)))).toHaveLength(2);
+    expect(await fileAnchorStore(path).load()).toBeNull();
+    await fileAnchorStore(path).update(() => sample);
+    rmSync(path);
+    await expect(fileAnchorStore(path).load()).rejects.toMatchObject({ code: 'ANCHOR_CORRUPT' });
+  });
+
+  test.each(['', '{"pid":', 'x'])('a lock of which only %j was written is free after a while', async (text) => {
+    const path = newPath();
+    const store = fileAnchorStore(path, { lockWaitMs: 60 });
+    writeFileSync(`${path}.lock`, text);
+    await expect(store.update(() => sample)).rejects.toMatchObject({ code: 'ANCHOR_LOCKED' });
+    const old = Date.now() / 1000 - 11;
+    utimesSync(`${path}.lock`, old, old);
+    await store.update(() => sample);
+    expect(await store.load()).toEqual(sample);
+  });
+
+  test('of many that find the lock of a dead run at once none loses its update', async () => {
+    const pid = Number(execFileSync(process.execPath, ['-p', 'process.pid']).toString());
+    for (let round = 0; round < 5; round++) {
+      const path = newPath();
+      await fileAnchorStore(path).update(() => ({ ...sample, savedAt: 0 }));
+      writeFileSync(`${path}.lock`, JSON.stringify({ pid, host: hostname(), token: 'x' }));
+      const updates = Array.from({ length: 20 }, () =>
+        fileAnchorStore(path).update((current) => ({ ...sample, savedAt: (current?.savedAt ?? 0) + 1 })),
+      );
+      const ended = await Promise.allSettled(updates);
+      // One whose lock was taken by mistake fails loudly; what was told to be kept is kept.
+      const kept = ended.filter(({ status }) => status === 'fulfilled').length;
+      expect((await fileAnchorStore(path).load())?.savedAt).toBeGreaterThanOrEqual(kept);
+      expect(kept).toBeGreaterThan(0);
+    }
+  });
+
+  test('drafts of a killed process are removed by the next update, those of a living one are not', async () => {
+    const path = newPath();
+    const draft = (n: number): string =>
+      join(folder, `.${path.slice(folder.length + 1)}.draft-00000000-0000-4000-8000-00000000000${n}`);
+    for (const n of [1, 2]) writeFileSync(draft(n), 'half');
+    const old = Date.now() / 1000 - 61;
+    utimesSync(draft(1), old, old);
+    await fileAnchorStore(path).update(() => sample);
+    expect([1, 2].map((n) => existsSync(draft(n)))).toEqual([false, true]);
   });
 
   test('every changed byte is noticed', async () => {

@@ -1,14 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, readdir, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
-import { processBegan } from '../process-began.ts';
 import { anchorName, makeAnchorKey, noteAnchor, readAnchorKey } from './anchor-key.ts';
+import { isLocked, takeAnchorLock } from './anchor-lock.ts';
 import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
+import { folderProgressStore } from './progress-folder.ts';
+import { codeOf, createWhole, removeDrafts, replaceWhole } from './whole-file.ts';
 
 const largestFile = 64 * 1024 * 1024;
 /** Files of evidence beside an anchor; of more nothing is kept, so that nobody fills a disk by forging. */
@@ -35,10 +36,16 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
     const bytes = await bytesOf(file, path);
     if (bytes !== null) return parseAnchor(bytes, path, key);
     // A key of its own place may serve several anchors: it says which were made with it.
-    if (key === null || (options.keyFile !== undefined && !key.made.has(anchorName(file)))) return null;
+    const missed = options.keyFile === undefined ? key?.isUsed : key?.made.has(anchorName(file));
+    if (missed !== true) return null;
     throw gone(path, keyOf(file));
   };
+  const progressKey = {
+    read: async () => await readAnchorKey(keyOf(await resolve(path))),
+    make: async () => await makeAnchorKey(keyOf(await resolve(path))),
+  };
   return {
+    progress: folderProgressStore(async () => `${await resolve(path)}.progress`, progressKey),
     async load() {
       const file = await resolve(path);
       const until = Date.now() + lockWaitMs;
@@ -50,24 +57,30 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
           return anchor;
         } catch (error) {
           // A first run makes the key, then the file, under its lock: it may be in between.
-          const lock = await readLock(`${file}.lock`);
-          const between = error instanceof VerifierError && error.code === 'ANCHOR_CORRUPT' && lock !== null;
-          if (!between || isGone(lock) || Date.now() >= until) throw error;
+          const between = error instanceof VerifierError && error.code === 'ANCHOR_CORRUPT';
+          if (!between || !(await locked(file)) || Date.now() >= until) throw error;
           await wait(20);
         }
       }
     },
     async update(next) {
       const file = await resolve(path);
-      const lock = await takeLock(`${file}.lock`, lockWaitMs);
+      const lock = await ofAnchor(path, () => takeAnchorLock(`${file}.lock`, lockWaitMs));
+      const mustHold = async (): Promise<void> => {
+        if (!(await lock.held())) throw new Error('another run took the lock over');
+      };
       try {
+        await removeDrafts(file);
         const anchor = next(await read(file));
         const mac = (await readAnchorKey(keyOf(file))) ?? (await makeAnchorKey(keyOf(file)));
-        await replace(file, formatAnchor(anchor, mac), path, lock);
-        if (options.keyFile !== undefined && !(await readAnchorKey(keyOf(file)))?.made.has(anchorName(file)))
+        await ofAnchor(path, () => replaceWhole(file, formatAnchor(anchor, mac), 0o644, mustHold));
+        const noted = await readAnchorKey(keyOf(file));
+        if (!noted?.made.has(anchorName(file)) && (options.keyFile !== undefined || noted?.isUsed === false))
           await noteAnchor(keyOf(file), file);
+        // Who took it over in that moment may have replaced what was written.
+        await ofAnchor(path, mustHold);
       } finally {
-        await lock.release();
+        await ofAnchor(path, () => lock.release());
       }
     },
     async keepEvidence(evidence) {
@@ -81,14 +94,27 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
         const kept = (await readdir(dirname(file))).filter((each) => each.startsWith(start));
         if (kept.includes(basename(name))) return name;
         if (kept.length >= mostEvidence) return null;
-        await writeFile(name, evidence, { flag: 'wx', mode: 0o600, flush: true });
+        await createWhole(name, evidence, 0o600);
         return name;
       } catch (error) {
-        if (codeOf(error) === 'EEXIST') return name;
         throw unreadable(name, error);
       }
     },
   };
+}
+
+async function locked(file: string): Promise<boolean> {
+  return await ofAnchor(file, () => isLocked(`${file}.lock`));
+}
+
+/** What the file system says is an error of the anchor. */
+async function ofAnchor<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof VerifierError) throw error;
+    throw unreadable(path, error);
+  }
 }
 
 function gone(path: string, keyFile: string): VerifierError {
@@ -130,109 +156,6 @@ async function checkFolder(file: string, path: string): Promise<void> {
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-async function replace(file: string, bytes: Uint8Array, path: string, lock: Lock): Promise<void> {
-  const folder = dirname(file);
-  const temporary = join(folder, `.${basename(file)}.${randomUUID()}`);
-  try {
-    const handle = await open(temporary, 'wx', 0o644);
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if (!(await lock.held())) throw new Error('another run took the lock over');
-    await rename(temporary, file);
-    const directory = await open(folder, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  } catch (error) {
-    await unlink(temporary).catch((leftover: unknown) => {
-      if (codeOf(leftover) !== 'ENOENT') throw unreadable(path, leftover);
-    });
-    throw unreadable(path, error);
-  }
-}
-
-interface Lock {
-  held(): Promise<boolean>;
-  release(): Promise<void>;
-}
-
-async function takeLock(lockPath: string, waitMs: number): Promise<Lock> {
-  const mine = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    began: processBegan(process.pid),
-    token: randomUUID(),
-  });
-  const until = Date.now() + waitMs;
-  for (;;) {
-    try {
-      const handle = await open(lockPath, 'wx', 0o644);
-      try {
-        await handle.writeFile(mine);
-      } finally {
-        await handle.close();
-      }
-      break;
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw unreadable(lockPath, error);
-    }
-    const other = await readLock(lockPath);
-    if (other !== null && isGone(other)) {
-      await unlink(lockPath).catch((error: unknown) => {
-        if (codeOf(error) !== 'ENOENT') throw unreadable(lockPath, error);
-      });
-      continue;
-    }
-    if (Date.now() >= until) {
-      throw new VerifierError(
-        'ANCHOR_LOCKED',
-        `Another run holds ${lockPath} (${other ?? 'gone just now'}). Wait for it to end; if no other run is alive, delete that file.`,
-        { evidence: { lock: lockPath, holder: other } },
-      );
-    }
-    await wait(20);
-  }
-  return {
-    held: async () => (await readLock(lockPath)) === mine,
-    release: async () => {
-      if ((await readLock(lockPath)) === mine) await unlink(lockPath);
-    },
-  };
-}
-
-async function readLock(lockPath: string): Promise<string | null> {
-  try {
-    return await readFile(lockPath, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw unreadable(lockPath, error);
-  }
-}
-
-/** Whether the lock's process ran on this machine and is no more. An empty lock is one that is being written. */
-function isGone(lock: string): boolean {
-  try {
-    const { pid, host, began } = JSON.parse(lock) as { pid?: unknown; host?: unknown; began?: unknown };
-    if (host !== hostname() || typeof pid !== 'number') return false;
-    // A process id is used again: in a container that was started anew, at once.
-    if (typeof began === 'string') return processBegan(pid) !== began;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'ESRCH';
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
 function unreadable(path: string, cause: unknown): VerifierError {

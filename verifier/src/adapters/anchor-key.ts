@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { appendFile, open } from 'node:fs/promises';
 import type { Mac } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
+import { createWhole } from './whole-file.ts';
 
 const keyBytes = 32;
 
@@ -11,7 +12,12 @@ export function macUnder(key: Uint8Array): Mac {
   return (text) => createHmac('sha256', key).update(text).digest('base64');
 }
 
+/** Stands in a key that is made here until an anchor is: who is killed in between leaves a key, and nobody removed an anchor. */
+const unused = 'unused';
+
 export type AnchorKey = Mac & {
+  /** Whether an anchor was made with it. A key that says nothing of it is one of an older release, or of its user's own making. */
+  readonly isUsed: boolean;
   /** Names, by `anchorName`, of the anchors that were made with it. */
   readonly made: ReadonlySet<string>;
 };
@@ -45,7 +51,9 @@ export async function readAnchorKey(path: string): Promise<AnchorKey | null> {
       const key = Buffer.from(text, 'base64');
       if (key.length !== keyBytes || key.toString('base64') !== text)
         throw bad(path, 'it does not hold a key of 32 bytes in base64');
-      return Object.assign(macUnder(key), { made: new Set(made) });
+      const names = new Set(made);
+      const isUsed = !names.has(unused) || made.some((each) => each.startsWith('anchor '));
+      return Object.assign(macUnder(key), { made: names, isUsed });
     } finally {
       await handle.close();
     }
@@ -63,20 +71,13 @@ export async function readAnchorKey(path: string): Promise<AnchorKey | null> {
 export async function makeAnchorKey(path: string): Promise<Mac> {
   const key = randomBytes(keyBytes);
   try {
-    const handle = await open(path, 'wx', 0o600);
-    try {
-      await handle.writeFile(`${key.toString('base64')}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return macUnder(key);
+    if (await createWhole(path, `${key.toString('base64')}\n${unused}\n`, 0o600)) return macUnder(key);
   } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const theirs = exists ? await readAnchorKey(path) : null;
-    if (theirs !== null) return theirs;
     throw bad(path, error instanceof Error ? error.message : String(error), error);
   }
+  const theirs = await readAnchorKey(path);
+  if (theirs !== null) return theirs;
+  throw bad(path, 'it was there and is gone');
 }
 
 function bad(path: string, why: string, cause?: unknown): VerifierError {

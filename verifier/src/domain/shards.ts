@@ -33,10 +33,11 @@ type Bounds = { readonly logStart: number; readonly highWatermark: number };
 /**
  * Cuts a plan into shards of whole sections, in order. What cannot be read (below the log start, beyond the high watermark) and
  * what is not to be is in none of them; the last one takes the unsealed tail.
+ * @param after what lies below this border of sections was read before; default: nothing was
  */
-export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits): Generator<Shard, void, void> {
+export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits, after = 0): Generator<Shard, void, void> {
   const { sections } = plan;
-  const start = Math.max(plan.from, bounds.logStart);
+  const start = Math.max(plan.from, bounds.logStart, after);
   const stop = Math.min(plan.readTo, bounds.highWatermark);
   const hasTail = stop > Math.max(plan.end, start);
   const runToOf = (from: number): number =>
@@ -50,7 +51,7 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits): Gene
       open = null;
       continue;
     }
-    const joins: boolean = open !== null;
+    const joins: boolean = open !== null || (after > plan.from && section.first === after);
     const end = section.last + 1;
     const reached = { toSection: index + 1, end, readTo: Math.min(end, stop), countTo: end };
     if (open !== null && !isFull(open, limits)) {

@@ -1,4 +1,5 @@
 import type { JudgeState } from '@tallystick/core/judge';
+import type { ProgressStore } from './progress-store.ts';
 
 /** What a checker keeps between two runs so that nothing it accepted can be taken back unnoticed. */
 export interface Anchor {
@@ -87,6 +88,9 @@ export interface AnchoredPartition {
 
 /** Where an anchor is kept. One file or row for each log. */
 export interface AnchorStore {
+  /** Where a run that is to move the anchor keeps what it has checked until it ends; left out: a run that is killed is begun anew. */
+  readonly progress?: ProgressStore;
+
   /**
    * The anchor kept, or null if there never was one.
    * @throws VerifierError ANCHOR_CORRUPT, ANCHOR_VERSION, ANCHOR_UNREADABLE; a damaged anchor is never taken for none.

@@ -124,7 +124,7 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
 }
 
 function coveredBy(verdict: Verdict): string[] {
-  const { mode, since, fullBecause, scope, checked, published, queryCopy } = verdict;
+  const { mode, since, fullBecause, resumed, scope, checked, published, queryCopy } = verdict;
   const words = [
     `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records.`,
     `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
@@ -152,6 +152,10 @@ function coveredBy(verdict: Verdict): string[] {
   if (mode === 'incremental')
     words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
   else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
+  if (resumed !== null && resumed.begunAt !== null)
+    words.push(
+      `It goes on from the run begun at ${time(resumed.begunAt)}, which did not end: ${count(resumed.events, 'event')} that it had checked were not read again.`,
+    );
   return words;
 }
 

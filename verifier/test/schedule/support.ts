@@ -140,6 +140,7 @@ export function verdictOf(kind: 'verified' | 'failed' | 'inconclusive', more: Pa
     mode: 'full',
     since: null,
     fullBecause: null,
+    resumed: null,
     queryCopy: null,
     scope: { kind: 'all', ranges: null, sealedEvents: 1_000, inScope: 1_000 },
     published: null,

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import { VerifierError } from '../errors.ts';
+import { processBegan } from '../process-began.ts';
+import { codeOf, createWhole, removeIfThere } from './whole-file.ts';
+
+/** A lock that nobody can read is of a process that was killed while it wrote it, ms. */
+const unreadableAgeMs = 10_000;
+
+export interface AnchorLock {
+  /** Whether it is still this run's. */
+  held(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lock that one file stands for; that of a process which is gone is taken over. Who took a living one's by mistake, because two looked at a dead
+ * one at once, puts it back; if that comes too late, the other one sees by `held` that it lost it.
+ * @throws VerifierError ANCHOR_LOCKED; Error of node:fs
+ */
+export async function takeAnchorLock(file: string, waitMs: number): Promise<AnchorLock> {
+  const mine = JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    began: processBegan(process.pid),
+    token: randomUUID(),
+  });
+  const until = Date.now() + waitMs;
+  while (!(await createWhole(file, mine, 0o644, false))) {
+    const other = await readLock(file);
+    if (other === null) continue;
+    if (await isDead(file, other)) {
+      await removeDead(file, other);
+      continue;
+    }
+    if (Date.now() >= until) {
+      throw new VerifierError(
+        'ANCHOR_LOCKED',
+        `Another run holds ${file} (${other}). Wait for it to end; if no other run is alive, delete that file.`,
+        { evidence: { lock: file, holder: other } },
+      );
+    }
+    await wait(20);
+  }
+  return {
+    held: async () => (await readLock(file)) === mine,
+    release: async () => {
+      if ((await readLock(file)) === mine) await removeIfThere(file);
+    },
+  };
+}
+
+/** Whether a run that lives holds the lock. @throws Error of node:fs */
+export async function isLocked(file: string): Promise<boolean> {
+  const holder = await readLock(file);
+  return holder !== null && !(await isDead(file, holder));
+}
+
+async function readLock(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function removeDead(file: string, dead: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+    // Another one was faster, and this is its lock.
+    if ((await readLock(aside)) !== dead) await link(aside, file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await removeIfThere(aside);
+  }
+}
+
+/** Whether the lock's process ran on this machine and is no more. */
+async function isDead(file: string, lock: string): Promise<boolean> {
+  let holder: { pid?: unknown; host?: unknown; began?: unknown };
+  try {
+    holder = JSON.parse(lock) as typeof holder;
+  } catch {
+    return await isOld(file);
+  }
+  const { pid, host, began } = holder;
+  if (host !== hostname() || typeof pid !== 'number') return false;
+  // A process id is used again: in a container that was started anew, at once.
+  if (typeof began === 'string') return processBegan(pid) !== began;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ESRCH';
+  }
+}
+
+async function isOld(file: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(file)).mtimeMs > unreadableAgeMs;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Mac } from '../domain/anchor-format.ts';
+import { corrupt, formatPart, noPart, openPart } from './progress-format.ts';
+import { VerifierError } from '../errors.ts';
+import type { ProgressStore } from '../ports/progress-store.ts';
+import { lockFolder } from '../witness/folder-lock.ts';
+import type { FolderLock } from '../witness/folder-lock.ts';
+import { codeOf, replaceWhole } from './whole-file.ts';
+
+const partName = /^part-(0|[1-9]\d{0,8})$/;
+/** More than any part has: a million ids of 24 bytes, and what is known of producers. */
+const largestPart = 256 * 1024 * 1024;
+const mostParts = 1_000_000;
+/** A holder on another machine whose files are older than this is gone, ms: a run that lives adds to them again and again. */
+const quietMs = 24 * 3_600_000;
+
+export interface ProgressFolderKey {
+  /** null: there is none. @throws VerifierError ANCHOR_KEY */
+  read(): Promise<Mac | null>;
+  make(): Promise<Mac>;
+}
+
+/**
+ * Progress in a folder of its own, one file a part: written beside its name, fsync, rename. It is held by one process at a time; that of a killed
+ * one is free at once on the same machine.
+ * @param place asked again for each use: a link may lead to another folder
+ */
+export function folderProgressStore(place: () => Promise<string>, key: ProgressFolderKey): ProgressStore {
+  let held: { readonly folder: string; readonly lock: FolderLock } | null = null;
+  let codes: string[] = [];
+  let mac: Mac | null = null;
+
+  const hold = async (folder: string): Promise<void> => {
+    const lock = await lockFolder(folder);
+    if (!('release' in lock)) throw new Error(`another run has it (${lock.holder.slice(0, 300)})`);
+    held = { folder, lock };
+  };
+  const bytesOf = async (index: number): Promise<Uint8Array> => {
+    const file = join(held?.folder ?? '', `part-${index}`);
+    const { size } = await stat(file);
+    if (size > largestPart) throw corrupt(file, `it has ${size} bytes, more than any part`);
+    return await readFile(file);
+  };
+  const opened = async (index: number, under: Mac) =>
+    openPart(await bytesOf(index), index, codes[index - 1] ?? noPart, under, join(held?.folder ?? '', `part-${index}`));
+
+  return {
+    begin: async () =>
+      await usable(place, async (folder) => {
+        codes = [];
+        mac = null;
+        const names = await namesIn(folder);
+        if (names === null) return 0;
+        if (held === null) {
+          if (await isQuietElsewhere(folder, names)) {
+            await rm(folder, { recursive: true, force: true });
+            return 0;
+          }
+          await hold(folder);
+        }
+        const numbers = names.flatMap((name) => partName.exec(name)?.[1] ?? []).map(Number);
+        if (numbers.length === 0) return 0;
+        mac = await key.read();
+        if (mac === null) throw corrupt(folder, 'the key that its code was made with is gone');
+        if (numbers.length > mostParts || Math.max(...numbers) !== numbers.length - 1)
+          throw corrupt(folder, 'a part is missing');
+        for (let index = 0; index < numbers.length; index++) codes.push((await opened(index, mac)).code);
+        return codes.length;
+      }),
+    read: async (index) =>
+      await usable(place, async (folder) => {
+        if (mac === null || held === null || index >= codes.length) throw corrupt(folder, `it has no part ${index}`);
+        const part = await opened(index, mac);
+        if (part.code !== codes[index]) throw corrupt(folder, `part ${index} is not the one that was there`);
+        return part.content;
+      }),
+    append: async (part) =>
+      await usable(place, async (folder) => {
+        if (held === null) {
+          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await hold(folder);
+        }
+        mac ??= (await key.read()) ?? (await key.make());
+        const bytes = formatPart(part, codes.length, codes.at(-1) ?? noPart, mac);
+        const { code } = openPart(bytes, codes.length, codes.at(-1) ?? noPart, mac, folder);
+        await replaceWhole(join(folder, `part-${codes.length}`), bytes, 0o600);
+        codes.push(code);
+      }),
+    clear: async () =>
+      await usable(place, async (folder) => {
+        // What another run has is its own.
+        if (held !== null) await rm(folder, { recursive: true, force: true });
+        held = null;
+      }),
+    leave: async () =>
+      await usable(place, async () => {
+        const { lock } = held ?? {};
+        held = null;
+        if (lock !== undefined && (await lock.held())) await lock.release();
+      }),
+  };
+}
+
+async function namesIn(folder: string): Promise<string[] | null> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Of a process of another machine nobody can tell whether it lives: by what it writes. */
+async function isQuietElsewhere(folder: string, names: readonly string[]): Promise<boolean> {
+  const locks = names.filter((name) => name.startsWith('lock-'));
+  const holders = await Promise.all(locks.map(async (name) => await readFile(join(folder, name), 'utf8')));
+  if (holders.length === 0 || holders.some((holder) => holder.includes(JSON.stringify(hostname())))) return false;
+  const times = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).mtimeMs));
+  return Date.now() - Math.max(...times) > quietMs;
+}
+
+async function usable<T>(place: () => Promise<string>, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await place();
+  try {
+    return await work(folder);
+  } catch (cause) {
+    if (cause instanceof VerifierError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new VerifierError('PROGRESS_UNUSABLE', `The progress ${folder} cannot be used: ${why}.`, {
+      cause,
+      evidence: { folder },
+    });
+  }
+}

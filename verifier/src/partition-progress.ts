@@ -1,0 +1,116 @@
+import { findingCodes } from '@tallystick/core/finding';
+import type { NewFinding } from './domain/findings.ts';
+import type { Plan } from './domain/plan.ts';
+import { firstEndingAt, JoinedSections, sectionsBetween } from './domain/sections.ts';
+import type { ShardLimits } from './domain/shards.ts';
+import type { LeavesFollower } from './follow-leaves.ts';
+import type { CheckedShard } from './parallel/check-shards.ts';
+import { hashOf, keysBefore } from './progress-fit.ts';
+import { canBeKept } from './progress-part.ts';
+import type { CheckedPart } from './progress-part.ts';
+import type { Run } from './run.ts';
+import type { RunProgress } from './run-progress.ts';
+
+/** Seals without stored leaves, and findings, that are kept with a part; where there are more, nothing more of the partition is kept. */
+const mostKept = 10_000;
+
+/** What was taken over of one partition, or read. */
+type Checked = Pick<CheckedShard, 'counts' | 'content'> & {
+  readonly shard: Pick<CheckedShard['shard'], 'from' | 'end'>;
+};
+
+/**
+ * The progress of one partition: what an earlier run that did not end had checked of it, and what this one checks. Only what changes no verdict is kept: from
+ * the first finding on that does, the next run reads again and finds the same.
+ */
+export class PartitionProgress {
+  /** How the records are cut where one thread reads them all. */
+  readonly limits: ShardLimits;
+  /** The offset behind what was taken over; 0 where nothing was. */
+  readonly end: number;
+  /** The plan of what lies behind that. */
+  readonly ahead: Plan;
+  private readonly run: Run;
+  private readonly progress: RunProgress;
+  private readonly plan: Plan;
+  private readonly logStart: number;
+  private readonly before: readonly CheckedPart[];
+  private readonly findings: NewFinding[] = [];
+  private stopped = false;
+
+  private constructor(
+    run: Run,
+    progress: RunProgress,
+    plan: Plan,
+    { logStart, before }: { logStart: number; before: readonly CheckedPart[] },
+  ) {
+    this.run = run;
+    this.progress = progress;
+    this.plan = plan;
+    this.logStart = logStart;
+    this.before = before;
+    this.limits = { events: progress.everyEvents, sections: Infinity };
+    this.end = before.at(-1)?.end ?? 0;
+    this.ahead = this.end === 0 ? plan : behind(plan, this.end);
+  }
+
+  /** @returns null where the run keeps no progress */
+  static async of(
+    run: Run,
+    plan: Plan,
+    { logStart, highWatermark }: { logStart: number; highWatermark: number },
+    tempDir: string,
+  ): Promise<PartitionProgress | null> {
+    const { unfinished: progress, keys } = run;
+    if (progress === undefined || progress === null) return null;
+    const whole = highWatermark >= plan.end;
+    const before = whole ? await progress.taken(plan, logStart, keys, tempDir) : [];
+    return new PartitionProgress(run, progress, plan, { logStart, before });
+  }
+
+  /** As `Findings`: every finding of this partition comes by here. */
+  add(finding: NewFinding): void {
+    this.run.findings.add(finding);
+    if (findingCodes[finding.code].exit !== 0 || this.findings.length >= mostKept) this.stopped = true;
+    else this.findings.push(finding);
+  }
+
+  /** What the run before checked, as if it had been read now; seals that lacked their leaves are looked for again. */
+  *taken(seals: LeavesFollower): Generator<Checked & { findings: readonly NewFinding[] }, void, void> {
+    for (const { from, end, checkedEvents, matchedSeals, findings, content } of this.before) {
+      const counts = { checkedEvents, matchedSeals, unsealed: 0, oldestUnsealed: null };
+      yield { shard: { from, end }, counts, findings, content: { sealed: content, tail: null } };
+    }
+    for (const { first, met } of this.before.at(-1)?.open ?? []) {
+      const section = this.plan.sections.at(firstEndingAt(this.plan.sections, first));
+      if (section?.kind === 'seal') seals.expect(section, met);
+    }
+  }
+
+  async keep({ shard, counts, content }: CheckedShard, seals: LeavesFollower): Promise<void> {
+    const { topic, partition, sections } = this.plan;
+    const { from, end } = shard;
+    let sealed = 0;
+    for (const section of sectionsBetween(sections, from, end - 1))
+      if (section.kind === 'seal') sealed += section.last - section.first + 1;
+    const last = sections.at(firstEndingAt(sections, end - 1));
+    const statement = last === undefined || last.last !== end - 1 ? null : hashOf(last);
+    const open = seals.unmet();
+    const known = content.sealed === null || canBeKept(content.sealed);
+    const good = known && counts.checkedEvents === sealed && open !== null && open.length <= mostKept;
+    if (this.stopped || !good) this.stopped = true;
+    // Behind the last seal there is nothing to keep: the unsealed tail is looked at again.
+    else if (last !== undefined && statement !== null && end > from) {
+      const { checkedEvents, matchedSeals } = counts;
+      const of = { topic, partition, from, end, statement, logStart: this.logStart, checkedEvents, matchedSeals };
+      const keys = keysBefore(this.run.keys, last);
+      await this.progress.keep({ ...of, keys, open, findings: [...this.findings], content: content.sealed });
+    }
+  }
+}
+
+function behind(plan: Plan, end: number): Plan {
+  const from = firstEndingAt(plan.sections, end);
+  const count = plan.sections.length - from;
+  return { ...plan, sections: new JoinedSections([{ list: plan.sections, from, count }]) };
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import type { KeyState } from '@tallystick/core/judge';
+import type { Plan } from './domain/plan.ts';
+import { VerifierError } from './errors.ts';
+import type { Anchor } from './ports/anchor-store.ts';
+import type { ProgressStore } from './ports/progress-store.ts';
+import { encodePart, headOfPart, decodePart } from './progress-part.ts';
+import type { CheckedPart, PartHead } from './progress-part.ts';
+import { fittingParts } from './progress-fit.ts';
+import type { ResumedRun } from './verdict.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+/** Progress of a run that was begun longer ago is not used, ms: what it checked may have been altered since. */
+export const oldestProgressMs = 7 * 86_400_000;
+/** How far the clock of the run before may have been ahead, ms. */
+const clockSlackMs = 60_000;
+const defaultEveryMs = 60_000;
+const defaultEveryEvents = 1_000_000;
+
+interface FirstPart {
+  readonly version: 1;
+  /** Of everything that has to be the same for what was checked to count. */
+  readonly binding: string;
+  /** Unix ms. */
+  readonly begunAt: number;
+}
+
+/**
+ * What one run has checked of the records, kept while it goes on, so that the next one can go on from there if it is killed (ADR 9). Nothing that
+ * is wrong with it is ever fatal: then a run begins anew, and the verdict says so.
+ */
+export class RunProgress {
+  private readonly store: ProgressStore;
+  /** Events of a part, about: what one thread reads is cut so. */
+  readonly everyEvents: number;
+  private readonly first: FirstPart;
+  private readonly everyMs: number;
+  /** Of the run that did not end. */
+  private readonly heads: PartHead[] = [];
+  private waiting: CheckedPart[] = [];
+  private keptAt = performance.now();
+  private begun = false;
+  private broken = false;
+  /** When the run before began, unix ms. */
+  private takenFrom: number | null = null;
+  private takenEvents = 0;
+  private leftAside: VerifierError | null = null;
+
+  private constructor(
+    store: ProgressStore,
+    first: FirstPart,
+    { progressEveryMs = defaultEveryMs, progressEveryEvents = defaultEveryEvents }: VerifyOptions,
+  ) {
+    this.store = store;
+    this.first = first;
+    this.everyMs = progressEveryMs;
+    this.everyEvents = progressEveryEvents;
+  }
+
+  /** @returns null where nothing is kept: there is no anchor that this run could move */
+  static async open(
+    options: VerifyOptions,
+    anchor: Anchor | null,
+    mode: 'full' | 'incremental',
+    now: number,
+  ): Promise<RunProgress | null> {
+    const store = options.anchor?.progress;
+    const { scope } = options;
+    if (store === undefined || (scope !== undefined && scope.kind !== 'all')) return null;
+    const first: FirstPart = { version: 1, binding: bindingOf(options, anchor, mode), begunAt: now };
+    const progress = new RunProgress(store, first, options);
+    try {
+      return await progress.takeOver();
+    } catch (error) {
+      progress.leftAside = asUnusable(error);
+      await store.clear().catch(() => undefined);
+      return progress;
+    }
+  }
+
+  /** What was taken over, or why it was not; null where there is nothing to say. */
+  get resumed(): ResumedRun | null {
+    const { takenFrom, takenEvents, leftAside } = this;
+    if (takenFrom === null && leftAside === null) return null;
+    return {
+      begunAt: takenFrom === null ? null : new Date(takenFrom).toISOString(),
+      events: takenEvents,
+      leftAside: leftAside === null ? null : { code: leftAside.code, message: leftAside.message },
+    };
+  }
+
+  /**
+   * What the run before checked of this partition, in order, as if it had just been read.
+   * @param logStart of the partition now
+   */
+  async taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): Promise<readonly CheckedPart[]> {
+    const parts: CheckedPart[] = [];
+    try {
+      for (const index of fittingParts(this.heads, plan, logStart, keys))
+        parts.push(decodePart(await this.store.read(index + 1), tempDir));
+    } catch (error) {
+      // Nothing of the partition then: a part that is missing in the middle would be a hole.
+      this.leave(error);
+      return [];
+    }
+    if (parts.length === 0) return parts;
+    this.takenFrom = this.first.begunAt;
+    this.takenEvents += parts.reduce((sum, { checkedEvents }) => sum + checkedEvents, 0);
+    return parts;
+  }
+
+  /** Keeps what was checked, soon. */
+  async keep(part: CheckedPart): Promise<void> {
+    if (this.broken) return;
+    this.waiting.push(part);
+    if (performance.now() - this.keptAt >= this.everyMs) await this.flush();
+  }
+
+  /** Once a run has its verdict nothing of this is needed. @param verdict whether it has one */
+  async end(verdict: boolean): Promise<void> {
+    this.waiting = [];
+    await (verdict ? this.store.clear() : this.store.leave()).catch((error: unknown) => this.leave(error));
+  }
+
+  private async takeOver(): Promise<this> {
+    const count = await this.store.begin();
+    if (count === 0) return this;
+    const before = firstPartOf(await this.store.read(0));
+    if (before.binding !== this.first.binding)
+      throw new VerifierError(
+        'PROGRESS_FOREIGN',
+        'The progress of a run that did not end is of another log or anchor, or that run had other options.',
+      );
+    const age = this.first.begunAt - before.begunAt;
+    if (age > oldestProgressMs || age < -clockSlackMs)
+      throw new VerifierError(
+        'PROGRESS_OLD',
+        `The progress of the run that began at ${new Date(before.begunAt).toISOString()} is ${age < 0 ? "ahead of this machine's clock" : 'more than 7 days old'}.`,
+      );
+    for (let index = 1; index < count; index++) this.heads.push(headIn(await this.store.read(index)));
+    Object.assign(this.first, before);
+    this.begun = true;
+    return this;
+  }
+
+  private async flush(): Promise<void> {
+    const parts = this.waiting.splice(0);
+    try {
+      if (!this.begun) await this.store.append(Buffer.from(JSON.stringify(this.first)));
+      this.begun = true;
+      for (const part of parts) await this.store.append(encodePart(part));
+      this.keptAt = performance.now();
+    } catch (error) {
+      this.leave(error);
+    }
+  }
+
+  /** A full disk is no reason to end a verification. What is there stays: each part of it stands for itself. */
+  private leave(error: unknown): void {
+    this.broken = true;
+    this.waiting = [];
+    this.leftAside ??= asUnusable(error);
+  }
+}
+
+function asUnusable(error: unknown): VerifierError {
+  if (error instanceof VerifierError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new VerifierError('PROGRESS_UNUSABLE', `Progress cannot be kept or taken over: ${why}.`, { cause: error });
+}
+
+/** All that what is checked of records hangs on, but the statements: those are named by each part. */
+function bindingOf(
+  { origin, rootKey, topics, maxClockSkewMs, schemas }: VerifyOptions,
+  anchor: Anchor | null,
+  mode: 'full' | 'incremental',
+): string {
+  const of = [origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemas !== undefined, anchor];
+  return createHash('sha256').update(JSON.stringify(of)).digest('base64');
+}
+
+function firstPartOf(bytes: Uint8Array): FirstPart {
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as FirstPart;
+    if (value.version === 1 && typeof value.binding === 'string' && Number.isSafeInteger(value.begunAt)) return value;
+  } catch {
+    // It carries our code: it is of another release.
+  }
+  throw otherRelease();
+}
+
+function headIn(bytes: Uint8Array): PartHead {
+  try {
+    return headOfPart(bytes);
+  } catch {
+    throw otherRelease();
+  }
+}
+
+function otherRelease(): VerifierError {
+  return new VerifierError(
+    'PROGRESS_FOREIGN',
+    'The progress of a run that did not end was written by another release.',
+  );
+}

@@ -1,0 +1,326 @@
+// A run that is killed leaves what it had checked to the next one: nothing of that is read again, nothing that it found is lost, and nothing is
+// taken over that does not fit.
+import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
+import { encodeEvent, eventHeaders } from '@tallystick/schemas/avro';
+import { describe, expect, test } from 'vitest';
+import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
+import { renderText } from '../src/render.ts';
+import type { Verdict } from '../src/verdict.ts';
+import type { VerifyOptions } from '../src/verify.ts';
+import { event } from './content/support.ts';
+import { LogWorld } from './support/log-world.ts';
+import { summary, topics, World } from './support/world.ts';
+
+const day = 86_400_000;
+
+/** Every seal is a part of its own, kept at once. */
+const often = { progressEveryEvents: 1, progressEveryMs: 0 };
+
+/** Offsets of the events topic that were fetched, as `partition:offset`, and an end at one of them: as if the process were killed there. */
+function killedAt(log: RecordLog, at: string | null): { log: RecordLog; signal: AbortSignal; fetched: string[] } {
+  const kill = new AbortController();
+  const fetched: string[] = [];
+  const watched = Object.assign(Object.create(log) as RecordLog, {
+    fetch: async (request: FetchRequest) => {
+      if (request.topic !== topics.events) return await log.fetch(request);
+      const place = `${request.partition}:${request.offset}`;
+      fetched.push(place);
+      if (place === at) kill.abort();
+      // One batch a fetch, so that every one of them is seen.
+      return await log.fetch({ ...request, maxBytes: 1 });
+    },
+  });
+  return { log: watched, signal: kill.signal, fetched };
+}
+
+/** Two partitions with three seals each: offsets 0-3, 4-6 and 7. */
+async function killed(world: World, at: string, options: Partial<VerifyOptions> = {}) {
+  const anchor = memoryAnchorStore();
+  const { log, signal } = killedAt(world.log, at);
+  await expect(world.verify({ anchor, log, signal, ...often, ...options })).rejects.toMatchObject({
+    code: 'VERIFY_ABORTED',
+  });
+  const again = async (more: Partial<VerifyOptions> = {}): Promise<Verdict & { fetched: string[] }> => {
+    const { log: watched, fetched } = killedAt(world.log, null);
+    const verdict = await world.verify({ anchor, log: watched, ...often, ...options, ...more });
+    return { ...verdict, fetched };
+  };
+  return { anchor, again };
+}
+
+/** What two verdicts of the same log have in common, however they came about. */
+const same = (verdict: Verdict) => ({ ...verdict, startedAt: null, durationMs: null, rates: null, resumed: null });
+
+describe('a run goes on where the one before was killed', () => {
+  test.each(['0:4', '0:7', '0:8', '1:0', '1:4', '1:8'])('at %s', async (at) => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, at);
+    const kept = anchor.progress.parts.length;
+    const verdict = await again({ now: () => Date.now() });
+    const whole = await world.verify({ anchor: memoryAnchorStore() });
+    const { fetched, ...told } = verdict;
+    expect(same(told)).toEqual(same(whole));
+    expect(verdict).toMatchObject({ exitCode: 0, mode: 'full', checked: { events: 16 } });
+    // The first part tells of the run. What one thread has read ahead may not have been kept yet.
+    const [partition = 0, offset = 0] = at.split(':').map(Number);
+    const seals = partition * 3 + [4, 7, 8].filter((end) => end <= offset).length;
+    expect(kept).toBeGreaterThanOrEqual(Math.max(0, seals - 1));
+    if (kept > 0) {
+      const events = verdict.resumed?.events ?? 0;
+      expect(events).toBe([0, 4, 7, 8, 12, 15, 16][kept - 1]);
+      // The batch before the first new one is read for the border; nothing else of what was checked is.
+      const ends = [events, events - 8].map((end) => Math.min(8, Math.max(0, end)));
+      const before = fetched.map((place) => place.split(':').map(Number));
+      for (const [of = 0, at = 0] of before) expect(at).toBeGreaterThanOrEqual((ends[of] ?? 0) - 1);
+    }
+    expect(anchor.progress.parts).toEqual([]);
+  });
+
+  test('the verdict says so, in words and as data', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { again } = await killed(world, '1:4', { now: () => Date.parse('2026-03-01T03:00:00Z') });
+    const verdict = await again({ now: () => Date.parse('2026-03-02T03:00:00Z') });
+    expect(verdict.resumed).toEqual({
+      begunAt: '2026-03-01T03:00:00.000Z',
+      events: expect.any(Number),
+      leftAside: null,
+    });
+    expect(renderText(verdict)).toMatch(
+      /goes on +from the run begun at 2026-03-01T03:00:00.000Z, which did not end: \d+ events that it had checked were not read again/,
+    );
+    expect(JSON.parse(JSON.stringify(verdict))).toMatchObject({ resumed: verdict.resumed });
+  });
+
+  test('killed again and again it comes to its end, and each seal is read once or twice', async () => {
+    const world = await World.make();
+    for (let i = 0; i < 12; i++) {
+      await world.emit(0, 2);
+      await world.seal(0);
+    }
+    const anchor = memoryAnchorStore();
+    const all: string[] = [];
+    let kills = 0;
+    for (;;) {
+      let left = 4;
+      const kill = new AbortController();
+      const { log, fetched } = killedAt(world.log, null);
+      const limited = Object.assign(Object.create(log) as RecordLog, {
+        fetch: async (request: FetchRequest) => {
+          if (request.topic === topics.events && left-- === 0) kill.abort();
+          return await log.fetch(request);
+        },
+      });
+      const verdict = await world.verify({ anchor, log: limited, signal: kill.signal, ...often }).catch(() => null);
+      all.push(...fetched);
+      if (verdict !== null) {
+        expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 24, seals: 12 } });
+        break;
+      }
+      kills += 1;
+      expect(kills).toBeLessThan(24);
+    }
+    expect(kills).toBeGreaterThan(2);
+    expect(all.length).toBeLessThan(12 * (kills + 1));
+  });
+
+  test('an incremental run too; the anchor then is as after a run that was not killed', async () => {
+    const world = await LogWorld.published();
+    const [anchor, other] = [memoryAnchorStore(), memoryAnchorStore()];
+    for (const store of [anchor, other]) await world.check({ anchor: store });
+    for (let i = 0; i < 6; i++) {
+      await world.emit(0, 2);
+      await world.seal(0);
+    }
+    world.publish();
+    const { log, signal } = killedAt(world.log, '0:16');
+    const options = { incremental: true, ...often };
+    await expect(world.check({ anchor, log, signal, ...options })).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    expect(anchor.progress.parts.length).toBeGreaterThan(1);
+    const verdict = await world.check({ anchor, ...options });
+    expect(verdict).toMatchObject({ exitCode: 0, mode: 'incremental', checked: { events: 13 } });
+    expect(verdict.resumed?.events).toBeGreaterThan(0);
+    await world.check({ anchor: other, incremental: true });
+    const [one, two] = [await anchor.load(), await other.load()];
+    expect({ ...one, savedAt: 0, log: null }).toEqual({ ...two, savedAt: 0, log: null });
+  });
+
+  test('with what was sealed meanwhile, and with leaves that are missing', async () => {
+    const world = await World.small({ partitions: 2, leaves: false });
+    const { again } = await killed(world, '1:4');
+    await world.seal(0);
+    await world.emit(1, 1);
+    await world.seal(1);
+    const { fetched: _, ...verdict } = await again();
+    expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+    expect(verdict.resumed?.events).toBeGreaterThanOrEqual(8);
+    expect(summary(verdict)).toEqual(['leaves-missing 0 offsets 0-0', 'leaves-missing 1 offsets 0-0']);
+  });
+});
+
+describe('what was found is not lost', () => {
+  test.each([
+    ['before the kill', 1, '0:7'],
+    ['behind it', 5, '0:4'],
+  ])('an altered event %s', async (_, offset, at) => {
+    const world = await World.small();
+    world.cluster.flipByte(topics.events, 0, { offset });
+    const { again } = await killed(world, at);
+    const { fetched: __, ...verdict } = await again();
+    expect(verdict.exitCode).toBe(1);
+    expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+  });
+
+  test('ids, sequences and clocks are held together over the kill as in one run', async () => {
+    const world = await World.make();
+    const put = async (sequence: number, id?: string): Promise<void> => {
+      const of = event({ sequence, action: `do:${sequence}`, ...(id === undefined ? {} : { id }) });
+      await world.append(topics.events, 0, [{ key: null, value: encodeEvent(of, 1), headers: eventHeaders }]);
+      await world.seal(0);
+    };
+    const twice = '01938f2c-7a00-7000-8000-00000000aaaa';
+    await put(0, twice);
+    await put(1);
+    await put(2);
+    await put(4, twice);
+    await put(5);
+    const { anchor, again } = await killed(world, '0:2');
+    expect(anchor.progress.parts.length).toBeGreaterThan(1);
+    const { fetched: _, ...verdict } = await again();
+    const whole = await world.verify({ anchor: memoryAnchorStore() });
+    expect(whole.findings.map(({ code }) => code).sort()).toEqual(['id-conflict', 'sequence-hole']);
+    expect(verdict.resumed?.events).toBeGreaterThan(0);
+    expect(same(verdict)).toEqual(same(whole));
+  });
+
+  test('what is done to what was checked before the kill a full run from the beginning finds, as after an incremental one', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { again } = await killed(world, '1:4');
+    world.cluster.flipByte(topics.events, 0, { offset: 1 });
+    expect(await again()).toMatchObject({ exitCode: 0, resumed: { events: expect.any(Number) } });
+    const full = await world.verify({ anchor: memoryAnchorStore() });
+    expect(summary(full)).toContain('bad-crc 0 offsets 0-0');
+  });
+
+  test('deleted records that were checked before the kill are found at once', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { again } = await killed(world, '1:4');
+    world.cluster.deleteRecords(topics.events, 0, 4);
+    const { fetched: _, ...verdict } = await again();
+    expect(verdict.exitCode).toBe(1);
+    expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+  });
+
+  test('and so is a topic that is another one, or shorter than what was checked', async () => {
+    for (const change of ['recreate', 'truncate'] as const) {
+      const world = await World.small({ partitions: 2 });
+      const { again } = await killed(world, '1:4');
+      if (change === 'recreate') world.cluster.recreateTopic(topics.events);
+      else world.cluster.truncate(topics.events, 0, 3);
+      const { fetched: _, ...verdict } = await again();
+      expect(verdict.exitCode).toBe(1);
+      expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+    }
+  });
+});
+
+describe('progress that does not fit is left aside, and the run begins anew', () => {
+  type Changed = { world: World; anchor: ReturnType<typeof memoryAnchorStore> };
+  const at = Date.parse('2026-03-01T03:00:00Z');
+  test.each<[string, string, (changed: Changed) => unknown, Partial<VerifyOptions>]>([
+    ['a bit of a part is another one', 'PROGRESS_CORRUPT', ({ anchor: { progress } }) => flip(progress.parts[1]), {}],
+    ['a bit of its code', 'PROGRESS_CORRUPT', ({ anchor: { progress } }) => flip(progress.parts[1], 30), {}],
+    ['a part is left out', 'PROGRESS_CORRUPT', ({ anchor: { progress } }) => progress.parts.splice(1, 1), {}],
+    [
+      'parts change places',
+      'PROGRESS_CORRUPT',
+      ({ anchor: { progress } }) => progress.parts.push(...progress.parts.splice(0, 1)),
+      {},
+    ],
+    [
+      'it is of another store',
+      'PROGRESS_CORRUPT',
+      async ({ anchor: { progress }, world }) => {
+        const theirs = await killed(world, '1:4', { now: () => at });
+        progress.parts.splice(0, Infinity, ...theirs.anchor.progress.parts);
+      },
+      {},
+    ],
+    ['it is older than a week', 'PROGRESS_OLD', () => undefined, { now: () => at + 7 * day + 1 }],
+    ['the clock went back', 'PROGRESS_OLD', () => undefined, { now: () => at - 61_000 }],
+    ['clocks are compared now', 'PROGRESS_FOREIGN', () => undefined, { maxClockSkewMs: 5 }],
+    ['the anchor is another one', 'PROGRESS_FOREIGN', ({ world, anchor }) => moved(world, anchor), {}],
+  ])('%s', async (_, code, change, options) => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, '1:4', { now: () => at });
+    await change({ world, anchor });
+    const { fetched, ...verdict } = await again({ now: () => at, ...options });
+    expect(verdict.resumed).toMatchObject({ begunAt: null, events: 0, leftAside: { code } });
+    expect(renderText(verdict)).toContain(`(${code})`);
+    expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 } });
+    expect(fetched).toContain('0:0');
+    expect(anchor.progress.parts).toEqual([]);
+  });
+
+  function flip(part: Uint8Array | undefined, at = (part?.length ?? 1) - 1): void {
+    if (part !== undefined) part[at] = (part[at] ?? 0) ^ 1;
+  }
+
+  /** By a run that had no progress of its own. */
+  async function moved(world: World, { load, update, keepEvidence }: ReturnType<typeof memoryAnchorStore>) {
+    await world.verify({ anchor: { load, update, keepEvidence } });
+  }
+
+  test('cut off behind a part it is what was kept until then', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, '1:4');
+    anchor.progress.parts.splice(2);
+    expect(await again()).toMatchObject({ exitCode: 0, resumed: { events: 4, leftAside: null } });
+  });
+
+  test('where other statements count now, only those partitions begin anew', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { again } = await killed(world, '1:8');
+    // As if another history were shown: the same records under other seals.
+    world.cluster.truncate(topics.seals, 0, 6);
+    world.cluster.truncate(topics.leaves, 1, 0);
+    await resealed(world);
+    const verdict = await again();
+    expect(verdict).toMatchObject({ exitCode: 0, resumed: { events: 8 } });
+    expect(verdict.fetched).toContain('1:0');
+    expect(verdict.fetched).not.toContain('0:0');
+  });
+
+  /** Partition 1 once more, sealed at other borders. */
+  async function resealed(world: World): Promise<void> {
+    await world.genesis(1);
+    await world.seal(1, { to: 5 });
+    await world.seal(1, { to: 7 });
+  }
+
+  test('a run over a part of the log neither keeps nor takes any', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, '1:4');
+    const kept = anchor.progress.parts.length;
+    const scope = { kind: 'ranges', ranges: [{ partition: 0, first: 0, last: 7 }] } as const;
+    expect(await again({ scope })).toMatchObject({ exitCode: 0, resumed: null });
+    expect(anchor.progress.parts).toHaveLength(kept);
+  });
+
+  test('a store that fails costs no verdict', async () => {
+    const world = await World.small({ partitions: 2 });
+    for (const failing of ['begin', 'append', 'clear', 'read'] as const) {
+      const { anchor } = await killed(world, '1:4');
+      const fail = (): Promise<never> => Promise.reject(new Error('the disk is full'));
+      const progress = Object.assign(Object.create(anchor.progress) as typeof anchor.progress, { [failing]: fail });
+      const store = { ...anchor, progress };
+      if (failing === 'begin' || failing === 'append') anchor.progress.parts.length = 0;
+      const verdict = await world.verify({ anchor: store, ...often });
+      expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 }, anchoredTo: { updated: true } });
+      if (failing !== 'clear')
+        expect(verdict.resumed?.leftAside).toMatchObject({
+          code: 'PROGRESS_UNUSABLE',
+          message: expect.stringContaining('the disk is full') as string,
+        });
+    }
+  });
+});

@@ -1,0 +1,32 @@
+// A process that verifies a bundle against an anchor file, to be killed: `killed-child.ts BUNDLE ANCHOR READS full|incremental`. Every offset of the events that it
+// asks for goes into the file READS, and its verdict to standard output.
+import { appendFileSync } from 'node:fs';
+import { parseVerifierKey } from '@tallystick/core/note';
+import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
+import { fileAnchorStore } from '../../src/adapters/anchor-file.ts';
+import { openBundle } from '../../src/bundle/open-bundle.ts';
+import { verify } from '../../src/verify.ts';
+import { origin, rootKey, topics } from './world.ts';
+
+const [file = '', anchor = '', reads = '', mode = 'full'] = process.argv.slice(2);
+const bundle = await openBundle(file);
+const log = Object.assign(Object.create(bundle.records) as RecordLog, {
+  fetch: async (request: FetchRequest) => {
+    if (request.topic === topics.events) appendFileSync(reads, `${request.partition}:${request.offset}\n`);
+    return await bundle.records.fetch({ ...request, maxBytes: 1 });
+  },
+});
+process.stdout.write('ready\n');
+const verdict = await verify({
+  log,
+  topics,
+  origin,
+  rootKey: parseVerifierKey(rootKey.vkey),
+  settleMs: 0,
+  anchor: fileAnchorStore(anchor),
+  incremental: mode === 'incremental',
+  progressEveryEvents: 1,
+  progressEveryMs: 0,
+});
+process.stdout.write(`${JSON.stringify(verdict)}\n`);
+await bundle.close();
