@@ -13,6 +13,9 @@ import { epochOf, timeOf } from './seal-values.ts';
 
 const leafBytes = 32;
 
+/** The leaves whose root is computed, without a pause: one memory for all passes of a thread. */
+const reduced = Buffer.alloc(maxBatchEvents * leafBytes);
+
 /** A sealed batch that the records do not give. */
 export interface DamagedSeal {
   readonly section: SealSection;
@@ -76,7 +79,6 @@ export class SealPass {
   private readonly options: PassOptions;
   private readonly chain: LeafChain;
   private readonly leaves = Buffer.alloc(maxBatchEvents * leafBytes);
-  private readonly scratch = Buffer.alloc(maxBatchEvents * leafBytes);
   private section = 0;
   private sectionNow: Section | undefined;
   private sectionIndex = -1;
@@ -226,8 +228,8 @@ export class SealPass {
   }
 
   private rootOf(leaves: Uint8Array): string {
-    this.scratch.set(leaves);
+    reduced.set(leaves);
     const count = leaves.length / leafBytes;
-    return encodeBase64(rootInPlace(this.scratch.subarray(0, leaves.length), count, this.options.sha256));
+    return encodeBase64(rootInPlace(reduced.subarray(0, leaves.length), count, this.options.sha256));
   }
 }

@@ -5,15 +5,10 @@ import { byteWords, hasBytes } from './byte-words.ts';
 const schemaName = byteWords(Buffer.from(schemaHeader));
 const signatureName = byteWords(Buffer.from(signatureHeader));
 const ownHash = byteWords(eventSchemaHash);
-/** The headers as most records have them: one, that pins this release's schema. */
-const ownHeaders = byteWords(
-  Buffer.concat([
-    Buffer.of(2, 2 * schemaName.length),
-    Buffer.from(schemaHeader),
-    Buffer.of(2 * ownHash.length),
-    eventSchemaHash,
-  ]),
-);
+/** No record has these headers. */
+const noHeaders = byteWords(new Uint8Array(0));
+/** Headers of more bytes are not kept. */
+const longestUsual = 1024;
 
 /** Where the parts of one record lie, read in place: nothing is allocated. Only for records of a batch that parsed. */
 export class RecordView {
@@ -34,6 +29,15 @@ export class RecordView {
   signatureAt = -1;
   signatureEnd = -1;
 
+  /**
+   * Headers that pin this release's schema and hold no signature, as they were met last, and where in them the hash begins: most
+   * records have the same.
+   */
+  private usual = noHeaders;
+  private usualHash = 0;
+  /** Others are looked for once in the bytes given: where all differ, a copy of each would cost more than it saves. */
+  private looked = false;
+
   private at = 0;
   private data = new Uint8Array(0) as Uint8Array;
   private bytes = new DataView(this.data.buffer);
@@ -42,6 +46,7 @@ export class RecordView {
   open(data: Uint8Array): void {
     this.data = data;
     this.bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.looked = false;
   }
 
   /** Reads the record that begins at `at`, its length first. */
@@ -76,10 +81,11 @@ export class RecordView {
     this.valueEnd = this.at;
     this.signatures = 0;
     this.signatureAt = -1;
-    if (this.end - this.at === ownHeaders.length && hasBytes(this.bytes, this.at, ownHeaders)) {
+    const begin = this.at;
+    if (this.end - begin === this.usual.length && hasBytes(this.bytes, begin, this.usual)) {
       this.schemas = 1;
-      this.schemaEnd = this.end;
-      this.schemaAt = this.end - ownHash.length;
+      this.schemaAt = begin + this.usualHash;
+      this.schemaEnd = this.schemaAt + ownHash.length;
       this.own = true;
       return;
     }
@@ -88,6 +94,10 @@ export class RecordView {
     for (let left = this.varint(data); left > 0; left--) this.header(data);
     const isHash = this.schemas === 1 && this.schemaAt >= 0 && this.schemaEnd - this.schemaAt === ownHash.length;
     this.own = isHash && hasBytes(this.bytes, this.schemaAt, ownHash);
+    if (!this.own || this.signatures > 0 || this.looked || this.end - begin > longestUsual) return;
+    this.looked = true;
+    this.usual = byteWords(data.subarray(begin, this.end));
+    this.usualHash = this.schemaAt - begin;
   }
 
   private header(data: Uint8Array): void {

@@ -59,6 +59,46 @@ describe('records that are no events', () => {
   });
 });
 
+it('headers are read as they stand, also where those of the record before were alike', async () => {
+  const own = ['avro-schema', ownHash] as const;
+  const source = ['source', Buffer.from('a')] as const;
+  const other = Buffer.from(ownHash).fill(0, 0, 1);
+  const long = ['source', Buffer.alloc(2000)] as const;
+  const of: RecordToAppend['headers'][] = [
+    [own, source],
+    [own, source],
+    // As many bytes, in another order, with another value, with another hash, without a name that counts.
+    [source, own],
+    [own, ['source', Buffer.from('b')]],
+    [own, ['source', null]],
+    [['avro-schemb', ownHash], source],
+    [own, source],
+    [['avro-schema', other], source],
+    [own, source],
+    [own, own],
+    [own, long],
+    [own, long],
+    [own],
+  ];
+  const records = new Records();
+  const each = of.map((headers, sequence) => ({ ...record(event({ sequence })), headers }));
+  const batches = [...each, ...each.toReversed()].map((_, i, all) => all.slice(i, i + 5));
+  for (const some of batches) records.add(some.map(({ key, value, headers }) => ({ key, value, headers })));
+  const { merged } = await check(records, { schemas: null });
+  const times = (wanted: (headers: RecordToAppend['headers']) => boolean) =>
+    batches.flat().filter(({ headers }) => wanted(headers)).length;
+  const hashes = (headers: RecordToAppend['headers']) => headers.filter(([name]) => name === 'avro-schema');
+  const isOwn = (headers: RecordToAppend['headers']) =>
+    hashes(headers).length === 1 && hashes(headers)[0]![1] !== other;
+  expect(merged.counts).toMatchObject({
+    records: batches.flat().length,
+    decoded: times(isOwn),
+    unsigned: batches.flat().length,
+    undecodable: { SCHEMA_HEADER: times((headers) => hashes(headers).length === 2) },
+    unavailable: times((headers) => hashes(headers)[0]?.[1] === other || hashes(headers).length === 0),
+  });
+});
+
 it('nothing of a batch is kept once it was looked at: its memory is used again', async () => {
   const records = new Records().add(life([0, 1])).add(life([2, 3]));
   const [first, second] = records.batches;
