@@ -37,7 +37,8 @@ export type Piece =
   /** Offsets `first` to `last` hold nothing usable; empty (last = first - 1) for a damage that costs no offset. */
   | { readonly kind: 'hole'; readonly first: number; readonly last: number; readonly damage: Damage };
 
-const readAgain = new Set<KafkaErrorCode>(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE', 'BATCH_INVALID']);
+/** What hangs on the leader epoch that was read before. */
+const ofEpoch = new Set<KafkaErrorCode>(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE']);
 const badBatch = new Map<KafkaErrorCode, Damage['cause']>([
   ['BATCH_CRC', 'corrupt'],
   ['BATCH_MAGIC', 'magic'],
@@ -80,9 +81,10 @@ export async function* readThrough(source: Source, from: number, to: number): As
       if (told) misplaced = await misplacedAt(source, error, position, without);
       if (misplaced === null) {
         const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
-        // What hangs on the leader epoch read before is read once more without it: the stored epoch is no part of what the CRC
-        // covers, and the content decides.
-        if (retriedAt !== position && (goesBack || (readAgain.has(error.code) && lastEpoch >= 0))) {
+        // What is bad is asked for once more: it may have been changed on its way only. And without the leader epoch read before: the
+        // stored epoch is no part of what the CRC covers, and the content decides.
+        const bad = badBatch.has(error.code) && !error.retriable;
+        if (retriedAt !== position && (goesBack || bad || (ofEpoch.has(error.code) && lastEpoch >= 0))) {
           retriedAt = position;
           lastEpoch = -1;
           if (goesBack) yield hole(position, position - 1, 'repeated', error);
