@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseVerifierKey, type VerifierKey } from '@tallystick/core/note';
 import type { StackInfo } from '@tallystick/infra/local/stack';
@@ -6,18 +5,12 @@ import type { KafkaConfig } from '@tallystick/kafka/config';
 import type { LogStoresConfig } from '@tallystick/ledger-service/log-stores';
 import { defaultTopics, type TopicNames } from '@tallystick/kafka/record-log';
 import { type Config, readSecret } from './config.ts';
+import { configuredKafka, type HttpService, httpService } from './configured-services.ts';
 import { CliError } from './errors.ts';
 import type { Installation } from './installation.ts';
 import { type KeySource, keySource, logKeySettings, nextLogKeySettings, sealKeySettings } from './key-source.ts';
 import { type ListenAddress, parseListen } from './loopback.ts';
 import { type KafkaRole, kafkaRoles, type LedgerRole, ledgerRoles } from './settings.ts';
-
-/** A service over HTTP with the login for it. */
-export interface HttpService {
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
-}
 
 /**
  * Where everything is: what the configuration names, and for what it does not name the local stack. Each member is resolved when it
@@ -78,7 +71,7 @@ export class Deployment {
 
   kafka(role: KafkaRole): KafkaConfig {
     const brokers = this.#config.list('kafka.brokers');
-    if (brokers !== undefined) return this.#configuredKafka([...brokers], role);
+    if (brokers !== undefined) return configuredKafka(this.#config, [...brokers], role);
     const kafka = this.#stack?.kafka;
     if (!kafka) return notRunning('Kafka', 'kafka.brokers');
     const user = kafka.users[role];
@@ -100,11 +93,14 @@ export class Deployment {
   }
 
   get registry(): HttpService {
-    return this.#http('registry', this.#stack?.registry?.url) ?? notRunning('the schema registry', 'registry.url');
+    return (
+      httpService(this.#config, 'registry', this.#stack?.registry?.url) ??
+      notRunning('the schema registry', 'registry.url')
+    );
   }
 
   get clickhouse(): (HttpService & { database: string }) | null {
-    const service = this.#http('clickhouse', this.#stack?.clickhouse?.url);
+    const service = httpService(this.#config, 'clickhouse', this.#stack?.clickhouse?.url);
     return service && { ...service, database: this.#config.text('clickhouse.database') ?? 'tallystick' };
   }
 
@@ -256,52 +252,6 @@ export class Deployment {
       'import.keyFile',
     );
     return Buffer.from(text, 'utf8');
-  }
-
-  #configuredKafka(brokers: string[], role: KafkaRole): KafkaConfig {
-    const config = this.#config;
-    const own = `kafka.users.${role}`;
-    const username = config.text(`${own}.username`) ?? config.text('kafka.username');
-    const password = config.has(`${own}.username`) ? config.secret(`${own}.password`) : config.secret('kafka.password');
-    const mechanism = config.text('kafka.saslMechanism') ?? 'scram-sha-512';
-    const pem = (path: string) => {
-      const file = config.text(path);
-      return file === undefined ? undefined : readFile(file, path);
-    };
-    const ca = pem('kafka.tlsCaFile');
-    const cert = pem('kafka.tlsCertFile');
-    const key = pem('kafka.tlsKeyFile');
-    const tls = config.flag('kafka.tls') === true || ca !== undefined || cert !== undefined;
-    if (username !== undefined && password === undefined) {
-      throw new CliError(
-        'CONFIG_MISSING',
-        `a Kafka user is set for the role ${role}, but no password: set ${own}.passwordFile`,
-      );
-    }
-    return {
-      brokers,
-      clientId: `tallystick-${role}`,
-      ...(username === undefined || password === undefined
-        ? {}
-        : { sasl: { mechanism: mechanism as 'scram-sha-512' | 'scram-sha-256' | 'plain', username, password } }),
-      ...(tls ? { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } } : {}),
-    };
-  }
-
-  #http(group: 'registry' | 'clickhouse', local: string | undefined): HttpService | null {
-    const url = this.#config.text(`${group}.url`) ?? local;
-    if (url === undefined) return null;
-    const username = this.#config.text(`${group}.username`);
-    const password = this.#config.secret(`${group}.password`);
-    return { url, ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
-  }
-}
-
-function readFile(file: string, setting: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new CliError('CONFIG_INVALID', `${setting}: cannot read ${file}`, { cause });
   }
 }
 

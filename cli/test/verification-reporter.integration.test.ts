@@ -5,11 +5,11 @@ import { connectClickHouse, type ClickHouse, type ClickHouseConfig } from '@tall
 import { applyMigrations } from '@tallystick/anomaly-worker/migrations';
 import type { TopicNames } from '@tallystick/infra/local/kafka-data';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import { makeFinding, findingHash } from '@tallystick/core/finding';
 import type { VerificationRun } from '@tallystick/verifier/reporter';
-import type { ReportedFinding, Verdict } from '@tallystick/verifier/verdict';
 import { kafkaConfigFor, makeTopics } from '../../test/support/kafka.ts';
 import { readEvents } from '../../producers/test/reading.ts';
+import { finding } from '../../verifier/test/report/samples.ts';
+import { verdictOf } from '../../verifier/test/schedule/support.ts';
 import { auditEventReporter } from '../src/verification-reporter.ts';
 import { clickHouseReporter } from '../src/verification-tables.ts';
 
@@ -17,63 +17,8 @@ const stack = inject('stack');
 const signal = new AbortController().signal;
 const origin = 'example.com/audit';
 
-function finding(n: number): ReportedFinding {
-  const made = makeFinding({
-    code: 'altered',
-    topic: 'audit.events',
-    partition: 0,
-    generation: 0,
-    place: `offsets ${n}-${n}`,
-    expected: 'a',
-    found: null,
-    message: "It's not \\ what \u0000 it was",
-  });
-  return { ...made, hash: findingHash(made) };
-}
-
-function verdict(findings: readonly ReportedFinding[]): Verdict {
-  return {
-    version: 1,
-    verdict: 'failed',
-    exitCode: 1,
-    origin,
-    rootKey: 'r',
-    topics: { events: 'e', seals: 's', leaves: 'l' },
-    startedAt: '2026-03-01T03:00:00.000Z',
-    durationMs: 1,
-    mode: 'full',
-    since: null,
-    fullBecause: null,
-    resumed: null,
-    queryCopy: null,
-    scope: { kind: 'all', ranges: null, sealedEvents: 9_000, inScope: 9_000 },
-    published: null,
-    anchoredTo: {
-      kind: 'witnesses',
-      since: null,
-      witnesses: ['w1', "w'2"],
-      checkpoint: null,
-      partitions: 0,
-      updated: false,
-      evidence: null,
-    },
-    checked: { events: 6_000, seals: 1, statements: 1, keyStatements: 1, partitions: [] },
-    content: {
-      decoded: 0,
-      undecodable: {},
-      unavailable: 0,
-      signed: 0,
-      badSignatures: 0,
-      unsigned: 0,
-      lives: 0,
-      ids: { compared: 0, duplicates: 0, conflicts: 0 },
-    },
-    counts: { rubbish: 0, noise: 0, races: 0, resends: 0, forks: 0, unsealed: 2 },
-    findings,
-    findingsOmitted: { altered: 7 },
-    rates: { bytesRead: 1, eventsRead: 1, eventsPerSecond: 1 },
-  };
-}
+const foundOut = (n: number) =>
+  finding({ code: 'altered', place: `offsets ${n}-${n}`, expected: 'a', message: "It's not \\ what \u0000 it was" });
 
 const run = (given: Pick<VerificationRun, 'verdict'> | Pick<VerificationRun, 'error'>): VerificationRun =>
   ({
@@ -83,7 +28,16 @@ const run = (given: Pick<VerificationRun, 'verdict'> | Pick<VerificationRun, 'er
     finishedAt: '2026-03-01T03:00:01.000Z',
     ...given,
   }) as VerificationRun;
-const failed = run({ verdict: verdict(Array.from({ length: 2_500 }, (_, n) => finding(n))) });
+const verdict = verdictOf('failed', {
+  origin,
+  scope: { kind: 'all', ranges: null, sealedEvents: 9_000, inScope: 9_000 },
+  anchoredTo: { ...verdictOf('failed').anchoredTo, kind: 'witnesses', witnesses: ['w1', "w'2"] },
+  checked: { events: 6_000, seals: 1, statements: 1, keyStatements: 1, partitions: [] },
+  counts: { rubbish: 0, noise: 0, races: 0, resends: 0, forks: 0, unsealed: 2 },
+  findings: Array.from({ length: 2_500 }, (_, n) => foundOut(n)),
+  findingsOmitted: { altered: 7 },
+});
+const failed = run({ verdict });
 const broken = run({ error: { code: 'ANCHOR_CORRUPT', message: 'torn', exitCode: 2 } });
 
 describe.skipIf(stack.clickhouse === null)('runs in ClickHouse', () => {
@@ -120,7 +74,7 @@ describe.skipIf(stack.clickhouse === null)('runs in ClickHouse', () => {
   test('a run whose findings cannot be written is not there either', async () => {
     await clickhouse.command(`RENAME TABLE ${config.database}.verification_findings TO ${config.database}.away`);
     const reporter = clickHouseReporter(config);
-    const late = run({ verdict: verdict([finding(1)]) });
+    const late = run({ verdict: { ...verdict, findings: [foundOut(1)] } });
     await expect(reporter.report(late, signal)).rejects.toMatchObject({ code: 'CLICKHOUSE_SCHEMA' });
     await clickhouse.command(`RENAME TABLE ${config.database}.away TO ${config.database}.verification_findings`);
     const there = `SELECT count() FROM ${config.database}.verification_runs WHERE run_id = {id:String}`;
@@ -172,7 +126,7 @@ describe('runs as audit events', () => {
       const response = JSON.parse(String(told?.response)) as { findings: unknown[] };
       expect(response).toMatchObject({ findingsByCode: { altered: 2_507 }, findingsLeftOut: 2_300 });
       expect(response.findings).toHaveLength(200);
-      expect(response.findings[0]).toMatchObject({ code: 'altered', hash: finding(0).hash, weight: 'fails' });
+      expect(response.findings[0]).toMatchObject({ code: 'altered', hash: foundOut(0).hash, weight: 'fails' });
       expect(byCode('ANCHOR_CORRUPT')).toMatchObject({ outcome: 'unknown', errorMessage: 'torn' });
       expect(byCode('OVERDUE')).toMatchObject({ action: 'tallystick:verify-overdue', outcome: 'failure' });
     } finally {

@@ -1,6 +1,6 @@
 import { stackStatus } from '@tallystick/infra/local/stack';
 import { type Context, deploymentOf } from '../context.ts';
-import type { HttpService } from '../deployment.ts';
+import type { HttpService } from '../configured-services.ts';
 import { readSealing, type Sealing } from '../sealing.ts';
 import { type PublishedCheckpoint, placeOfLog, readCheckpoint } from '../published-log.ts';
 import { logFileOf, processNames, readReport, serviceNames } from '../services.ts';
