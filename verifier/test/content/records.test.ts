@@ -60,11 +60,12 @@ describe('records that are no events', () => {
 });
 
 it('headers are read as they stand, also where those of the record before were alike', async () => {
+  type Headers = NonNullable<RecordToAppend['headers']>;
   const own = ['avro-schema', ownHash] as const;
   const source = ['source', Buffer.from('a')] as const;
   const other = Buffer.from(ownHash).fill(0, 0, 1);
   const long = ['source', Buffer.alloc(2000)] as const;
-  const of: RecordToAppend['headers'][] = [
+  const of: Headers[] = [
     [own, source],
     [own, source],
     // As many bytes, in another order, with another value, with another hash, without a name that counts.
@@ -83,13 +84,12 @@ it('headers are read as they stand, also where those of the record before were a
   const records = new Records();
   const each = of.map((headers, sequence) => ({ ...record(event({ sequence })), headers }));
   const batches = [...each, ...each.toReversed()].map((_, i, all) => all.slice(i, i + 5));
-  for (const some of batches) records.add(some.map(({ key, value, headers }) => ({ key, value, headers })));
+  for (const some of batches) records.add(some);
   const { merged } = await check(records, { schemas: null });
-  const times = (wanted: (headers: RecordToAppend['headers']) => boolean) =>
+  const times = (wanted: (headers: Headers) => boolean) =>
     batches.flat().filter(({ headers }) => wanted(headers)).length;
-  const hashes = (headers: RecordToAppend['headers']) => headers.filter(([name]) => name === 'avro-schema');
-  const isOwn = (headers: RecordToAppend['headers']) =>
-    hashes(headers).length === 1 && hashes(headers)[0]![1] !== other;
+  const hashes = (headers: Headers) => headers.filter(([name]) => name === 'avro-schema');
+  const isOwn = (headers: Headers) => hashes(headers).length === 1 && hashes(headers)[0]![1] !== other;
   expect(merged.counts).toMatchObject({
     records: batches.flat().length,
     decoded: times(isOwn),
