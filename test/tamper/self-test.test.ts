@@ -1,11 +1,12 @@
 import { verdictOf, type FindingCode } from '@tallystick/core/finding';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import type { CopiedLog } from '@tallystick/verifier/copied-log';
+import { CopiedPublished } from '@tallystick/verifier/copied-published';
 import { renderSelfTest } from '@tallystick/verifier/render-self-test';
 import { selfTest, type SelfTestOptions } from '@tallystick/verifier/self-test';
 import { verify } from '@tallystick/verifier/verify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cleanLog, origin, rootKey, scarredLog, topics, type SmallLog } from './small-log.ts';
+import { cleanLog, logSigner, origin, rootKey, scarredLog, topics, type SmallLog } from './small-log.ts';
 
 let small: SmallLog;
 beforeAll(async () => {
@@ -68,6 +69,66 @@ describe('on a log that the real ledger made', () => {
       { partition: 1, seals: 1, events: 4, first: 7, last: 10 },
     ]);
     expect(result).toMatchObject({ result: 'bites', exitCode: 0 });
+  });
+});
+
+describe('on a log of more statements than it copies', () => {
+  const published = () => ({ published: new CopiedPublished(small.files), logKeys: [logSigner.key] });
+
+  it('it tries the oldest, with the records that they seal, and says so', async () => {
+    const before = bytesOf(small.log);
+    const result = await run({ statements: 7 });
+    expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
+    expect(result).toMatchObject({ result: 'bites', exitCode: 0, notTried: [] });
+    expect(result.copied).toMatchObject({
+      statements: 7,
+      of: 9,
+      oldest: true,
+      partitions: [
+        { partition: 0, seals: 2, first: 0, last: 6 },
+        { partition: 1, seals: 2, first: 0, last: 6 },
+      ],
+    });
+    expect(renderSelfTest(result)).toContain('the oldest statements of 9, and what they seal');
+    expect(bytesOf(small.log)).toBe(before);
+  });
+
+  it('with a log of them that it makes, under a key of its own: alterations of that are tried as ever', async () => {
+    const all = await run(published());
+    const some = await run({ ...published(), statements: 7 });
+    expect(all.copied).toMatchObject({ statements: 9, of: 9, oldest: false, files: 3 });
+    expect(some.copied).toMatchObject({ statements: 7, of: 9, oldest: true, files: 3 });
+    expect(some).toMatchObject({ result: 'bites', exitCode: 0, untouched: { exitCode: 0 } });
+    expect(some.tried.map(({ name }) => name)).toEqual(all.tried.map(({ name }) => name));
+  });
+
+  it('a verifier that does not look at the log does not pass', async () => {
+    const result = await run({ ...published(), statements: 7, verify: blindTo('tile', 'checkpoint', 'log-refused') });
+    expect(result.exitCode).toBe(1);
+    expect(result.tried.filter(({ kind, caught }) => kind === 'log' && !caught).length).toBeGreaterThan(3);
+  });
+
+  it('reads no more than it tries', async () => {
+    const read: number[] = [];
+    const log: RecordLog = {
+      describeTopic: (topic) => small.log.describeTopic(topic),
+      bounds: (topic, partition) => small.log.bounds(topic, partition),
+      fetch: (request) => {
+        if (request.topicId === small.log.topic(topics.events).topicId) read.push(request.offset);
+        return small.log.fetch(request);
+      },
+      createAppender: () => small.log.createAppender(),
+      close: () => small.log.close(),
+    };
+    expect((await run({ log, statements: 5 })).copied.partitions).toMatchObject([
+      { partition: 0, first: 0, last: 3 },
+      { partition: 1, first: 0, last: 2 },
+    ]);
+    expect(Math.max(...read)).toBeLessThanOrEqual(3);
+  });
+
+  it('a part of which nothing is sealed is nothing to try it on', async () => {
+    expect(await run({ statements: 3 })).toMatchObject({ result: 'inconclusive', exitCode: 3 });
   });
 });
 

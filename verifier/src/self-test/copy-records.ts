@@ -10,11 +10,17 @@ export interface Room {
   bytes: number;
 }
 
-/** What of a partition is copied: from the batch that holds this offset on. Infinity: nothing but its bounds. */
-export type CopyFrom = (partition: number, bounds: { logStart: number; highWatermark: number }) => number;
+/**
+ * What of a partition is copied: the batches from the one that holds `from` to the one that holds the offset before `to`. Where `from` is not
+ * below `to`, nothing but its bounds.
+ */
+export type CopyRange = (
+  partition: number,
+  bounds: { logStart: number; highWatermark: number },
+) => { readonly from: number; readonly to: number };
 
 /**
- * Copies a topic's stored bytes. What lies before `from` is not copied, and the copy's log start says so.
+ * Copies a topic's stored bytes. What is not copied is not there: the copy begins and ends where it does.
  * @throws KafkaError where it cannot be read; VerifierError SELF_TEST_TOO_LARGE
  */
 export async function copyTopic(
@@ -22,23 +28,25 @@ export async function copyTopic(
   name: string,
   patience: Patience,
   room: Room,
-  from: CopyFrom = (_, { logStart }) => logStart,
+  range: CopyRange = (_, { logStart, highWatermark }) => ({ from: logStart, to: highWatermark }),
 ): Promise<CopiedTopic> {
   const { topicId, partitions } = await inTime(`A description of topic ${name}`, patience, log.describeTopic(name));
   const copied: CopiedPartition[] = [];
   for (const { partition } of partitions.toSorted((a, b) => a.partition - b.partition)) {
     const what = `The question where partition ${partition} of ${name} begins and ends`;
     const bounds = await inTime(what, patience, log.bounds(name, partition));
-    const { logStart, highWatermark } = bounds;
-    const begin = Math.min(Math.max(from(partition, bounds), logStart), highWatermark);
-    const copy: CopiedPartition = { logStart: begin, highWatermark, batches: [] };
+    const asked = range(partition, bounds);
+    const end = Math.max(Math.min(asked.to, bounds.highWatermark), bounds.logStart);
+    const begin = Math.min(Math.max(asked.from, bounds.logStart), end);
+    const copy: CopiedPartition = { logStart: begin, highWatermark: end, batches: [] };
     const { deadlineMs, signal } = patience;
     const source = { log, topic: name, topicId, partition, deadlineMs, ...(signal === undefined ? {} : { signal }) };
-    for await (const { batches } of readPartition({ ...source, from: begin, to: highWatermark })) {
+    for await (const { batches } of readPartition({ ...source, from: begin, to: end })) {
       for (const { bytes, header } of batches) {
         room.bytes -= bytes.length;
         if (room.bytes < 0) throw tooLarge(name);
         copy.batches.push({ bytes: Buffer.from(bytes), first: header.baseOffset, last: header.lastOffset });
+        copy.highWatermark = Math.max(copy.highWatermark, header.lastOffset + 1);
       }
     }
     copied[partition] = copy;

@@ -11,7 +11,7 @@ import { CopiedLog } from './copied-log.ts';
 import type { CopiedTopic } from './copied-log.ts';
 import type { CopiedPublished } from './copied-published.ts';
 import { copyTopic } from './copy-records.ts';
-import type { Room } from './copy-records.ts';
+import type { CopyRange, Room } from './copy-records.ts';
 
 /** One accepted statement of the copy, in the order of the seals topic. */
 export interface CopiedStatement {
@@ -39,6 +39,10 @@ export interface Evidence {
   readonly codecs: Codecs;
   readonly statements: readonly CopiedStatement[];
   readonly parts: readonly CopiedPart[];
+  /** Records of the seals topic, from its log start on. */
+  readonly records: number;
+  /** Of so many records the oldest were copied, in place of all; the log is then one that the self-test makes of them. */
+  readonly oldest: boolean;
 }
 
 export interface CopyOptions {
@@ -50,29 +54,43 @@ export interface CopyOptions {
   /** Newest seals of each partition, and events of all partitions together, at most: fewer seals, then fewer partitions. */
   readonly seals: number;
   readonly events: number;
+  /** Records of the seals topic, at most: where it has more, the log as it was when it had so many is copied. */
+  readonly statements: number;
 }
 
-/** Copies all statements, the newest sealed records of the partitions, and their leaves. Reads only. */
+/**
+ * Copies the statements, the newest sealed records of the partitions, and their leaves. Reads only. A chain of statements counts from its beginning
+ * only, so of a long one the beginning is copied, and the records that are sealed there.
+ */
 export async function copyEvidence(
-  { log, topics, origin, rootKey, codecs, seals, events }: CopyOptions,
+  { log, topics, origin, rootKey, codecs, seals, events, statements: most }: CopyOptions,
   patience: Patience,
   room: Room,
 ): Promise<Omit<Evidence, 'published'>> {
-  const copied = new Map<string, CopiedTopic>([[topics.seals, await copyTopic(log, topics.seals, patience, room)]]);
+  let records = 0;
+  const notes = await copyTopic(log, topics.seals, patience, room, (_, { logStart, highWatermark }) => {
+    records = highWatermark - logStart;
+    return { from: logStart, to: Math.min(highWatermark, logStart + most) };
+  });
+  const oldest = records > most;
+  const copied = new Map<string, CopiedTopic>([[topics.seals, notes]]);
   const statements = accepted(
     copied.get(topics.seals),
     new Judge({ origin, rootKey, verify: nodeVerifyEd25519 }),
     codecs,
   );
   const parts = newestSeals(statements, topics.events, seals, events);
-  const from = new Map(parts.map((part) => [part.partition, part.first]));
-  copied.set(
-    topics.events,
-    await copyTopic(log, topics.events, patience, room, (partition) => from.get(partition) ?? Infinity),
-  );
-  const leaves = await copyLeaves(log, topics.leaves, patience, room, from, 2 * seals);
+  const ofPart = new Map(parts.map((part) => [part.partition, part]));
+  const range: CopyRange = (partition, { logStart, highWatermark }) => {
+    const part = ofPart.get(partition);
+    if (part !== undefined) return { from: part.first, to: oldest ? part.last + 1 : highWatermark };
+    return oldest ? { from: logStart, to: logStart } : { from: highWatermark, to: highWatermark };
+  };
+  copied.set(topics.events, await copyTopic(log, topics.events, patience, room, range));
+  // Of the beginning no leaves: where they lie is not known.
+  const leaves = oldest ? null : await copyLeaves(log, topics.leaves, patience, room, ofPart, 2 * seals);
   if (leaves !== null) copied.set(topics.leaves, leaves);
-  return { log: new CopiedLog(copied), topics, origin, codecs, statements, parts };
+  return { log: new CopiedLog(copied), topics, origin, codecs, statements, parts, records, oldest };
 }
 
 /** The offsets to which a verification of the copy is held; null where everything that is sealed was copied. */
@@ -88,13 +106,14 @@ async function copyLeaves(
   name: string,
   patience: Patience,
   room: Room,
-  wanted: ReadonlyMap<number, number>,
+  wanted: ReadonlyMap<number, unknown>,
   records: number,
 ): Promise<CopiedTopic | null> {
   try {
-    return await copyTopic(log, name, patience, room, (partition, { highWatermark }) =>
-      wanted.has(partition) ? highWatermark - records : Infinity,
-    );
+    return await copyTopic(log, name, patience, room, (partition, { highWatermark }) => ({
+      from: wanted.has(partition) ? highWatermark - records : highWatermark,
+      to: highWatermark,
+    }));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'TOPIC_MISSING') return null;
     throw error;

@@ -8,9 +8,14 @@ export function renderSelfTest(result: SelfTestResult): string {
   const events = copied.partitions.reduce((sum, part) => sum + part.events, 0);
   const caught = tried.filter((trial) => trial.caught).length;
   const lines = [
-    'Self-test of the verifier, on copies in memory of the newest part of this log',
+    `Self-test of the verifier, on copies in memory of the ${copied.oldest ? 'oldest' : 'newest'} part of this log`,
     '',
-    `copied      ${number.format(events)} events in ${copied.partitions.length} partitions, ${number.format(copied.statements)} statements, ${number.format(copied.files)} files of the published log (${number.format(copied.bytes)} bytes)`,
+    `copied      ${number.format(events)} events in ${copied.partitions.length} partitions, ${number.format(copied.statements)} statements, ${number.format(copied.files)} files of ${copied.oldest ? 'a log made of them' : 'the published log'} (${number.format(copied.bytes)} bytes)`,
+    ...(copied.oldest
+      ? [
+          `            the oldest statements of ${number.format(copied.of)}, and what they seal: of all of them it would take long; the log of them is signed by a key of this test, without witnesses`,
+        ]
+      : []),
     ...(untouched === null ? [] : [`untouched   exit ${untouched.exitCode}${list(untouched.findings)}`]),
     ...(tried.length === 0 ? [] : [`altered     ${caught} of ${tried.length} alterations found`, '']),
     ...tried.map(line),

@@ -15,6 +15,10 @@ export interface SelfTestResult {
   readonly copied: {
     readonly bytes: number;
     readonly statements: number;
+    /** Records that the seals topic holds. */
+    readonly of: number;
+    /** The oldest of them were copied, and a log was made of these; else all, and what was read of the published log. */
+    readonly oldest: boolean;
     readonly partitions: readonly { partition: number; seals: number; events: number; first: number; last: number }[];
     /** Files of the published log. */
     readonly files: number;
