@@ -36,8 +36,8 @@ export function progressLine(
       last = at;
       if (mode === 'lines') return write(`${text}\n`);
       dirty = true;
-      // A line that wraps could not be written over.
-      write(`\r\u001B[2K${text.slice(0, Math.max(20, (columns() ?? 80) - 1))}`);
+      // A line that wraps could not be written over. Some terminals say that they have 0 columns.
+      write(`\r\u001B[2K${text.slice(0, Math.max(20, (columns() || 80) - 1))}`);
     },
     clear() {
       if (dirty) write('\r\u001B[2K');
