@@ -112,6 +112,23 @@ test('what is altered behind the kept point shows in the next full run; what lie
   );
 });
 
+test('with several threads it goes on behind what one thread left, and the other way round', async () => {
+  const world = await long();
+  const { file } = await bundles.export(world);
+  for (const [first, then] of [
+    ['full', 'threads'],
+    ['threads', 'full'],
+  ] as const) {
+    const anchor = newAnchor();
+    await killedWhen(start(file, anchor, `${anchor}.reads`, first), () => partsIn(anchor) > 1);
+    const kept = partsIn(anchor) > 1;
+    const verdict = await ended(start(file, anchor, `${anchor}.reads`, then));
+    expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 48 }, content: { ids: { compared: 0 } } });
+    if (kept) expect(verdict.resumed?.events).toBeGreaterThan(0);
+    expect(kept || first === 'threads').toBe(true);
+  }
+});
+
 test('killed at random moments, full and incremental, a log that grows is verified in the end', async () => {
   const world = await long();
   const anchor = newAnchor();

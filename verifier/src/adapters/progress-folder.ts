@@ -93,6 +93,8 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         // What another run has is its own.
         if (held !== null) await rm(folder, { recursive: true, force: true });
         held = null;
+        codes = [];
+        mac = null;
       }),
     leave: async () =>
       await usable(place, async () => {

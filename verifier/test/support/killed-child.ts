@@ -1,4 +1,4 @@
-// A process that verifies a bundle against an anchor file, to be killed: `killed-child.ts BUNDLE ANCHOR READS full|incremental`. Every offset of the events that it
+// A process that verifies a bundle against an anchor file, to be killed: `killed-child.ts BUNDLE ANCHOR READS full|incremental|threads`. Every offset of the events that it
 // asks for goes into the file READS, and its verdict to standard output.
 import { appendFileSync } from 'node:fs';
 import { parseVerifierKey } from '@tallystick/core/note';
@@ -25,6 +25,7 @@ const verdict = await verify({
   settleMs: 0,
   anchor: fileAnchorStore(anchor),
   incremental: mode === 'incremental',
+  ...(mode === 'threads' ? { workers: 2, reopen: { kind: 'bundle', file } as const } : {}),
   progressEveryEvents: 1,
   progressEveryMs: 0,
 });
