@@ -16,6 +16,8 @@ interface Chunk extends Extent {
 const outOfRange = 1;
 const lastOffsetDeltaAt = 23;
 const nothing = new Uint8Array();
+/** Bytes that are read at a time where a batch is looked for. */
+const headerWindow = 64 * 1024;
 
 /** The records of one partition in a bundle: answers as its leader did. What it gives is judged by who reads it, as over Kafka. */
 export class BundlePartition {
@@ -79,11 +81,34 @@ export class BundlePartition {
     const chunk = this.chunks[index];
     if (chunk === undefined) return { chunk: low, at: 0 };
     if (chunk.broken !== null) return { chunk: offset <= chunk.broken.last ? index : low, at: 0 };
-    const bytes = this.buffers.take(chunk.size);
-    await this.file.fill(bytes.subarray(0, chunk.size), chunk.position);
-    const { at } = walk(bytes.subarray(0, chunk.size), offset);
-    this.buffers.giveBack(bytes);
+    const at = await this.placeIn(chunk, offset);
     return at < chunk.size ? { chunk: index, at } : { chunk: low, at: 0 };
+  }
+
+  /**
+   * Where in a chunk the first batch begins that ends at the offset or behind it, or that is no batch; the chunk's size where there is
+   * none. Of large batches only what is about their headers is read.
+   */
+  private async placeIn({ position, size }: Extent, offset: number): Promise<number> {
+    const bytes = this.buffers.take(headerWindow);
+    try {
+      let from = 0;
+      let until = 0;
+      let at = 0;
+      while (at + batchHeaderLength <= size) {
+        if (at + batchHeaderLength > until) {
+          from = at;
+          until = Math.min(from + headerWindow, size);
+          await this.file.fill(bytes.subarray(0, until - from), position + from);
+        }
+        const length = lengthAt(bytes, at - from);
+        if (length < batchHeaderLength || lastOffsetAt(bytes, at - from) >= offset || at + length > size) break;
+        at += length;
+      }
+      return at;
+    } finally {
+      this.buffers.giveBack(bytes);
+    }
   }
 
   private async batches(index: number, chunk: Chunk, at: number, maxBytes: number): Promise<FetchResponse> {
@@ -98,7 +123,7 @@ export class BundlePartition {
       bytes = await this.bytesOf(chunk, at, length);
     }
     const whole = bytes.subarray(0, length);
-    const end = walk(whole, Infinity);
+    const end = walk(whole);
     // Where a batch is not what it should be everything is given, and who reads it says so.
     const records = end.at > 0 && (end.cut || end.at === length) ? whole.subarray(0, end.at) : whole;
     const behind = at + end.at;
@@ -134,7 +159,7 @@ export class BundlePartition {
 }
 
 interface Walked {
-  /** Where the first batch begins that ends at the offset or behind it, or that is no batch; the length where there is none. */
+  /** Where what is no batch begins, or a batch that goes beyond the bytes; the length where there is none. */
   readonly at: number;
   /** What begins at `at` is a batch that goes beyond the bytes. */
   readonly cut: boolean;
@@ -142,19 +167,21 @@ interface Walked {
   readonly next: number | null;
 }
 
-function walk(bytes: Buffer, offset: number): Walked {
+function walk(bytes: Buffer): Walked {
   let next: number | null = null;
   for (let at = 0; at < bytes.length;) {
     if (at + batchHeaderLength > bytes.length) return { at, cut: true, next };
     const length = lengthAt(bytes, at);
     if (length < batchHeaderLength) return { at, cut: false, next };
-    const last = Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + lastOffsetDeltaAt);
-    if (last >= offset) return { at, cut: false, next };
     if (at + length > bytes.length) return { at, cut: true, next };
-    next = last + 1;
+    next = lastOffsetAt(bytes, at) + 1;
     at += length;
   }
   return { at: bytes.length, cut: false, next };
+}
+
+function lastOffsetAt(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + lastOffsetDeltaAt);
 }
 
 function lengthAt(bytes: Buffer, at: number): number {

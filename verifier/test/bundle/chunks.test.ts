@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { encodeBatch } from '@tallystick/kafka/batch-encoder';
@@ -70,6 +70,32 @@ test('records in many chunks, read from any place and in any size, are what was 
       expect(rest.equals(stored.subarray(stored.length - rest.length))).toBe(true);
     }
   });
+});
+
+test('of many small batches the one with an offset is found, wherever its header lies in what is read at a time', async () => {
+  const world = await World.make();
+  const ends: number[] = [];
+  for (let next = 0; next < 1_500;) {
+    const records = Array.from({ length: 1 + randomInt(3) }, () => ({ key: null, value: randomBytes(randomInt(400)) }));
+    world.cluster.appendRaw(topics.events, 0, encodeBatch(records, 1));
+    next += records.length;
+    ends.push(next);
+  }
+  const { file } = await folder.export(world);
+  expect(readFileSync(file).length).toBeGreaterThan(4 * 64 * 1024);
+  const all = ends.at(-1)!;
+  for (let from = 0; from < all; from += 1 + randomInt(3)) {
+    // Opened anew, so that nothing is known of the place.
+    await withBundle(file, async ({ records: log }) => {
+      const topic = topics.events;
+      const { topicId } = await log.describeTopic(topic);
+      const request = { topic, topicId, partition: 0, lastFetchedEpoch: -1, maxWaitMs: 0 };
+      const { records } = await log.fetch({ ...request, offset: from, maxBytes: 1 });
+      const begin = ends.findLast((end) => end <= from) ?? 0;
+      expect([from, Buffer.from(records).readBigInt64BE(0)]).toEqual([from, BigInt(begin)]);
+    });
+    from += 5;
+  }
 });
 
 test('several readers at once do not disturb each other', async () => {
