@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { parseVerifierKey } from '@tallystick/core/note';
@@ -15,6 +18,7 @@ import type { Admin, Message } from 'kafkajs';
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
 import { compressSync, uncompressSync } from 'snappy';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { fileAnchorStore } from '../src/adapters/anchor-file.ts';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import { verify } from '../src/verify.ts';
 import type { Verdict } from '../src/verdict.ts';
@@ -206,6 +210,75 @@ class RealWorld {
     });
   }
 }
+
+/** A process that verifies these topics against the anchor file, every seal a part of its progress; killed once so many parts are kept. */
+async function killedAfter(parts: number, { topics }: RealWorld, anchor: string): Promise<number> {
+  const source = (file: string): string => JSON.stringify(join(import.meta.dirname, '../src', file));
+  const code = `
+    const { connectRecordLog } = await import('@tallystick/kafka/kafkajs-log');
+    const { parseVerifierKey } = await import('@tallystick/core/note');
+    const { verify } = await import(${source('verify.ts')});
+    const { fileAnchorStore } = await import(${source('adapters/anchor-file.ts')});
+    const { config, ...options } = JSON.parse(process.env.VERIFY);
+    await verify({
+      ...options, log: connectRecordLog(config), rootKey: parseVerifierKey(options.rootKey), anchor: fileAnchorStore(options.anchor),
+      schemas: { schemaById: () => Promise.reject(new Error('none')) },
+    });`;
+  const options = { topics, origin, rootKey: rootKey.vkey, anchor, progressEveryEvents: 1, progressEveryMs: 0 };
+  const child = spawn(process.execPath, ['--conditions=@tallystick/source', '--input-type=module', '-e', code], {
+    env: { ...process.env, VERIFY: JSON.stringify({ ...options, config: configOf('admin') }) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const over = once(child, 'exit');
+  const kept = (): number =>
+    existsSync(`${anchor}.progress`)
+      ? readdirSync(`${anchor}.progress`).filter((name) => name.startsWith('part-')).length - 1
+      : 0;
+  while (kept() < parts && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 1));
+  child.kill('SIGKILL');
+  await over;
+  return kept();
+}
+
+test('a run that is killed in the middle is gone on with: what it checked is not fetched again', async () => {
+  const world = await RealWorld.make();
+  const folder = mkdtempSync(join(tmpdir(), 'tallystick-killed-'));
+  try {
+    for (let seal = 0; seal < 20; seal++) await world.emit(life([2 * seal, 2 * seal + 1]));
+    await world.seal(0, 2);
+    const file = join(folder, 'anchor.json');
+    const kept = await killedAfter(6, world, file);
+    expect(kept).toBeGreaterThanOrEqual(6);
+    expect(kept).toBeLessThan(20);
+    expect(existsSync(file)).toBe(false);
+    const fetched: number[] = [];
+    const watched = Object.assign(Object.create(log) as RecordLog, {
+      fetch: async (request: Parameters<RecordLog['fetch']>[0]) => {
+        if (request.topic === world.topics.events && request.partition === 0) fetched.push(request.offset);
+        return await log.fetch(request);
+      },
+    });
+    const verdict = await world.verify({ anchor: fileAnchorStore(file), log: watched });
+    expect(verdict).toMatchObject({
+      exitCode: 0,
+      mode: 'full',
+      checked: { events: 40, seals: 20 },
+      content: { decoded: 40, lives: 1, ids: { compared: 40 } },
+      resumed: { events: 2 * kept, leftAside: null },
+    });
+    // The last record before the border is read with the batch that follows it.
+    expect(Math.min(...fetched)).toBe(2 * kept - 1);
+    expect(existsSync(`${file}.progress`)).toBe(false);
+    expect(await world.verify({ anchor: fileAnchorStore(file), incremental: true })).toMatchObject({
+      exitCode: 0,
+      mode: 'incremental',
+      resumed: null,
+      checked: { events: 0 },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 describe('on a real broker', () => {
   test('records of every odd kind, in every codec, sealed by another implementation, are verified', async () => {
