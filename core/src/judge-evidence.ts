@@ -1,9 +1,28 @@
 import { sameBut } from './judge-chain.ts';
 import { decideContested } from './judge-contest.ts';
-import type { Contested, JudgeCounts, RecordFacts, Settlement, SignedStatement } from './judge-types.ts';
-import type { GapStatement, PruneStatement } from './statement-types.ts';
+import { NewestHashes } from './judge-memory.ts';
+import type { Contested, JudgeCounts, Outcome, RecordFacts, Settlement, SignedStatement } from './judge-types.ts';
+import type { GapStatement, PruneStatement, Statement } from './statement-types.ts';
 
 export type Counts = { -readonly [K in keyof JudgeCounts]: JudgeCounts[K] };
+
+export function noCounts(): Counts {
+  return {
+    offered: 0,
+    accepted: 0,
+    repeated: 0,
+    rubbish: 0,
+    noise: 0,
+    keyRefused: 0,
+    race: 0,
+    contested: 0,
+    dropped: 0,
+    unknownVersion: 0,
+    afterUnknown: 0,
+    past: 0,
+    needsHistory: 0,
+  };
+}
 
 /** A statement met and not accepted, so that it counts once. */
 interface Met {
@@ -21,9 +40,17 @@ export class Evidence {
   readonly #met = new Map<string, Met>();
   readonly #kept = { contested: 0, race: 0, keyRefused: 0, unknownVersion: 0, afterUnknown: 0 };
 
-  /** @param counts the judge's own, which it moves statements between when they turn out to be something else */
-  constructor(most: number, counts: Counts) {
+  /** Hashes of unknown versions and of what follows them. */
+  readonly #unknown: NewestHashes;
+
+  /**
+   * @param most kept of each kind
+   * @param mostUnknown hashes kept of unknown versions and of what follows them
+   * @param counts the judge's own, which it moves statements between when they turn out to be something else
+   */
+  constructor(most: number, mostUnknown: number, counts: Counts) {
     this.#most = most;
+    this.#unknown = new NewestHashes(mostUnknown);
     this.#counts = counts;
   }
 
@@ -38,13 +65,34 @@ export class Evidence {
     this.#kept[met.as] += 1;
   }
 
+  race(signed: SignedStatement): Outcome {
+    this.keep(signed, { as: 'race' });
+    return { outcome: 'race', signed };
+  }
+
+  unknownVersion(met: Omit<Extract<Outcome, { outcome: 'unknownVersion' }>, 'outcome'>): Outcome {
+    this.#unknown.add(met.hash);
+    this.keep(met, { as: 'unknownVersion' });
+    return { outcome: 'unknownVersion', ...met };
+  }
+
+  followsUnknown({ previous }: Statement): boolean {
+    return previous !== null && this.#unknown.has(previous);
+  }
+
+  afterUnknown(signed: SignedStatement): Outcome {
+    this.#unknown.add(signed.hash);
+    this.keep(signed, { as: 'afterUnknown' });
+    return { outcome: 'afterUnknown', signed };
+  }
+
   /** Keeps a contested statement where there is room, and says so in it. */
-  contest(contested: Omit<Contested, 'kept'>): Contested {
+  contest(contested: Omit<Contested, 'kept'>): Outcome {
     const kept = this.#kept.contested < this.#most;
     const made = { ...contested, kept };
     if (kept) this.keep(contested.signed, { as: 'contested', contested: made });
     else this.#counts.dropped += 1;
-    return made;
+    return { outcome: 'contested', contested: made };
   }
 
   /** It is accepted after all: its appearance before no longer counts. */

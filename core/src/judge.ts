@@ -1,8 +1,10 @@
-import { verifyEd25519, type Ed25519Verify } from './ed25519.ts';
+import { verifyEd25519 } from './ed25519.ts';
 import { breakOf, sameBut } from './judge-chain.ts';
-import { Evidence, type Counts } from './judge-evidence.ts';
+import { Evidence, noCounts } from './judge-evidence.ts';
 import { continuesKeys, evolveKeys, keysAt, keysNow, locateKey, noKeys, refusalOf } from './judge-keys.ts';
-import { NewestHashes, SealEnds } from './judge-memory.ts';
+import { SealEnds } from './judge-memory.ts';
+import { Reached } from './judge-reached.ts';
+import { sealKeysAt, Signers } from './judge-signers.ts';
 import { isOfRoot, readStatementNote } from './judge-note.ts';
 import { Chain, type Memory } from './judge-partition.ts';
 import { restoreState, saveState } from './judge-restore.ts';
@@ -21,7 +23,7 @@ import type {
   Settlement,
   SignedStatement,
 } from './judge-types.ts';
-import { noteSignedBy, type SignedNote, type VerifierKey } from './note.ts';
+import type { SignedNote, VerifierKey } from './note.ts';
 import { statementHash } from './statement.ts';
 import type { Base64Hash, KeyRole, KeyStatement, PartitionStatement, Statement } from './statement-types.ts';
 
@@ -44,47 +46,24 @@ type Unsigned<S extends Statement> = Omit<SignedStatement<S>, 'key'>;
 export class Judge {
   readonly #origin: string;
   readonly #rootKey: VerifierKey;
-  readonly #verify: Ed25519Verify;
   readonly #memory: Memory;
   readonly #chains = new Map<string, Chain>();
   readonly #evidence: Evidence;
-  /** Hashes of unknown versions and of what follows them. */
-  readonly #unknown: NewestHashes;
   #keys: KeyState = noKeys;
   /** Key statements below this number have their places for good. */
   #placedKeys = 0;
-  /** Entries of the log, once it holds all that is accepted. */
-  #size = 0;
-  #lastOffset = -1;
-  /** Whether records of the topic were offered, so that entries of the log would come too late. */
-  #inTopic = false;
-  /** Whether it began with what a log holds. */
-  #fromLog = false;
-  readonly #counts: Counts = {
-    offered: 0,
-    accepted: 0,
-    repeated: 0,
-    rubbish: 0,
-    noise: 0,
-    keyRefused: 0,
-    race: 0,
-    contested: 0,
-    dropped: 0,
-    unknownVersion: 0,
-    afterUnknown: 0,
-    past: 0,
-    needsHistory: 0,
-  };
+  readonly #at = new Reached();
+  readonly #signers: Signers;
+  readonly #counts = noCounts();
 
   constructor(options: JudgeOptions) {
     const { origin, rootKey, verify = verifyEd25519, evidence = 1024 } = options;
     const { remember = Infinity, rememberEnds = Infinity } = options;
     this.#origin = origin;
     this.#rootKey = rootKey;
-    this.#verify = verify;
+    this.#signers = new Signers(rootKey, verify);
     this.#memory = { remember, rememberEnds };
-    this.#evidence = new Evidence(evidence, this.#counts);
-    this.#unknown = new NewestHashes(Math.max(evidence, remember));
+    this.#evidence = new Evidence(evidence, Math.max(evidence, remember), this.#counts);
   }
 
   /**
@@ -100,9 +79,7 @@ export class Judge {
     const placed = state.offset > 0;
     for (const start of chains) judge.#chains.set(chainId(start.point), Chain.resume(judge.#memory, start, placed));
     judge.#placedKeys = placed ? keys.nextNumber : 0;
-    judge.#size = state.size;
-    judge.#lastOffset = state.offset - 1;
-    judge.#fromLog = true;
+    judge.#at.resume(state);
     return judge;
   }
 
@@ -112,7 +89,7 @@ export class Judge {
    * what goes on from the state takes every statement in it for one that stands before `state.offset`.
    */
   save(): JudgeState {
-    return saveState(this.#size, this.#lastOffset + 1, this.#keys, [...this.#chains.values()]);
+    return saveState(this.#at.size, this.#at.lastOffset + 1, this.#keys, [...this.#chains.values()]);
   }
 
   get counts(): JudgeCounts {
@@ -125,7 +102,7 @@ export class Judge {
 
   /** Accepted statements: the size of the log once it holds them all. */
   get size(): number {
-    return this.#size;
+    return this.#at.size;
   }
 
   /** The state of a partition, or null before its genesis 0 was accepted. */
@@ -179,7 +156,7 @@ export class Judge {
     const hash = statementHash(read.note.text);
     if (statement.kind === 'key') {
       const held = this.#keys.statements[statement.number]?.hash === hash;
-      if (!held || this.#signerOf(read.note, [this.#rootKey]) === null) return false;
+      if (!held || this.#signers.of(read.note, [this.#rootKey]) === null) return false;
       this.#locateKey(statement.number, offset);
       return true;
     }
@@ -189,7 +166,7 @@ export class Judge {
     const signer = [this.#rootKey, ...this.#keys.entries.map(({ key }) => key)].find(
       ({ vkey }) => vkey === point.signer,
     );
-    if (signer === undefined || this.#signerOf(read.note, [signer]) === null) return false;
+    if (signer === undefined || this.#signers.of(read.note, [signer]) === null) return false;
     chain.locate(point, offset);
     return true;
   }
@@ -207,28 +184,12 @@ export class Judge {
    * @throws RangeError where places do not ascend
    */
   offer(note: Uint8Array | null, place: Place): Outcome {
-    this.#checkPlace(place);
+    this.#at.begin(place);
     this.#counts.offered += 1;
     const outcome = this.#judge(note, place);
     this.#counts[outcome.outcome] += 1;
-    if (outcome.outcome === 'needsHistory') return outcome;
-    if (place.in === 'log') this.#size = place.index + 1;
-    else this.#lastOffset = place.offset;
+    if (outcome.outcome !== 'needsHistory') this.#at.pass(place);
     return outcome;
-  }
-
-  #checkPlace(place: Place): void {
-    if (place.in === 'seals') {
-      if (!(place.offset > this.#lastOffset))
-        throw new RangeError(`place ${place.offset} is not behind ${this.#lastOffset}: ${ascending}`);
-      this.#inTopic = true;
-      return;
-    }
-    if (this.#inTopic) throw new RangeError(`entry ${place.index} of the log comes after the topic: ${ascending}`);
-    if (!(place.index >= this.#size))
-      throw new RangeError(`entry ${place.index} of the log is not behind ${this.#size - 1}: ${ascending}`);
-    this.#size = place.index;
-    this.#fromLog = true;
   }
 
   #judge(bytes: Uint8Array | null, place: Place): Outcome {
@@ -242,7 +203,7 @@ export class Judge {
   }
 
   #judgeKey(unsigned: Unsigned<KeyStatement>, note: SignedNote): Outcome {
-    const key = this.#signerOf(note, [this.#rootKey]);
+    const key = this.#signers.of(note, [this.#rootKey]);
     if (key === null) return noise('a key statement is signed by the root key');
     const signed = { ...unsigned, key };
     const { statement, place, hash } = signed;
@@ -250,7 +211,7 @@ export class Judge {
     const { effective = -1 } = this.#keys.places.at(-1) ?? {};
     const inTime = place.in === 'log' || effective < place.offset;
     if (continuesKeys(this.#keys, statement) && inTime && refusal === null) {
-      this.#keys = evolveKeys(this.#keys, signed, this.#size);
+      this.#keys = evolveKeys(this.#keys, signed, this.#at.size);
       return this.#accepted(signed, []);
     }
     const accepted = this.#keys.statements[statement.number];
@@ -259,14 +220,14 @@ export class Judge {
       return { outcome: 'repeated', place, hash };
     }
     if (this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
-    if (accepted !== undefined && sameBut(accepted.statement, statement, ['time'])) return this.#race(signed);
+    if (accepted !== undefined && sameBut(accepted.statement, statement, ['time'])) return this.#evidence.race(signed);
     if (refusal !== null) {
       this.#evidence.keep(signed, { as: 'keyRefused' });
       return { outcome: 'keyRefused', signed, why: refusal };
     }
-    if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
+    if (this.#evidence.followsUnknown(statement)) return this.#evidence.afterUnknown(signed);
     const why = `key statement ${this.#keys.nextNumber} is next, with the hash of the one before`;
-    return this.#contest(signed, null, false, why);
+    return this.#evidence.contest({ signed, continues: null, forgotten: false, why });
   }
 
   #locateKey(number: number, offset: number): void {
@@ -276,9 +237,9 @@ export class Judge {
   #judgePartition(unsigned: Unsigned<PartitionStatement>, note: SignedNote): Outcome {
     const { statement, hash, place } = unsigned;
     const chain = this.#chains.get(chainId(statement));
-    if (this.#fromLog && chain?.isPast(statement, hash) === true) return { outcome: 'past', place, hash };
+    if (this.#at.fromLog && chain?.isPast(statement, hash) === true) return { outcome: 'past', place, hash };
     const accepted = chain?.at(hash);
-    const key = this.#signerOf(note, this.#mayHaveSigned(statement, place, accepted));
+    const key = this.#signers.of(note, this.#signers.possible(this.#keys, statement, place, accepted));
     if (key === null)
       return noise(
         `a ${statement.kind} like this is signed by a ${isOfRoot(statement) ? 'root' : 'seal'} key that is valid here`,
@@ -291,13 +252,14 @@ export class Judge {
     if (broken === null) return this.#acceptInPartition(chain, signed);
     if (typeof broken !== 'string') return { outcome: 'needsHistory', signed, needs: broken };
     if (accepted?.signer === key.vkey || this.#evidence.has(signed)) return { outcome: 'repeated', place, hash };
-    if (accepted !== undefined || chain?.saysNothingNew(statement) === true) return this.#race(signed);
-    if (this.#followsUnknown(statement)) return this.#afterUnknown(signed);
+    if (accepted !== undefined || chain?.saysNothingNew(statement) === true) return this.#evidence.race(signed);
+    if (this.#evidence.followsUnknown(statement)) return this.#evidence.afterUnknown(signed);
     const point = statement.previous === null ? undefined : chain?.at(statement.previous);
     const seen = point !== undefined && isSeen(point);
     const then = !seen || chain === undefined ? '' : breakOf(point, statement, chain.ends);
     const forgotten = (point === undefined && chain?.forgot === true) || (then !== null && typeof then !== 'string');
-    return this.#contest(signed, then === null ? (point ?? null) : null, forgotten, broken);
+    const continues = then === null ? (point ?? null) : null;
+    return this.#evidence.contest({ signed, continues, forgotten, why: broken });
   }
 
   #acceptInPartition(chain: Chain | undefined, signed: SignedStatement<PartitionStatement>): Outcome {
@@ -305,68 +267,28 @@ export class Judge {
     // Pending statements count after all that the log holds: a key that it retires signs none of them.
     if (!isOfRoot(statement) && !keysNow(this.#keys, 'seal').includes(key))
       return noise('it continues, but the log retires the seal key that signed it');
-    if (chain !== undefined) chain.accept(signed, this.#size);
+    if (chain !== undefined) chain.accept(signed, this.#at.size);
     else if (statement.kind === 'genesis')
-      this.#chains.set(chainId(statement), Chain.begin(this.#memory, { ...signed, statement }, this.#size));
+      this.#chains.set(chainId(statement), Chain.begin(this.#memory, { ...signed, statement }, this.#at.size));
     const aside = statement.kind === 'gap' || statement.kind === 'prune';
     return this.#accepted(signed, aside ? this.#evidence.turnIntoRaces(statement) : []);
   }
 
   #accepted(signed: SignedStatement, races: readonly Contested[]): Outcome {
-    this.#size += 1;
+    this.#at.size += 1;
     return { outcome: 'accepted', signed, withdrawn: this.#evidence.withdraw(signed), races };
   }
 
   #judgeUnknown(note: SignedNote, place: Place): Outcome {
-    const key = this.#signerOf(note, [this.#rootKey, ...this.#sealKeys(place)]);
+    const key = this.#signers.of(note, [this.#rootKey, ...sealKeysAt(this.#keys, place)]);
     const kind = note.text.slice(0, note.text.indexOf('\n'));
     if (key === null)
       return noise('of an unknown version and signed by neither the root key nor a seal key that is valid here');
     const hash = statementHash(note.text);
     if (this.#evidence.has({ hash, key })) return { outcome: 'repeated', place, hash };
-    this.#unknown.add(hash);
-    this.#evidence.keep({ hash, key }, { as: 'unknownVersion' });
-    return { outcome: 'unknownVersion', place, hash, kind, key };
-  }
-
-  #followsUnknown({ previous }: Statement): boolean {
-    return previous !== null && this.#unknown.has(previous);
-  }
-
-  #afterUnknown(signed: SignedStatement): Outcome {
-    this.#unknown.add(signed.hash);
-    this.#evidence.keep(signed, { as: 'afterUnknown' });
-    return { outcome: 'afterUnknown', signed };
-  }
-
-  #race(signed: SignedStatement): Outcome {
-    this.#evidence.keep(signed, { as: 'race' });
-    return { outcome: 'race', signed };
-  }
-
-  #contest(signed: SignedStatement, continues: ChainPoint | null, forgotten: boolean, why: string): Outcome {
-    return { outcome: 'contested', contested: this.#evidence.contest({ signed, continues, forgotten, why }) };
-  }
-
-  #mayHaveSigned(statement: Statement, place: Place, accepted: ChainPoint | undefined): VerifierKey[] {
-    if (isOfRoot(statement)) return [this.#rootKey];
-    const keys = this.#sealKeys(place);
-    if (accepted?.place.in !== 'log') return keys;
-    // The log holds it: produced again behind the retirement of its key it is the same statement all the same.
-    const own = this.#keys.entries.find(({ key }) => key.vkey === accepted.signer);
-    return own === undefined || keys.includes(own.key) ? keys : [...keys, own.key];
-  }
-
-  #sealKeys(place: Place): VerifierKey[] {
-    return place.in === 'log' ? keysNow(this.#keys, 'seal') : keysAt(this.#keys, 'seal', place);
-  }
-
-  #signerOf(note: SignedNote, keys: readonly VerifierKey[]): VerifierKey | null {
-    return keys.find((key) => noteSignedBy(note, key, this.#verify)) ?? null;
+    return this.#evidence.unknownVersion({ hash, key, place, kind });
   }
 }
-
-const ascending = 'statements are judged in the order of their places';
 
 function chainId({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
   return `${partition}/${topic}`;
