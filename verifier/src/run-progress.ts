@@ -15,7 +15,8 @@ export const oldestProgressMs = 7 * 86_400_000;
 /** How far the clock of the run before may have been ahead, ms. */
 const clockSlackMs = 60_000;
 const defaultEveryMs = 60_000;
-const defaultEveryEvents = 1_000_000;
+/** A part is put together in memory: 24 bytes an event, a few times over. */
+const defaultEveryEvents = 500_000;
 
 interface FirstPart {
   readonly version: 1;

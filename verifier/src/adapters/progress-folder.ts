@@ -83,8 +83,7 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
           await hold(folder);
         }
         mac ??= (await key.read()) ?? (await key.make());
-        const bytes = formatPart(part, codes.length, codes.at(-1) ?? noPart, mac);
-        const { code } = openPart(bytes, codes.length, codes.at(-1) ?? noPart, mac, folder);
+        const { bytes, code } = formatPart(part, codes.length, codes.at(-1) ?? noPart, mac);
         await replaceWhole(join(folder, `part-${codes.length}`), bytes, 0o600);
         codes.push(code);
       }),

@@ -11,15 +11,19 @@ export interface OpenedPart {
   readonly code: string;
 }
 
+/** A part as it is kept. */
+export interface FormattedPart {
+  readonly bytes: Uint8Array;
+  readonly code: string;
+}
+
 /**
  * The bytes of a part: a line with its number, the code of the part before it and its own, then the content. So no part can be changed, left out
  * or put in another's place by who does not have the key.
  */
-export function formatPart(content: Uint8Array, index: number, before: string, mac: Mac): Uint8Array {
-  return Buffer.concat([
-    Buffer.from(`tallystick progress 1 ${index} ${before} ${codeOf(content, index, before, mac)}\n`),
-    content,
-  ]);
+export function formatPart(content: Uint8Array, index: number, before: string, mac: Mac): FormattedPart {
+  const code = codeOf(content, index, before, mac);
+  return { bytes: Buffer.concat([Buffer.from(`tallystick progress 1 ${index} ${before} ${code}\n`), content]), code };
 }
 
 /**

@@ -20,7 +20,7 @@ export function memoryProgressStore(mac = macUnder(randomBytes(32))): ProgressSt
       return openPart(parts[index] ?? new Uint8Array(), index, before, mac, 'in memory').content;
     },
     append: async (part) => {
-      parts.push(formatPart(part, parts.length, codes(Infinity).at(-1) ?? noPart, mac));
+      parts.push(formatPart(part, parts.length, codes(Infinity).at(-1) ?? noPart, mac).bytes);
     },
     clear: async () => {
       parts.length = 0;
