@@ -33,6 +33,8 @@ function alwaysAnswering(records: Uint8Array): RecordLog {
   };
 }
 
+const answerOf = (records: Uint8Array) => ({ error: 0, highWatermark: 8, logStart: 0, diverging: null, records });
+
 describe('tampered batches: what was good before is yielded, then the reader stops', () => {
   test.each([
     batchField.crc,
@@ -148,5 +150,36 @@ describe('tampered batches: what was good before is yielded, then the reader sto
     cluster.flipByte(topic, 0, { offset: 4 });
     expect(valuesIn(await readAll(options({ to: 4 })))).toEqual(['0', '1', '2', '3']);
     await expectCode(readAll(options({ to: 5 })), 'BATCH_CRC');
+  });
+
+  test('what follows an end that a batch reaches over others does not go back unseen', async () => {
+    fill(3);
+    fixture.batch(1).writeInt32BE(3, batchField.lastOffsetDelta);
+    cluster.mendCrc(topic, 0, 1);
+    const { chunks, error } = await readUntilError(options({ to: 6 }));
+    expect(chunks.flatMap(({ batches }) => batches.map(({ header }) => header.baseOffset))).toEqual([0, 2]);
+    expect(error).toMatchObject({ code: 'OFFSET_GAP', evidence: { offset: 6, expected: 6, found: 4, lastOffset: 5 } });
+  });
+
+  test('a batch that is known to say wrong offsets is passed over, and what lies before what was asked for with it', async () => {
+    fill(4);
+    fixture.batch(1).writeBigInt64BE(1_000n, batchField.baseOffset);
+    const served = Buffer.concat([1, 2, 3].map((index) => fixture.batch(index)));
+    const without = [{ baseOffset: 1_000, crc: fixture.batch(1).readUInt32BE(batchField.crc) }];
+    const answering = { ...alwaysAnswering(served), fetch: () => Promise.resolve(answerOf(served)) };
+    expect(valuesIn(await readAll(options({ log: answering, from: 6, to: 8, without })))).toEqual(['6', '7']);
+    await expectCode(readAll(options({ log: answering, from: 6, to: 8 })), 'OFFSET_GAP');
+  });
+
+  test('one that follows a batch that is passed over may be cut off', async () => {
+    fill(3);
+    const whole = Buffer.concat([0, 1].map((index) => fixture.batch(index)));
+    const without = [{ baseOffset: 0, crc: fixture.batch(0).readUInt32BE(batchField.crc) }];
+    let asked = 0;
+    const answering = {
+      ...alwaysAnswering(whole),
+      fetch: () => Promise.resolve(answerOf(asked++ === 0 ? whole.subarray(0, whole.length - 9) : whole)),
+    };
+    expect(valuesIn(await readAll(options({ log: answering, from: 2, to: 4, without })))).toEqual(['2', '3']);
   });
 });
