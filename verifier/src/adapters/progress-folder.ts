@@ -5,8 +5,8 @@ import type { Mac } from '../domain/anchor-format.ts';
 import { corrupt, formatPart, noPart, openPart } from './progress-format.ts';
 import { VerifierError } from '../errors.ts';
 import type { ProgressStore } from '../ports/progress-store.ts';
-import { lockFolder } from '../witness/folder-lock.ts';
-import type { FolderLock } from '../witness/folder-lock.ts';
+import { lockFolder } from './folder-lock.ts';
+import type { FolderLock } from './folder-lock.ts';
 import { codeOf, replaceWhole } from './whole-file.ts';
 
 const partName = /^part-(0|[1-9]\d{0,8})$/;

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { lockFolder, type FolderLock } from '../adapters/folder-lock.ts';
+import { codeOf } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
-import { codeOf, lockFolder, type FolderLock } from '../witness/folder-lock.ts';
 import type { RunLock } from './run-lock.ts';
 
 export interface FolderRunLockOptions {

@@ -3,8 +3,8 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { witnessKey, type WitnessKey, type WitnessSigner } from '@tallystick/core/cosignature';
 import { nodeSigner } from '@tallystick/core/ed25519-node';
 import { formatSignerKey, parseSignerKey, type SignerKey } from '@tallystick/core/note';
+import { codeOf } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
-import { codeOf } from './folder-lock.ts';
 
 // A witness key is an Ed25519 seed in Go's text form (`PRIVATE+KEY+<name>+…`), the form that other witnesses take too. Its key
 // id there is that of plain notes; the vkey that others configure is the one of type 0x04, which `witnessKey` makes.

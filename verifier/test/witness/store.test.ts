@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cosign } from '@tallystick/core/cosignature';
 import { createWitnessFolder, openWitnessFolder } from '../../src/witness/file-store.ts';
-import { lockFolder } from '../../src/witness/folder-lock.ts';
+import { lockFolder } from '../../src/adapters/folder-lock.ts';
 import { joinNote } from '../../src/witness/held.ts';
 import { createWitnessKey, openWitnessKey } from '../../src/witness/key-file.ts';
 import { memoryWitnessStore } from '../../src/witness/memory-store.ts';

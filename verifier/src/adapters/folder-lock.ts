@@ -3,6 +3,7 @@ import { link, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { processBegan } from '../process-began.ts';
+import { codeOf, removeIfThere } from './whole-file.ts';
 
 // One process at a time holds a folder. The lock is a file `lock-<n>`: who takes it over from a dead process creates the next
 // number, which only one can do, and the highest number is the one that counts. So no lock of a living process is ever
@@ -122,16 +123,4 @@ async function readIfThere(file: string): Promise<string | null> {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
-}
-
-async function removeIfThere(file: string): Promise<void> {
-  try {
-    await unlink(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
