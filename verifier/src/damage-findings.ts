@@ -4,9 +4,7 @@ import type { NewFinding } from './domain/findings.ts';
 import { sectionAt } from './domain/plan.ts';
 import type { Plan, SealSection } from './domain/plan.ts';
 import { sectionsBetween } from './domain/sections.ts';
-import type { Damage, Piece } from './read-through.ts';
-
-export type Hole = Extract<Piece, { kind: 'hole' }>;
+import type { Damage, Hole } from './read-through.ts';
 
 /** Log start, and the exclusive end of what readers may see. */
 export interface Bounds {
@@ -230,7 +228,8 @@ function eventsText(first: number, last: number): string {
   return first === last ? 'The event in it was' : `The ${last - first + 1} events in it were`;
 }
 
-function evidenceOf({ evidence: { expected, found } }: KafkaError): Pick<NewFinding, 'expected' | 'found'> {
+/** What was expected and found, on one line each. */
+export function evidenceOf({ evidence: { expected, found } }: KafkaError): Pick<NewFinding, 'expected' | 'found'> {
   return { expected: evidenceText(expected), found: evidenceText(found) };
 }
 

@@ -4,9 +4,10 @@ import type { FindingCode } from '@tallystick/core/finding';
 import type { KafkaError } from '@tallystick/kafka/errors';
 import type { Findings, NewFinding } from './domain/findings.ts';
 import { boundsFindings, damageFindings, rootMismatch, unreadable } from './damage-findings.ts';
-import type { Bounds, Hole, PlanOfDamage } from './damage-findings.ts';
+import type { Bounds, PlanOfDamage } from './damage-findings.ts';
 import type { SealSection, Section } from './domain/plan.ts';
 import type { AlteredRun } from './name-altered.ts';
+import type { Hole } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 
 export interface LastEvent {

@@ -37,6 +37,8 @@ export type Piece =
   /** Offsets `first` to `last` hold nothing usable; empty (last = first - 1) for a damage that costs no offset. */
   | { readonly kind: 'hole'; readonly first: number; readonly last: number; readonly damage: Damage };
 
+export type Hole = Extract<Piece, { kind: 'hole' }>;
+
 /** What hangs on the leader epoch that was read before. */
 const ofEpoch = new Set<KafkaErrorCode>(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE']);
 const badBatch = new Map<KafkaErrorCode, Damage['cause']>([

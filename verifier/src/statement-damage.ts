@@ -1,9 +1,8 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
+import { evidenceOf } from './damage-findings.ts';
 import type { NewFinding } from './domain/findings.ts';
-import type { Piece } from './read-through.ts';
-
-type Hole = Extract<Piece, { kind: 'hole' }>;
+import type { Hole } from './read-through.ts';
 
 /** Whether statements may be there that could not be read. */
 export function leavesUnknown({ damage: { cause } }: Hole): boolean {
@@ -13,7 +12,6 @@ export function leavesUnknown({ damage: { cause } }: Hole): boolean {
 /** What a damage of the seals topic is. */
 export function statementDamage(topic: string, { first, last, damage }: Hole): NewFinding[] {
   const { cause, base, batchLast, error } = damage;
-  const { expected, found } = error.evidence;
   const where = { topic, partition: 0 };
   if (cause === 'missing' || cause === 'truncated' || cause === 'deleted') {
     return [
@@ -26,14 +24,13 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
     ];
   }
   if (cause === 'repeated') {
-    const from = Number(found);
+    const from = Number(error.evidence['found']);
     return [
       {
         ...where,
         code: 'bad-crc',
         place: offsetsPlace(from, Math.max(from, Math.min(Number(error.evidence['lastOffset']), first - 1))),
-        expected: textOf(expected),
-        found: textOf(found),
+        ...evidenceOf(error),
         message: `${error.message} A broker never writes that. Which of the batches that claim these offsets was changed cannot be told; statements may be hidden there.`,
       },
     ];
@@ -43,8 +40,7 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
     ...where,
     code,
     place: offsetsPlace(base, base),
-    expected: textOf(expected),
-    found: textOf(found),
+    ...evidenceOf(error),
     message: `${error.message} Statements that were stored there cannot be read.`,
   };
   if (batchLast !== null || last <= base) return [damaged];
@@ -85,8 +81,4 @@ export function unparsedStatements(
       message: `Offsets ${baseOffset} to ${lastOffset} of ${topic} hold a batch that does not parse. Statements that it held when it was stored, or that it hides, could not be read.`,
     },
   ];
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? String(value).replaceAll('\n', ' ') : null;
 }

@@ -2,7 +2,7 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { inTime } from '../deadline.ts';
 import { readThrough } from '../read-through.ts';
-import type { Piece, Source } from '../read-through.ts';
+import type { Hole, Source } from '../read-through.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { chunkBytes } from './limits.ts';
 import { recordsName } from './member-names.ts';
@@ -18,8 +18,6 @@ export interface RecordsExport {
   /** What stands in the place of records that a broker does not give as it should: it goes into the bundle as it was given. */
   readonly onDamage?: (message: string) => void;
 }
-
-type Hole = Extract<Piece, { kind: 'hole' }>;
 
 /**
  * Copies one partition's record batches as they are stored, in chunks cut at batch borders. Damage is copied too, as the answer that
