@@ -20,6 +20,8 @@ export interface Summary {
   readonly limits: readonly string[];
 }
 
+const known = new Map<string, { readonly exit: number; readonly severity: string }>(Object.entries(findingCodes));
+
 export const severities = ['tampering', 'loss', 'warning', 'note'] as const;
 
 /** What a finding does to the verdict. `lifted`: it would fail, but somebody answers for it. */
@@ -36,7 +38,7 @@ export function tallyOf({ findings, findingsOmitted }: Verdict): Readonly<Record
   const tally = { fails: 0, lifted: 0, open: 0, none: 0 };
   for (const finding of findings) tally[weightOf(finding)] += 1;
   for (const [code, more] of Object.entries(findingsOmitted)) {
-    const exit = Object.entries(findingCodes).find(([each]) => each === code)?.[1].exit;
+    const exit = known.get(code)?.exit;
     // What is not known is no reason to think better of it.
     tally[exit === 0 ? 'none' : exit === 3 ? 'open' : 'fails'] += more;
   }
@@ -76,13 +78,11 @@ function headline(verdict: Verdict): Pick<Summary, 'tone' | 'title' | 'meaning'>
       return { tone: 'good', title: `Verified, with ${count(lifted, 'acknowledged finding')}`, meaning };
     }
     case 'failed': {
-      const kinds = severities.filter((severity) =>
-        verdict.findings.some((finding) => finding.severity === severity && weightOf(finding) === 'fails'),
-      );
-      const what = kinds.join(' and ');
+      const failing = failingCodes(verdict);
+      const kinds = severities.filter((severity) => failing.some((code) => known.get(code)?.severity === severity));
+      const what = kinds.length === 0 ? 'tampering or loss' : kinds.join(' and ');
       const title = `Failed: ${what} ${kinds.length > 1 ? 'were' : 'was'} found`;
-      const failing = verdict.findings.filter((finding) => weightOf(finding) === 'fails');
-      const onlyCopy = failing.every(({ code }) => code.startsWith('copy-'));
+      const onlyCopy = failing.length > 0 && failing.every((code) => code.startsWith('copy-'));
       const meaning = onlyCopy
         ? `The query copy is not what the records give: ${count(fails, 'finding')} of ${what}. What this run looked at of the history itself is as it was sealed. Keep the evidence before the copy is filled anew.`
         : `The history is not what was sealed: ${count(fails, 'finding')} of ${what}. Keep the evidence before anything is mended.`;
@@ -94,6 +94,12 @@ function headline(verdict: Verdict): Pick<Summary, 'tone' | 'title' | 'meaning'>
       return { tone: 'open', title: 'Inconclusive', meaning };
     }
   }
+}
+
+/** The codes of what fails, kept or only counted: where what was kept is acknowledged, the counted ones alone fail. */
+function failingCodes({ findings, findingsOmitted }: Verdict): string[] {
+  const counted = Object.keys(findingsOmitted).filter((code) => ![0, 3].includes(known.get(code)?.exit ?? 1));
+  return [...findings.filter((finding) => weightOf(finding) === 'fails').map(({ code }) => code), ...counted];
 }
 
 function anchorsOf({ anchoredTo, published }: Verdict): string[] {

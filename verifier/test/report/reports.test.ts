@@ -243,6 +243,24 @@ describe('the HTML report', () => {
     expect(text).toMatch(/Acknowledged by m\.keller@example\.com until 2026-09-01 00:00:00 UTC ?: Removed by mistake/);
   });
 
+  test.each([
+    ['altered', 'Failed: tampering was found', 'The history is not what was sealed: 3 findings of tampering.'],
+    ['deleted', 'Failed: loss was found', 'The history is not what was sealed: 3 findings of loss.'],
+    [
+      'copy-altered',
+      'Failed: tampering was found',
+      'The query copy is not what the records give: 3 findings of tampering.',
+    ],
+    ['of-a-later-release', 'Failed: tampering or loss was found', 'The history is not what was sealed: 3 findings of'],
+  ])('of which only findings fail that were counted (%s) says what they are', (code, title, meaning) => {
+    const { findings } = acknowledged.verdict as Verdict;
+    const text = words(
+      renderHtml(withVerdict(verdictOf('failed', { findings, findingsOmitted: { [code]: 3 } })), context),
+    );
+    expect(text).toContain(title);
+    expect(text).toContain(meaning);
+  });
+
   test('says when it rests on the root key alone, and when it was incremental', () => {
     const verdict = { ...verdictOf('verified'), mode: 'incremental' as const, since: '2026-02-28T03:00:00Z' };
     const text = words(renderHtml(withVerdict(verdict), context));
