@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
 import { TallystickError } from '@tallystick/core/errors';
+import { commandName } from './command-name.ts';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { checkNode } from './node-version.ts';
@@ -28,7 +29,7 @@ function fail(error: unknown): void {
       : `tallystick: unexpected: ${String(error instanceof Error ? error.stack : error)}\n`,
   );
   const code = exitCodeOf(error);
-  process.exitCode = code === 1 && program.args[0] === 'verify' ? 3 : code;
+  process.exitCode = code === 1 && commandName(program, process.argv.slice(2)) === 'verify' ? 3 : code;
 }
 
 // Node itself would end with 1.

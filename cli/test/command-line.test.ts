@@ -1,8 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { commandName } from '../src/command-name.ts';
 import { createContext } from '../src/context.ts';
 import { checkNode } from '../src/node-version.ts';
+import { buildProgram } from '../src/program.ts';
 
 const main = join(import.meta.dirname, '..', 'src', 'main.ts');
 const command = (...args: string[]) => ['--conditions=@tallystick/source', main, ...args];
@@ -47,6 +49,19 @@ describe('a command with a stack of its own', () => {
   });
 });
 
+describe('the name of a command', () => {
+  it.each([
+    ['verify --stack local', 'verify'],
+    ['--config verify --stack=status verify', 'verify'],
+    ['--config ./a.yaml --version config', 'config'],
+    ['--stack', undefined],
+    ['--stack verify', undefined],
+    ['', undefined],
+  ])('in "%s" is %s', (line, name) => {
+    expect(commandName(buildProgram(), line.split(' ').filter(Boolean))).toBe(name);
+  });
+});
+
 describe('what nobody expected', () => {
   const thrown = (where: string, ...args: string[]) => {
     const preload = `data:text/javascript,${encodeURIComponent(where)}`;
@@ -62,6 +77,19 @@ describe('what nobody expected', () => {
     ['another command', 'config', 1],
   ] as const)('ends %s', (_, name, exit) => {
     const { status, stderr } = thrown(later, name);
+    expect(stderr).toContain('out of the blue');
+    expect(status).toBe(exit);
+  });
+
+  it.each([
+    [['verify'], 3],
+    [['--stack', 'other', 'verify', '--json'], 3],
+    [['--stack', 'verify', 'config'], 1],
+    [[], 1],
+  ] as const)('ends %j as that command would, also before its line was read', (args, exit) => {
+    const before =
+      'const { node } = process.versions; Object.defineProperty(process.versions, "node", { get: () => { if (process.listenerCount("uncaughtException") > 0) throw new Error("out of the blue"); return node; } })';
+    const { status, stderr } = thrown(before, ...args);
     expect(stderr).toContain('out of the blue');
     expect(status).toBe(exit);
   });
