@@ -99,6 +99,14 @@ class KafkajsRecordLog implements RecordLog {
     );
   }
 
+  async source(): Promise<string | null> {
+    const attempt = { what: 'the question which cluster this is', operation: 'Describe' } as const;
+    const { clusterId } = await this.links.withAny(attempt, this.addresses.values(), (link) =>
+      link.request(metadataApi, encodeMetadata(null), decodeMetadata),
+    );
+    return clusterId === null || clusterId === '' ? null : `Kafka cluster ${clusterId}`;
+  }
+
   async createAppender(): Promise<Appender> {
     if (!this.open) throw closed('The Kafka connection');
     // Also where it hangs: then kafkajs says so.

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { encodeBatch, sealCrc } from './batch-encoder.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { KafkaError } from './errors.ts';
@@ -54,6 +54,8 @@ export interface MemoryTopic {
  * simulations: nothing is durable.
  */
 export class MemoryCluster {
+  /** Never that of another cluster, whatever `random` gives. */
+  readonly id = randomUUID();
   /** While true every operation is rejected as UNREACHABLE (retriable). */
   down = false;
   private readonly topics = new Map<string, MemoryTopic>();

@@ -65,6 +65,11 @@ export class MemoryRecordLog implements RecordLog {
     return { logStart, highWatermark };
   }
 
+  async source(): Promise<string> {
+    await this.enter();
+    return `memory cluster ${this.cluster.id}`;
+  }
+
   async createAppender(): Promise<Appender> {
     await this.enter();
     return new MemoryAppender(this);

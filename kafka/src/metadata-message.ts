@@ -5,6 +5,7 @@ import { WireReader, WireWriter } from './wire.ts';
 export const metadataApi = { apiKey: 3, apiVersion: 12, apiName: 'Metadata' } as const;
 
 export interface ClusterMetadata {
+  readonly clusterId: string | null;
   /** `host:port` by node id. */
   readonly brokers: ReadonlyMap<number, string>;
   readonly topics: readonly {
@@ -45,7 +46,7 @@ export function decodeMetadata(payload: Buffer): ClusterMetadata {
     reader.tags();
     return [node, `${host}:${port}`] as const;
   });
-  reader.compactString(); // cluster id
+  const clusterId = reader.compactString();
   reader.int32(); // controller
   const topics = reader.compactArray(() => {
     const error = reader.int16();
@@ -66,5 +67,5 @@ export function decodeMetadata(payload: Buffer): ClusterMetadata {
     return { error, name, topicId, partitions: partitions.sort((a, b) => a.partition - b.partition) };
   });
   reader.tags();
-  return { brokers: new Map(brokers), topics };
+  return { clusterId, brokers: new Map(brokers), topics };
 }

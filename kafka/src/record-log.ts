@@ -25,6 +25,12 @@ export interface RecordLog {
   /** A writer of its own (an idempotent Kafka producer underneath): one append in flight. */
   createAppender(): Promise<Appender>;
 
+  /**
+   * Which cluster, or which copy of one, is read: what was read of one counts for nothing in another. Left out or null: nobody can say.
+   * @throws KafkaError as `describeTopic`
+   */
+  source?(): Promise<string | null>;
+
   close(): Promise<void>;
 }
 

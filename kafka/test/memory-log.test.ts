@@ -1,4 +1,5 @@
 import { MemoryCluster } from '@tallystick/kafka/memory-log';
+import { expect, test } from 'vitest';
 import { recordLogContract } from './record-log-contract.ts';
 
 recordLogContract('memory', () => {
@@ -18,4 +19,13 @@ recordLogContract('memory', () => {
     deleteRecords: (topic, partition, below) => Promise.resolve(cluster.deleteRecords(topic, partition, below)),
     close: () => Promise.resolve(),
   });
+});
+
+test('a cluster has one name over every connection, and no other one has it', async () => {
+  const random = (bytes: number): Buffer => Buffer.alloc(bytes);
+  const [one, other] = [new MemoryCluster({ random }), new MemoryCluster({ random })];
+  const name = await one.connect().source?.();
+  expect(name).toMatch(/^memory cluster [\w-]{36}$/);
+  expect(await one.connect().source?.()).toBe(name);
+  expect(await other.connect().source?.()).not.toBe(name);
 });

@@ -13,6 +13,7 @@ import type { Start } from './incremental.ts';
 import { VerifierError } from './errors.ts';
 import { makeRun } from './make-run.ts';
 import { makeVerdict } from './make-verdict.ts';
+import { nameSource } from './name-source.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import { TimeLeft } from './progress.ts';
 import { witnessTimes } from './published/open-checkpoint.ts';
@@ -48,7 +49,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
   const startedAt = (options.now ?? Date.now)();
   const progress = new TimeLeft(options.onProgress);
   const remember = mode.kind === 'full' ? mode.remember : Infinity;
-  const emptyJudge = (): Judge => new Judge({ origin, rootKey, verify: nodeVerifyEd25519, remember });
+  const judging = { verify: nodeVerifyEd25519, ...options.judging };
+  const emptyJudge = (): Judge => new Judge({ origin, rootKey, remember, ...judging });
   let judge = emptyJudge();
   let start: Start | null = null;
   let unfinished: RunProgress | null = null;
@@ -98,7 +100,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
 
     // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
-    unfinished = await RunProgress.open(options, anchor, mode.kind, startedAt);
+    const source = topicRead ? await nameSource(run.log, run) : null;
+    unfinished = await RunProgress.open(options, { anchor, mode: mode.kind, source }, startedAt);
     progress.expect(
       'records',
       plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),

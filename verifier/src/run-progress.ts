@@ -26,6 +26,14 @@ interface FirstPart {
   readonly begunAt: number;
 }
 
+/** What the records of one run are read from, and what it began with. */
+export interface JudgedBy {
+  readonly anchor: Anchor | null;
+  readonly mode: 'full' | 'incremental';
+  /** As `nameSource` says. */
+  readonly source: string | null;
+}
+
 /**
  * What one run has checked of the records, kept while it goes on, so that the next one can go on from there if it is killed (ADR 9). Nothing that
  * is wrong with it is ever fatal: then a run begins anew, and the verdict says so.
@@ -58,17 +66,12 @@ export class RunProgress {
     this.everyEvents = progressEveryEvents;
   }
 
-  /** @returns null where nothing is kept: there is no anchor that this run could move */
-  static async open(
-    options: VerifyOptions,
-    anchor: Anchor | null,
-    mode: 'full' | 'incremental',
-    now: number,
-  ): Promise<RunProgress | null> {
+  /** @returns null where nothing is kept: there is no anchor that this run could move, or nobody can say which source it reads */
+  static async open(options: VerifyOptions, judged: JudgedBy, now: number): Promise<RunProgress | null> {
     const store = options.anchor?.progress;
     const { scope } = options;
-    if (store === undefined || (scope !== undefined && scope.kind !== 'all')) return null;
-    const first: FirstPart = { version: 1, binding: bindingOf(options, anchor, mode), begunAt: now };
+    if (store === undefined || judged.source === null || (scope !== undefined && scope.kind !== 'all')) return null;
+    const first: FirstPart = { version: 1, binding: bindingOf(options, judged), begunAt: now };
     const progress = new RunProgress(store, first, options);
     try {
       return await progress.takeOver();
@@ -130,7 +133,7 @@ export class RunProgress {
     if (before.binding !== this.first.binding)
       throw new VerifierError(
         'PROGRESS_FOREIGN',
-        'The progress of a run that did not end is of another log or anchor, or that run had other options.',
+        'The progress of a run that did not end is of another log, source or anchor, or that run had other options.',
       );
     const age = this.first.begunAt - before.begunAt;
     if (age > oldestProgressMs || age < -clockSlackMs)
@@ -173,10 +176,9 @@ function asUnusable(error: unknown): VerifierError {
 /** All that what is checked of records hangs on, but the statements: those are named by each part. */
 function bindingOf(
   { origin, rootKey, topics, maxClockSkewMs, schemas }: VerifyOptions,
-  anchor: Anchor | null,
-  mode: 'full' | 'incremental',
+  { anchor, mode, source }: JudgedBy,
 ): string {
-  const of = [origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemas !== undefined, anchor];
+  const of = [source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemas !== undefined, anchor];
   return createHash('sha256').update(JSON.stringify(of)).digest('base64');
 }
 

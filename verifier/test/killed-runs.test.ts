@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -91,25 +91,23 @@ test('a run that was killed in the middle is gone on with, and what it checked i
   expect((await fileAnchorStore(anchor).load())?.partitions[1]).toMatchObject({ offset: 23 });
 });
 
-test('what is altered behind the kept point shows in the next full run; what lies before it is found now', async () => {
+test('a bundle that was altered meanwhile is another one under the same name: it is read from its beginning', async () => {
   const world = await long();
-  const { file } = await bundles.export(world);
-  const anchor = newAnchor();
-  await killedWhen(start(file, anchor, `${anchor}.reads`), () => partsIn(anchor) > 4);
-  world.cluster.flipByte(topics.events, 0, { offset: 3 });
-  const altered = (await bundles.export(world)).file;
-  const verdict = await ended(start(altered, anchor, `${anchor}.reads`));
-  expect(verdict).toMatchObject({ exitCode: 0, resumed: { leftAside: null } });
-  expect(await ended(start(altered, anchor, `${anchor}.reads`))).toMatchObject({ exitCode: 1, resumed: null });
-  const other = newAnchor();
-  await killedWhen(start(file, other, `${other}.reads`), () => partsIn(other) > 3);
-  world.cluster.flipByte(topics.events, 1, { offset: 21 });
-  const ahead = (await bundles.export(world)).file;
-  const found = await ended(start(ahead, other, `${other}.reads`));
-  expect(found.exitCode).toBe(1);
-  expect(found.findings.map(({ code, partition, place }) => `${code} ${partition} ${place}`)).toContain(
-    'bad-crc 1 offsets 20-20',
-  );
+  for (const [partition, offset, found] of [
+    // Behind the kept point, and before it.
+    [0, 3, 'bad-crc 0 offsets 2-2'],
+    [1, 21, 'bad-crc 1 offsets 20-20'],
+  ] as const) {
+    const { file } = await bundles.export(world);
+    const anchor = newAnchor();
+    await killedWhen(start(file, anchor, `${anchor}.reads`), () => partsIn(anchor) > 4);
+    world.cluster.flipByte(topics.events, partition, { offset });
+    renameSync((await bundles.export(world)).file, file);
+    world.cluster.flipByte(topics.events, partition, { offset });
+    const verdict = await ended(start(file, anchor, `${anchor}.reads`));
+    expect(verdict).toMatchObject({ exitCode: 1, resumed: { events: 0, leftAside: { code: 'PROGRESS_FOREIGN' } } });
+    expect(verdict.findings.map(({ code, partition: of, place }) => `${code} ${of} ${place}`)).toContain(found);
+  }
 });
 
 test('with several threads it goes on behind what one thread left, and the other way round', async () => {

@@ -19,9 +19,12 @@ export class BundleRecords implements RecordLog {
   private readonly byName = new Map<string, BundleTopic>();
   private readonly byId = new Map<string, BundleTopic>();
   private readonly missing: ReadonlySet<string>;
+  private readonly named: () => Promise<string | null>;
   private open = true;
 
-  constructor(topics: Iterable<BundleTopic>, missing: readonly string[]) {
+  /** @param named which bundle this is, as `source` */
+  constructor(topics: Iterable<BundleTopic>, missing: readonly string[], named: () => Promise<string | null>) {
+    this.named = named;
     for (const topic of topics) {
       this.byName.set(topic.stored.name, topic);
       this.byId.set(topic.stored.topicId, topic);
@@ -60,6 +63,11 @@ export class BundleRecords implements RecordLog {
       throw missing(`Topic ${name} of the bundle has no partition ${partition}.`, { topic: name, partition });
     const { logStart, highWatermark } = found.stored;
     return { logStart, highWatermark };
+  }
+
+  async source(): Promise<string | null> {
+    await this.enter();
+    return await this.named();
   }
 
   async createAppender(): Promise<Appender> {

@@ -25,8 +25,9 @@ export interface WalkOptions {
  * manifest first and the SHA-256 of all the others last; nothing stands between or behind them. So no bit of the file is free.
  * @throws VerifierError BUNDLE_COMPRESSED, BUNDLE_FORMAT, BUNDLE_LIMIT, BUNDLE_TRUNCATED, BUNDLE_DIGEST, BUNDLE_UNREADABLE; and what
  *   `onMember` throws
+ * @returns where the sums lie, which name every other byte
  */
-export async function walkBundle(file: BundleFile, { digests, onMember }: WalkOptions): Promise<void> {
+export async function walkBundle(file: BundleFile, { digests, onMember }: WalkOptions): Promise<Extent> {
   const window = new Window(file, digests ? 4 * 1024 * 1024 : 64 * 1024);
   await checkBeginning(file, window);
   const sums = createHash('sha256');
@@ -50,7 +51,7 @@ export async function walkBundle(file: BundleFile, { digests, onMember }: WalkOp
       await checkZeros(file, window, end, endOfArchive.length, 'the end of the archive');
       if (file.size !== end + endOfArchive.length)
         throw malformed(file, `bytes follow its end at byte ${end + endOfArchive.length}`);
-      return;
+      return extent;
     }
     if (hash !== null) sums.update(sumsLine(hash.digest(), name));
     if (member !== null) await onMember(member, extent, name);

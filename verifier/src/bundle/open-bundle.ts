@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EvidenceSource } from '../ports/evidence-source.ts';
 import { BundleFile } from './bundle-file.ts';
 import { BundlePartition } from './bundle-partition.ts';
@@ -50,7 +51,7 @@ export async function openBundle(name: string, options: OpenBundleOptions = {}):
   const sums = digests === 'beside' ? new SumsBeside(file) : null;
   try {
     const index = new Index(file, sums);
-    await walkBundle(file, {
+    const allSums = await walkBundle(file, {
       digests: digests === true,
       onMember: async (member, extent, memberName) => {
         switch (member.kind) {
@@ -75,7 +76,7 @@ export async function openBundle(name: string, options: OpenBundleOptions = {}):
       },
     });
     try {
-      return await index.finish();
+      return await index.finish(digests === false ? null : allSums);
     } catch (error) {
       // What contradicts itself because it was damaged is said to be damaged.
       await sums?.compared();
@@ -87,6 +88,8 @@ export async function openBundle(name: string, options: OpenBundleOptions = {}):
     throw error;
   }
 }
+
+const pieceBytes = 1024 * 1024;
 
 /** What the members of one bundle are and where they lie. */
 class Index {
@@ -123,13 +126,16 @@ class Index {
     if (!partition.add(member, extent)) throw malformed(this.file, `${name} stands where another one does`);
   }
 
-  async finish(): Promise<Bundle> {
+  /** @param allSums null: nobody compares them, so they do not tell this bundle from another one */
+  async finish(allSums: Extent | null): Promise<Bundle> {
     const { file, sums, manifest, policy } = this;
     if (manifest === null) throw malformed(file, 'it has no manifest');
     if ((manifest.log !== null) !== this.log.has('checkpoint') || (manifest.log === null && this.log.size > 0))
       throw malformed(file, 'its manifest and its members do not agree on whether it holds the log');
     if (!manifest.schemas && this.schemas.size > 0) throw malformed(file, 'its manifest says that it holds no schemas');
-    const records = new BundleRecords(this.topics.values(), manifest.missing);
+    const records = new BundleRecords(this.topics.values(), manifest.missing, async () =>
+      allSums === null ? null : `bundle with the sums ${await digestOf(file, allSums)}`,
+    );
     return {
       manifest,
       policy: policy === null ? null : (await file.read(policy.position, policy.size)).toString('utf8'),
@@ -144,4 +150,12 @@ class Index {
       },
     };
   }
+}
+
+/** SHA-256, hex: what `sha256sum sha256sums` says of the unpacked bundle. */
+async function digestOf(file: BundleFile, { position, size }: Extent): Promise<string> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < size; at += pieceBytes)
+    hash.update(await file.read(position + at, Math.min(pieceBytes, size - at)));
+  return hash.digest('hex');
 }

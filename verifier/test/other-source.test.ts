@@ -1,0 +1,109 @@
+// What was read of one source counts for nothing in another one: each may have been altered by itself, and before any run began.
+import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
+import { afterAll, describe, expect, test } from 'vitest';
+import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
+import { openBundle } from '../src/bundle/open-bundle.ts';
+import type { Verdict } from '../src/verdict.ts';
+import type { VerifyOptions } from '../src/verify.ts';
+import { BundleFolder, withBundle } from './bundle/bundles.ts';
+import { summary, topics, World } from './support/world.ts';
+
+const bundles = new BundleFolder();
+afterAll(() => bundles.end());
+
+const often = { progressEveryEvents: 1, progressEveryMs: 0 };
+type Anchor = ReturnType<typeof memoryAnchorStore>;
+
+/** A good log and its bundle; then a byte of its second event is another one, and there is a bundle of that too. */
+async function goodAndBad() {
+  const world = await World.small({ partitions: 2 });
+  const [good, same] = [(await bundles.export(world)).file, (await bundles.export(world)).file];
+  const flip = (): void => world.cluster.flipByte(topics.events, 0, { offset: 1 });
+  flip();
+  const bad = (await bundles.export(world)).file;
+  return { world, good, same, bad, flip };
+}
+
+/** A run that is broken off at offset 4 of partition 1. */
+async function brokenOff(world: World, anchor: Anchor, log: RecordLog): Promise<void> {
+  const stop = new AbortController();
+  const watched = Object.assign(Object.create(log) as RecordLog, {
+    fetch: async (request: FetchRequest) => {
+      if (request.topic === topics.events && request.partition === 1 && request.offset === 4) stop.abort();
+      return await log.fetch({ ...request, maxBytes: 1 });
+    },
+  });
+  const run = world.verify({ anchor, log: watched, signal: stop.signal, ...often });
+  await expect(run).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+  expect(anchor.progress.parts.length).toBeGreaterThan(1);
+}
+
+const ofBundle = async (world: World, file: string, options: Partial<VerifyOptions>): Promise<Verdict> =>
+  await withBundle(file, async ({ records }) => await world.verify({ log: records, ...often, ...options }));
+
+describe('the progress of a run that was killed', () => {
+  test.each([
+    ['a bundle', 'another bundle'],
+    ['a bundle', 'the cluster'],
+    ['a cluster', 'a bundle'],
+  ])('over %s is left aside over %s, and what is altered there is found', async (first, then) => {
+    const { world, good, bad, flip } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    if (first === 'a bundle') await withBundle(good, async ({ records }) => await brokenOff(world, anchor, records));
+    else {
+      flip();
+      await brokenOff(world, anchor, world.log);
+      flip();
+    }
+    const verdict = await (then === 'the cluster'
+      ? world.verify({ anchor, ...often })
+      : ofBundle(world, bad, { anchor }));
+    expect(verdict).toMatchObject({ exitCode: 1, resumed: { begunAt: null, leftAside: { code: 'PROGRESS_FOREIGN' } } });
+    expect(summary(verdict)).toContain('bad-crc 0 offsets 0-0');
+  });
+
+  test('over a bundle is gone on with over a copy of it', async () => {
+    const { world, good, same } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    await withBundle(good, async ({ records }) => await brokenOff(world, anchor, records));
+    const verdict = await ofBundle(world, same, { anchor });
+    expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 }, resumed: { leftAside: null } });
+    expect(verdict.resumed?.events).toBeGreaterThan(0);
+  });
+
+  test.each<[string, Pick<RecordLog, 'source'> | { source: undefined }]>([
+    ['says nothing of itself', { source: undefined }],
+    ['does not know', { source: async () => null }],
+    ['has an endless name', { source: async () => 'x'.repeat(301) }],
+    ['does not answer', { source: async () => await new Promise<never>(() => undefined) }],
+  ])('is neither kept nor taken over where the source %s', async (_, named) => {
+    const { world, flip } = await goodAndBad();
+    flip();
+    const anchor = memoryAnchorStore();
+    await brokenOff(world, anchor, world.log);
+    const log = Object.assign(Object.create(world.log) as RecordLog, named);
+    flip();
+    expect(await world.verify({ anchor, log, deadlineMs: 200, ...often })).toMatchObject({
+      exitCode: 1,
+      resumed: null,
+    });
+  });
+});
+
+test('a bundle has the name of its content, but only where that is compared', async () => {
+  const { good, same, bad } = await goodAndBad();
+  const nameOf = async (file: string, digests: boolean | 'beside' = true): Promise<string | null | undefined> => {
+    const bundle = await openBundle(file, { digests });
+    try {
+      return await bundle.records.source?.();
+    } finally {
+      await bundle.close();
+    }
+  };
+  const name = await nameOf(good);
+  expect(name).toMatch(/^bundle with the sums [0-9a-f]{64}$/);
+  expect(await nameOf(same)).toBe(name);
+  expect(await nameOf(good, 'beside')).toBe(name);
+  expect(await nameOf(bad)).not.toBe(name);
+  expect(await nameOf(good, false)).toBe(null);
+});
