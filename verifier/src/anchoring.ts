@@ -60,9 +60,11 @@ export function anchoredCheckpoint({ checkpoint, note }: ServedCheckpoint, at: n
 
 /**
  * What the next incremental run goes on from; null where this one cannot leave it.
+ * @param source which cluster or bundle this run read, as `nameSource` says
  * @param pendingBefore leaf hashes of statements that were accepted before this run and that the log does not hold yet
  */
 export function resumePoint(
+  source: string | null,
   judge: Judge,
   reading: Reading,
   checked: readonly CheckedPlan[],
@@ -76,6 +78,7 @@ export function resumePoint(
   const pending = hasLog ? [...pendingBefore, ...reading.pending.map(encodeBase64)] : [];
   if (accepted !== null && accepted.checkpoint.size + pending.length !== judge.size) return null;
   return {
+    source,
     seals: { topicId: reading.topicId, offset: reading.end },
     judge: judge.save(),
     logSize: accepted?.checkpoint.size ?? null,

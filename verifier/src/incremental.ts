@@ -10,6 +10,7 @@ import { inTime } from './deadline.ts';
 import { chainName } from './domain/anchor.ts';
 import type { PlanState } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
+import { nameSource } from './name-source.ts';
 import type { Anchor, ResumePoint } from './ports/anchor-store.ts';
 import type { PublishedReader } from './published/published-reader.ts';
 import { MissingResource } from './published/resources.ts';
@@ -20,6 +21,8 @@ import type { Run } from './run.ts';
 export interface Start {
   /** Unix ms of the run that left it. */
   readonly since: number;
+  /** Which cluster or bundle both read. */
+  readonly source: string;
   newJudge(): Judge;
   /** Offset of the seals topic. */
   readonly from: number;
@@ -56,6 +59,7 @@ export async function startOf(
   if (anchor === null || resume === null) throw new NeedsFullRun('there is no state of an earlier run to go on from');
   if ((resume.logSize === null) !== (reader === null))
     throw new NeedsFullRun('the earlier run read the published log and this one does not, or the other way round');
+  const source = await sameSource(run, resume);
   await checkTopic(run, resume);
   const newJudge = (): Judge => {
     const { origin, rootKey } = run;
@@ -84,7 +88,17 @@ export async function startOf(
     throw new NeedsFullRun('the state does not hold together (statements without a partition)');
   const log =
     reader === null || resources === null ? null : await startInLog(anchor, resume, judge.size, reader, resources, run);
-  return { since: anchor.savedAt, newJudge, from: resume.seals.offset, plans, content, log };
+  return { since: anchor.savedAt, source, newJudge, from: resume.seals.offset, plans, content, log };
+}
+
+/** What is not read again was read in this very cluster or bundle: a copy of it may have been altered before any run. */
+async function sameSource(run: Run, { source = null }: ResumePoint): Promise<string> {
+  if (source === null) throw new NeedsFullRun('nobody knows which cluster or bundle the earlier run read');
+  const now = await nameSource(run.log, run);
+  if (now === null) throw new NeedsFullRun('the cluster or bundle does not say which one it is');
+  if (now !== source)
+    throw new NeedsFullRun(`the earlier run read another source: ${source}, and this one reads ${now}`);
+  return now;
 }
 
 function planStateOf(state: PartitionState, saved: ResumePoint['partitions'][number]): PlanState {

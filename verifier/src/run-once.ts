@@ -100,7 +100,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
 
     // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
-    const source = topicRead ? await nameSource(run.log, run) : null;
+    const source = start?.source ?? (topicRead ? await nameSource(run.log, run) : null);
     unfinished = await RunProgress.open(options, { anchor, mode: mode.kind, source }, startedAt);
     progress.expect(
       'records',
@@ -118,7 +118,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     await options.intact?.();
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
-      const resume = resumePoint(judge, reading, checked, accepted, pendingLeft(start, accepted));
+      const resume = resumePoint(source, judge, reading, checked, accepted, pendingLeft(start, accepted));
       const checkpoint = accepted === null ? null : anchoredCheckpoint(accepted, startedAt);
       updated = await moveAnchor(options, run, {
         state,

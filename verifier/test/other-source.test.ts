@@ -90,6 +90,67 @@ describe('the progress of a run that was killed', () => {
   });
 });
 
+describe('the state that an incremental run goes on from', () => {
+  test.each([
+    ['a bundle', 'another bundle', /^the earlier run read another source: bundle .+, and this one reads bundle /],
+    ['a bundle', 'the cluster', /^the earlier run read another source: bundle .+, and this one reads memory cluster /],
+    ['the cluster', 'a bundle', /^the earlier run read another source: memory cluster .+, and this one reads bundle /],
+  ])('of %s is not used over %s, and what is altered there is found', async (first, then, why) => {
+    const { world, good, bad, flip } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    flip();
+    const before = await (first === 'a bundle' ? ofBundle(world, good, { anchor }) : world.verify({ anchor }));
+    expect(before).toMatchObject({ exitCode: 0, anchoredTo: { updated: true } });
+    flip();
+    const options = { anchor, incremental: true };
+    const verdict = await (then === 'the cluster' ? world.verify(options) : ofBundle(world, bad, options));
+    expect(verdict).toMatchObject({ exitCode: 1, mode: 'full', fullBecause: expect.stringMatching(why) });
+    expect(summary(verdict)).toContain('bad-crc 0 offsets 0-0');
+  });
+
+  test('of a bundle is used over a copy of it', async () => {
+    const { world, good, same } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    await ofBundle(world, good, { anchor });
+    expect(await ofBundle(world, same, { anchor, incremental: true })).toMatchObject({
+      exitCode: 0,
+      mode: 'incremental',
+    });
+  });
+
+  test.each([
+    ['an older release left it out', undefined],
+    ['the run could not say', null],
+  ])('is not used where %s; the run after that goes on from it', async (_, source) => {
+    const world = await World.small();
+    const anchor = memoryAnchorStore();
+    await world.verify({ anchor });
+    await anchor.update((was) => {
+      if (was === null || was.resume === null) throw new Error('there is no state');
+      const { source: _known, ...resume } = was.resume;
+      return { ...was, resume: { ...resume, ...(source === undefined ? {} : { source }) } };
+    });
+    world.cluster.flipByte(topics.events, 0, { offset: 1 });
+    const run = async () => await world.verify({ anchor, incremental: true });
+    const fullBecause = 'nobody knows which cluster or bundle the earlier run read';
+    expect(await run()).toMatchObject({ exitCode: 1, mode: 'full', fullBecause });
+    world.cluster.flipByte(topics.events, 0, { offset: 1 });
+    expect(await run()).toMatchObject({ exitCode: 0, mode: 'full', fullBecause });
+    expect(await run()).toMatchObject({ exitCode: 0, mode: 'incremental', fullBecause: null });
+  });
+
+  test('is not used where the source does not say which one it is', async () => {
+    const world = await World.small();
+    const anchor = memoryAnchorStore();
+    const log = Object.assign(Object.create(world.log) as RecordLog, { source: undefined });
+    await world.verify({ anchor });
+    const fullBecause = 'the cluster or bundle does not say which one it is';
+    const run = async () => await world.verify({ anchor, log, incremental: true });
+    expect(await run()).toMatchObject({ exitCode: 0, mode: 'full', fullBecause });
+    expect((await anchor.load())?.resume?.source).toBe(null);
+  });
+});
+
 test('a bundle has the name of its content, but only where that is compared', async () => {
   const { good, same, bad } = await goodAndBad();
   const nameOf = async (file: string, digests: boolean | 'beside' = true): Promise<string | null | undefined> => {

@@ -68,8 +68,9 @@ function isLog(value: unknown): boolean {
 
 function isResume(value: unknown): value is ResumePoint {
   if (!isObject(value) || !isObject(value['seals']) || !Array.isArray(value['pending'])) return false;
-  const { seals, judge, logSize, root, pending, partitions } = value;
+  const { source, seals, judge, logSize, root, pending, partitions } = value;
   return (
+    (source === undefined || source === null || typeof source === 'string') &&
     typeof seals['topicId'] === 'string' &&
     isCount(seals['offset']) &&
     isJudge(judge) &&

@@ -35,6 +35,8 @@ export interface AnchoredCheckpoint {
 
 /** The place at which a run ended: everything before it was judged and checked. */
 export interface ResumePoint {
+  /** Which cluster or bundle was read; null where nobody could say, left out by releases that did not ask: then no run goes on from here. */
+  readonly source?: string | null;
   /** The seals topic, and the offset behind what was read of it. */
   readonly seals: { readonly topicId: string; readonly offset: number };
   readonly judge: JudgeState;
