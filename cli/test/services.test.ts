@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { whyNotReady } from '../src/service-ready.ts';
-import { logFileOf, startServices, stopServices } from '../src/services.ts';
+import { logFileOf, readReport, startServices, stopServices } from '../src/services.ts';
 
 let home: string;
 const command = process.argv[1];
@@ -67,11 +68,22 @@ describe('what up starts', () => {
   });
 
   it('is an error where it dies soon after it came up: with its log and the last lines of it', async () => {
+    const end = join(home, 'end');
     fakeService(
       waiting,
-      `setTimeout(() => { console.error('no tables [CLICKHOUSE_SCHEMA]'); process.exit(1); }, 1000)`,
+      `const { existsSync } = await import('node:fs');
+      setInterval(() => {
+        if (!existsSync(${JSON.stringify(end)})) return;
+        console.error('no tables [CLICKHOUSE_SCHEMA]');
+        process.exit(1);
+      }, 20)`,
     );
-    const failed: unknown = await start().catch((error: unknown) => error);
+    const failing = start().catch((error: unknown) => error);
+    while (readReport(contextOf({}), 'worker') === null) await sleep(20);
+    // `up` looks every 50 ms, in this process: it has seen that it came up when this is over, however slow the machine.
+    await sleep(200);
+    writeFileSync(end, '');
+    const failed = await failing;
     expect(failed).toMatchObject({ code: 'SERVICE_FAILED' });
     expect(String(failed)).toContain('the worker started, and then did not stay: it ended.');
     expect(String(failed)).toContain(logFileOf(contextOf({}), 'worker'));

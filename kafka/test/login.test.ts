@@ -46,8 +46,10 @@ test('a login of the admin client is given up as soon', async () => {
   const error = await expectCode(checkTopics({ brokers: [broker], loginTimeoutMs: 300, sasl }, []), 'TIMED_OUT');
   expect(error.message).toContain('within 300 ms');
   const brokers = await Promise.all([hangingBroker(), hangingBroker()]);
-  await expectCode(checkTopics({ brokers, loginTimeoutMs: 300, sasl }, []), 'UNREACHABLE');
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  const none = await expectCode(checkTopics({ brokers, loginTimeoutMs: 300, sasl }, []), 'UNREACHABLE');
+  expect(none.message).toContain('within 300 ms');
+  // Two that wait as long as they do by themselves take 10 s.
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
 
 test('several that hang are asked beside each other', async () => {

@@ -22,9 +22,12 @@ function answering(world: World, which: Name, change: Answers): RecordLog {
   });
 }
 
+/** Where what is asked for never comes. */
+const soon = { deadlineMs: 200 };
+
 async function judged(world: World, which: Name, change: Answers, options: Partial<VerifyOptions> = {}) {
   const from = performance.now();
-  const verdict = await world.verify({ log: answering(world, which, change), deadlineMs: 200, ...options });
+  const verdict = await world.verify({ log: answering(world, which, change), ...options });
   // A handful of deadlines at most, on a machine that has other things to do too.
   expect(performance.now() - from).toBeLessThan(20_000);
   return { exit: verdict.exitCode, found: summary(verdict), verdict };
@@ -95,12 +98,22 @@ describe('disturbances that pass change nothing', () => {
 
 describe('what does not pass has its code, and ends', () => {
   test('events: nothing is ever sent, although there should be something', async () => {
-    const { exit, found } = await judged(await World.small(), 'events', (answer) => ({ ...answer, records: empty }));
+    const { exit, found } = await judged(
+      await World.small(),
+      'events',
+      (answer) => ({ ...answer, records: empty }),
+      soon,
+    );
     expect({ exit, found }).toEqual({ exit: 1, found: ['missing-offsets 0 offsets 0-9'] });
   });
 
   test('statements: nothing is ever sent', async () => {
-    const { exit, found } = await judged(await World.small(), 'seals', (answer) => ({ ...answer, records: empty }));
+    const { exit, found } = await judged(
+      await World.small(),
+      'seals',
+      (answer) => ({ ...answer, records: empty }),
+      soon,
+    );
     expect({ exit, found }).toEqual({ exit: 1, found: ['nothing-to-check - -', 'missing-offsets 0 offsets 0-4'] });
   });
 
@@ -123,19 +136,30 @@ describe('what does not pass has its code, and ends', () => {
   });
 
   test.each(['events', 'seals'] as const)('%s: a high watermark that stays below what was read', async (which) => {
-    const { exit, verdict } = await judged(await World.small(), which, (answer, { offset }) =>
-      offset === 0
-        ? { ...answer, records: cut(answer.records, firstLength(answer.records)) }
-        : { ...answer, highWatermark: 0, records: empty },
+    const { exit, verdict } = await judged(
+      await World.small(),
+      which,
+      (answer, { offset }) =>
+        offset === 0
+          ? { ...answer, records: cut(answer.records, firstLength(answer.records)) }
+          : { ...answer, highWatermark: 0, records: empty },
+      soon,
     );
     expect(exit).toBe(3);
     expect(verdict.findings.map(({ code, found }) => `${code} ${found}`)).toContain('unavailable TIMED_OUT');
   });
 
   test.each(['events', 'seals'] as const)('%s: every answer closes the connection', async (which) => {
-    const { exit, verdict } = await judged(await World.small(), which, () => {
-      throw new KafkaError('UNREACHABLE', 'The connection was closed in the middle of an answer.', { retriable: true });
-    });
+    const { exit, verdict } = await judged(
+      await World.small(),
+      which,
+      () => {
+        throw new KafkaError('UNREACHABLE', 'The connection was closed in the middle of an answer.', {
+          retriable: true,
+        });
+      },
+      soon,
+    );
     expect(exit).toBe(3);
     expect(verdict.findings.map(({ code, found }) => `${code} ${found}`)).toContain('unavailable UNREACHABLE');
   });

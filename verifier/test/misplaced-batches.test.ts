@@ -46,7 +46,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ] as const)('the batch at %i says %i', async (first, says, [from, to]) => {
       const world = await World.small();
       batchAt(world, topics.events, first).writeBigInt64BE(BigInt(says));
-      const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+      const verdict = await world.verify({ log: logOf(world, how) });
       expect(summary(verdict)).toEqual([`root-mismatch 0 offsets ${from}-${to}`]);
       expect(verdict.exitCode).toBe(1);
       // The rest is checked all the same: seals that do not touch it agree.
@@ -65,7 +65,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ])('two of them, at %i and %i', async (...pair) => {
       const world = await World.small();
       for (const first of pair) batchAt(world, topics.events, first).writeBigInt64BE(BigInt(first + 1000));
-      const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+      const verdict = await world.verify({ log: logOf(world, how) });
       const ends = new Map([
         [0, 1],
         [2, 3],
@@ -88,7 +88,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ] as const)('the batch at %i, to a delta of %i: it is named and no other', async (first, delta, [from, to]) => {
       const world = await World.small();
       reach(batchAt(world, topics.events, first), delta);
-      const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+      const verdict = await world.verify({ log: logOf(world, how) });
       expect(summary(verdict)).toEqual([`root-mismatch 0 offsets ${from}-${to}`]);
       expect(verdict.exitCode).toBe(1);
     });
@@ -96,7 +96,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     test('with its number of records: found at its offsets, at least', async () => {
       const world = await World.small();
       reach(batchAt(world, topics.events, 2), 4, true);
-      const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+      const verdict = await world.verify({ log: logOf(world, how) });
       expect(verdict.exitCode).toBe(1);
       expect(summary(verdict).some((line) => touches(line, 2))).toBe(true);
     });
@@ -110,7 +110,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       async (delta) => {
         const world = await World.small();
         reach(batchAt(world, topics.seals, 2), delta);
-        const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+        const verdict = await world.verify({ log: logOf(world, how) });
         expect(verdict.exitCode).toBe(1);
         expect(summary(verdict)).toContain(alone);
         // Seal 0 cannot be read, and those behind it contradict its absence: they were read.
@@ -121,7 +121,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     test('the last one that hides the end of its chain', async () => {
       const world = await World.small();
       reach(batchAt(world, topics.seals, 3), 1);
-      const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+      const verdict = await world.verify({ log: logOf(world, how) });
       expect(summary(verdict)).toContain('bad-crc 0 offsets 3-3');
       expect(verdict).toMatchObject({ exitCode: 1, counts: { forks: 1 } });
     });
@@ -130,7 +130,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       for (const says of [0, 1, 3, 4, 1_000]) {
         const world = await World.small();
         batchAt(world, topics.seals, 2).writeBigInt64BE(BigInt(says));
-        const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+        const verdict = await world.verify({ log: logOf(world, how) });
         expect(summary(verdict).filter((line) => !line.startsWith('fork'))).toEqual(['nothing-to-check - -', alone]);
         expect(verdict.exitCode).toBe(1);
       }
@@ -145,7 +145,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       ] as const) {
         const world = await World.small();
         reach(batchAt(world, topics.seals, offset), delta, true);
-        const verdict = await world.verify({ log: logOf(world, how), deadlineMs: 300 });
+        const verdict = await world.verify({ log: logOf(world, how) });
         expect(verdict.exitCode).not.toBe(0);
         expect(summary(verdict)).toContain('unreadable 0 -');
       }

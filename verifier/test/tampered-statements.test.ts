@@ -96,7 +96,7 @@ describe('statements changed', () => {
   test('a batch of the seals topic taken out', async () => {
     const world = await World.small();
     world.cluster.removeBatch(topics.seals, 0, 4);
-    const verdict = await world.verify();
+    const verdict = await world.verify({ deadlineMs: 500 });
     expect(summary(verdict)).toEqual(['missing-offsets 0 offsets 4-4']);
     expect(verdict.exitCode).toBe(1);
   });

@@ -44,7 +44,7 @@ export class BundleFolder {
       choice: everything,
       asked: { from: null, to: null, partition: null },
       sink: options.sink ?? (await fileSink(file)),
-      deadlineMs: 2_000,
+      deadlineMs: 20_000,
       now: () => 1_700_000_000_000,
       ...options,
     });

@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const options: PoolOptions = {
   threads: 1,
   reopen: { kind: 'bundle', file: join(folder, 'none') },
-  deadlineMs: 1_000,
+  deadlineMs: 20_000,
   schemas: null,
   signal: undefined,
   meter: { add: () => undefined },

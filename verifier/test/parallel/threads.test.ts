@@ -69,7 +69,7 @@ function pool(code: string, options: Partial<PoolOptions> = {}): ThreadPool {
   return new ThreadPool({
     threads: 2,
     reopen: { kind: 'bundle', file: '' },
-    deadlineMs: 1_000,
+    deadlineMs: 20_000,
     schemas: null,
     signal: undefined,
     meter: { add: () => undefined },

@@ -154,7 +154,7 @@ export class World {
       topics,
       origin,
       rootKey: parseVerifierKey(rootKey.vkey),
-      deadlineMs: 2_000,
+      deadlineMs: 20_000,
       settleMs: 0,
       ...options,
     });
