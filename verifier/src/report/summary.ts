@@ -1,6 +1,7 @@
 import { findingCodes } from '@tallystick/core/finding';
 import type { ContentCounts } from '../content/content-types.ts';
 import type { ReportedFinding, Verdict } from '../verdict.ts';
+import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
 import { count, number, time, visible } from './text.ts';
 
@@ -102,7 +103,10 @@ function failingCodes({ findings, findingsOmitted }: Verdict): string[] {
   return [...findings.filter((finding) => weightOf(finding) === 'fails').map(({ code }) => code), ...counted];
 }
 
-function anchorsOf({ anchoredTo, published }: Verdict): string[] {
+const notRead = new Set(['unavailable', 'unreadable']);
+
+function anchorsOf(verdict: Verdict): string[] {
+  const { anchoredTo, published, topics, findings } = verdict;
   const { kind, since, witnesses, checkpoint, partitions, updated, evidence } = anchoredTo;
   const words: string[] = [];
   if (witnesses.length > 0) {
@@ -111,14 +115,18 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
       `${count(witnesses.length, 'witness', 'witnesses')} cosigned the log (${witnesses.map(visible).join(', ')})${when === null ? '' : `; their quorum stood at ${time(when)}`}.`,
     );
   }
-  if (kind === 'anchor')
+  if (kind === 'anchor') {
+    const seals = findings.some(({ code, topic }) => notRead.has(code) && topic === topics.seals);
     words.push(
-      `An earlier run of this checker: what it accepted until ${since === null ? 'an unknown time' : time(since)} (${count(partitions, 'partition')}) was held against what is there now.`,
+      `An earlier run of this checker: what it accepted until ${since === null ? 'an unknown time' : time(since)} (${count(partitions, 'partition')}) was held against what is there now${seals ? ', as far as that could be read' : ''}.`,
     );
-  if (checkpoint !== null)
+  }
+  if (checkpoint !== null) {
+    const size = published?.size ?? null;
     words.push(
-      `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, was held against the log.`,
+      `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, ${size === null ? 'is known; there was no checkpoint to hold against it' : 'was held against the log'}.`,
     );
+  }
   words.push('The pinned root key: nothing counts that it does not vouch for.');
   if (kind === 'key')
     words.push(
@@ -131,14 +139,14 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
 
 function coveredBy(verdict: Verdict): string[] {
   const { mode, since, fullBecause, resumed, scope, checked, published, queryCopy } = verdict;
+  const taken =
+    resumed === null || resumed.begunAt === null ? '' : `, ${number(resumed.events)} of them by a run before`;
   const words = [
-    `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records.`,
+    `${number(checked.events)} of ${count(scope.sealedEvents, 'sealed event')} in ${count(checked.seals, 'seal')}, recomputed from the stored records${taken}.`,
     `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
   ];
   if (published !== null && published.size !== null)
-    words.push(
-      `The published log of ${count(published.size, 'entry', 'entries')}: ${count(published.entries, 'entry', 'entries')} and ${count(published.tiles, 'tile')} were read and agree.`,
-    );
+    words.push(`The published log of ${count(published.size, 'entry', 'entries')}: ${logRead(published, verdict)}`);
   const contents = checked.partitions.flatMap(({ content }) => (content === null ? [] : [content]));
   if (contents.length > 0) {
     const sum = (of: (content: ContentCounts) => number): number =>
@@ -158,10 +166,18 @@ function coveredBy(verdict: Verdict): string[] {
   if (mode === 'incremental')
     words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
   else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
-  if (resumed !== null && resumed.begunAt !== null)
+  return words;
+}
+
+function takenOver(resumed: Verdict['resumed']): string[] {
+  if (resumed === null) return [];
+  const { begunAt, events, leftAside } = resumed;
+  const words: string[] = [];
+  if (begunAt !== null)
     words.push(
-      `It goes on from the run begun at ${time(resumed.begunAt)}, which did not end: ${count(resumed.events, 'event')} that it had checked were not read again.`,
+      `It goes on from the run begun at ${time(begunAt)}, which did not end: ${count(events, 'event')} that it had checked ${events === 1 ? 'was' : 'were'} not read again.`,
     );
+  if (leftAside !== null) words.push(`${visible(leftAside.message)} (${leftAside.code})`);
   return words;
 }
 
@@ -203,12 +219,13 @@ const passedOver = {
 } as const;
 
 function limitsOf(verdict: Verdict): string[] {
-  const { mode, scope, checked, counts, published, queryCopy } = verdict;
+  const { mode, resumed, scope, checked, counts, published, queryCopy } = verdict;
   const words: string[] = [];
   const { open } = tallyOf(verdict);
   if (open > 0) words.push(`What could not be looked at, or not as it should be: ${count(open, 'finding')} below.`);
   if (mode === 'incremental')
     words.push('What earlier runs had checked was taken from their state and not read again.');
+  words.push(...takenOver(resumed));
   const silent = checked.partitions.filter(({ content }) => content === null).length;
   if (silent > 0)
     words.push(

@@ -54,6 +54,30 @@ describe('the JSON report', () => {
   });
 });
 
+describe.each([
+  ['the page', (run: VerificationRun) => words(renderHtml(run, context))],
+  ['the JUnit report', (run: VerificationRun) => words(renderJunit(run, context))],
+])('%s of a run that goes on from one that was killed', (_, told) => {
+  const resumed = { begunAt: '2026-02-28T03:00:00.000Z', events: 12_345, leftAside: null };
+
+  test('says since when, and what was not read again', () => {
+    const page = told(withVerdict({ ...verdictOf('verified'), resumed }));
+    expect(page).toContain(
+      'It goes on from the run begun at 2026-02-28 03:00:00 UTC, which did not end: 12,345 events that it had checked were not read again.',
+    );
+    expect(page).toContain('recomputed from the stored records, 12,345 of them by a run before.');
+  });
+
+  test('says why nothing was taken over', () => {
+    const leftAside = { code: 'PROGRESS_CORRUPT', message: 'Part 3 is damaged.' };
+    const page = told(withVerdict({ ...verdictOf('verified'), resumed: { begunAt: null, events: 0, leftAside } }));
+    expect(page).toContain('Part 3 is damaged. (PROGRESS_CORRUPT)');
+    expect(page).not.toContain('goes on');
+    expect(page).toContain('recomputed from the stored records.');
+    expect(told(withVerdict(verdictOf('verified')))).not.toContain('run before');
+  });
+});
+
 describe('the JUnit report', () => {
   test.each(Object.entries(samples))('of %s is built as the schemas say', (name, run) => {
     const root = parseXml(renderJunit(run, name === 'hostile' ? hostileContext : context));

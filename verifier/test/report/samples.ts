@@ -261,6 +261,11 @@ export const hostile = run(
   verdictOf('failed', {
     ...big,
     fullBecause: attack,
+    resumed: {
+      begunAt: '2026-02-28T03:00:00.000Z',
+      events: 1,
+      leftAside: { code: 'PROGRESS_UNUSABLE', message: attack },
+    },
     queryCopy: { ...big.queryCopy, place: attack },
     origin: attack,
     rootKey: attack,
