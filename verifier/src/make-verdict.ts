@@ -90,7 +90,8 @@ export function makeVerdict(result: RunResult): Verdict {
       events: sum(partitions, ({ checkedEvents }) => checkedEvents),
       seals: sum(partitions, ({ matchedSeals }) => matchedSeals),
       statements: judge.counts.accepted,
-      keyStatements: judge.keys.statements.length,
+      // The judge of an incremental run knows the earlier ones too.
+      keyStatements: judge.keys.statements.length - (start?.newJudge().keys.statements.length ?? 0),
       partitions,
     },
     content: contentOf(checked, result.ids),

@@ -101,7 +101,7 @@ function clocks({ clocks: compared }: Verdict): [string, string][] {
 }
 
 function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
-  if (copy === null) return [];
+  if (copy === null) return [['query copy', 'not compared: what it answers is not covered']];
   const { compared, altered, extra, missing, notYet, uncheckable } = copy.counts;
   const parts = Object.entries({ altered, extra, missing, 'not there yet': notYet, 'without a record': uncheckable })
     .filter(([, rows]) => rows > 0)

@@ -101,7 +101,7 @@ export interface PublishedVerdict {
   readonly root: string | null;
   /** vkey of the key that signed it. */
   readonly signer: string | null;
-  /** Entries and tiles (bundles among them) that were read and agree. */
+  /** Entries and tiles (bundles among them) that were read; whether they agree the findings say. */
   readonly entries: number;
   readonly tiles: number;
   /** Names in the policy of the witnesses that cosigned, and when (ISO 8601). */
@@ -135,7 +135,7 @@ export interface Checked {
   readonly events: number;
   /** Seals that agree with the records. */
   readonly seals: number;
-  /** Accepted statements, key statements included. */
+  /** Accepted statements, key statements included; of an incremental run the new ones. */
   readonly statements: number;
   readonly keyStatements: number;
   readonly partitions: readonly CheckedPartition[];

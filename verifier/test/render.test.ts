@@ -94,6 +94,7 @@ describe('renderText', () => {
       /\(1 partitions, checkpoint of 4 entries\); it was moved to this run, and the witnesses A, C/,
     );
     expect(renderText(await world.verify())).toMatch(/published log +not read/);
+    expect(first).toMatch(/^ {2}query copy +not compared: what it answers is not covered$/m);
   });
 
   test('the scope, and what somebody answers for', async () => {

@@ -202,6 +202,7 @@ export class PublishedReader {
           code: 'unreadable',
           found: `${this.refused} refused`,
           message: `The log at ${resources.place} was not read beyond entry ${index - 1}: ${this.refused} of its entries were refused.`,
+          detail: { log: resources.place },
         });
         return false;
       }
@@ -252,6 +253,7 @@ export class PublishedReader {
       code: 'unreadable',
       expected: path,
       message: `${path} of the log at ${this.options.resources.place} is not there, though the checkpoint's tree (size ${this.served?.checkpoint.size ?? 0}) has it: not all of the log could be checked. Ask another copy; the ledger's operator can run tallystick log check.`,
+      detail: { log: this.options.resources.place },
     });
   }
 
@@ -266,7 +268,13 @@ export class PublishedReader {
     if (error.code === 'LOG_RESOURCE_TOO_LARGE') {
       // What is sent without an end says nothing of what is stored: it was not looked at.
       if (typeof error.evidence['size'] !== 'number')
-        findings.add({ code: 'unreadable', expected: where, found: error.code, message: error.message });
+        findings.add({
+          code: 'unreadable',
+          expected: where,
+          found: error.code,
+          message: error.message,
+          detail: { log: resources.place },
+        });
       else if (where === 'checkpoint') findings.add({ code: 'checkpoint', found: error.code, message: error.message });
       else findings.add(tileWrong(where, error.message));
       return;
@@ -277,7 +285,7 @@ export class PublishedReader {
       expected: where,
       found: error.code,
       message: error.message,
-      detail: { code: error.code, place: resources.place },
+      detail: { code: error.code, log: resources.place },
     });
   }
 }

@@ -1,12 +1,10 @@
 import { findingCodes } from '@tallystick/core/finding';
 import type { CheckedPartition, ReportedFinding, Verdict } from '../verdict.ts';
+import { isOfLog, logAgrees } from './log-words.ts';
 import type { ReportContext } from './report-context.ts';
 import type { VerificationRun } from './reporter.ts';
 import { summaryOf, weightOf } from './summary.ts';
 import { count, escapeMarkup, number, visible, visibleLines } from './text.ts';
-
-/** What has no place in a partition and speaks of the published log. */
-const ofLog = new Set(['log-refused', 'checkpoint', 'tile', 'quorum', 'proof', 'seals-lost', 'checkpoint-old']);
 
 interface Case {
   readonly name: string;
@@ -82,7 +80,10 @@ function suitesOf(verdict: Verdict): Suite[] {
   const passing = new Map<string, string>();
   passing.set('statements', `${count(checked.statements, 'statement')} accepted`);
   if (published !== null)
-    passing.set('log', `${count(published.entries, 'entry', 'entries')} and ${count(published.tiles, 'tile')} agree`);
+    passing.set(
+      'log',
+      `${count(published.entries, 'entry', 'entries')} and ${count(published.tiles, 'tile')} ${logAgrees(verdict) ? 'agree' : 'read'}`,
+    );
   for (const each of checked.partitions) passing.set(`${each.topic}/${each.partition}`, agreed(each));
   const omitted = Object.entries(findingsOmitted);
   if (omitted.length > 0) byPlace.set('statements', byPlace.get('statements') ?? []);
@@ -102,8 +103,9 @@ function agreed({ checkedEvents, plannedEvents, matchedSeals, plannedSeals }: Ch
   return `${number(checkedEvents)} of ${count(plannedEvents, 'sealed event')} and ${number(matchedSeals)} of ${count(plannedSeals, 'seal')} agree`;
 }
 
-function placeOf({ code, topic, partition }: ReportedFinding): string {
-  if (ofLog.has(code)) return 'log';
+function placeOf(finding: ReportedFinding): string {
+  if (isOfLog(finding)) return 'log';
+  const { topic, partition } = finding;
   return topic === null || partition === null ? 'statements' : `${topic}/${partition}`;
 }
 

@@ -1,6 +1,7 @@
 import { findingCodes } from '@tallystick/core/finding';
 import type { ContentCounts } from '../content/content-types.ts';
 import type { ReportedFinding, Verdict } from '../verdict.ts';
+import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
 import { count, number, time, visible } from './text.ts';
 
@@ -102,7 +103,10 @@ function failingCodes({ findings, findingsOmitted }: Verdict): string[] {
   return [...findings.filter((finding) => weightOf(finding) === 'fails').map(({ code }) => code), ...counted];
 }
 
-function anchorsOf({ anchoredTo, published }: Verdict): string[] {
+const notRead = new Set(['unavailable', 'unreadable']);
+
+function anchorsOf(verdict: Verdict): string[] {
+  const { anchoredTo, published, topics, findings } = verdict;
   const { kind, since, witnesses, checkpoint, partitions, updated, evidence } = anchoredTo;
   const words: string[] = [];
   if (witnesses.length > 0) {
@@ -111,14 +115,18 @@ function anchorsOf({ anchoredTo, published }: Verdict): string[] {
       `${count(witnesses.length, 'witness', 'witnesses')} cosigned the log (${witnesses.map(visible).join(', ')})${when === null ? '' : `; their quorum stood at ${time(when)}`}.`,
     );
   }
-  if (kind === 'anchor')
+  if (kind === 'anchor') {
+    const seals = findings.some(({ code, topic }) => notRead.has(code) && topic === topics.seals);
     words.push(
-      `An earlier run of this checker: what it accepted until ${since === null ? 'an unknown time' : time(since)} (${count(partitions, 'partition')}) was held against what is there now.`,
+      `An earlier run of this checker: what it accepted until ${since === null ? 'an unknown time' : time(since)} (${count(partitions, 'partition')}) was held against what is there now${seals ? ', as far as that could be read' : ''}.`,
     );
-  if (checkpoint !== null)
+  }
+  if (checkpoint !== null) {
+    const size = published?.size ?? null;
     words.push(
-      `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, was held against the log.`,
+      `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, ${size === null ? 'is known; there was no checkpoint to hold against it' : 'was held against the log'}.`,
     );
+  }
   words.push('The pinned root key: nothing counts that it does not vouch for.');
   if (kind === 'key')
     words.push(
@@ -138,9 +146,7 @@ function coveredBy(verdict: Verdict): string[] {
     `${count(checked.statements, 'signed statement')}, of which ${number(checked.keyStatements)} on keys.`,
   ];
   if (published !== null && published.size !== null)
-    words.push(
-      `The published log of ${count(published.size, 'entry', 'entries')}: ${count(published.entries, 'entry', 'entries')} and ${count(published.tiles, 'tile')} were read and agree.`,
-    );
+    words.push(`The published log of ${count(published.size, 'entry', 'entries')}: ${logRead(published, verdict)}`);
   const contents = checked.partitions.flatMap(({ content }) => (content === null ? [] : [content]));
   if (contents.length > 0) {
     const sum = (of: (content: ContentCounts) => number): number =>
