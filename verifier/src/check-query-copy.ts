@@ -3,6 +3,7 @@ import { SchemasError } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { compareQueryCopy } from './query-copy/compare-query-copy.ts';
 import type { CopySegment } from './query-copy/compare-query-copy.ts';
+import type { TimeLeft } from './progress.ts';
 import type { Run } from './run.ts';
 import { rangesOf } from './scope.ts';
 import type { QueryCopyVerdict } from './verdict.ts';
@@ -14,7 +15,12 @@ import type { VerifyOptions } from './verify-options.ts';
  * @returns null where no copy is looked at
  * @throws VerifierError VERIFY_ABORTED
  */
-export async function checkQueryCopy(run: Run, options: VerifyOptions, judge: Judge): Promise<QueryCopyVerdict | null> {
+export async function checkQueryCopy(
+  run: Run,
+  options: VerifyOptions,
+  judge: Judge,
+  progress: TimeLeft,
+): Promise<QueryCopyVerdict | null> {
   const { queryCopy, topics, scope = { kind: 'all' } } = options;
   if (queryCopy === undefined) return null;
   const { rows, maxLagMs } = queryCopy;
@@ -37,6 +43,7 @@ export async function checkQueryCopy(run: Run, options: VerifyOptions, judge: Ju
     deadlineMs: run.deadlineMs,
     now: run.now,
     codecs: run.codecs,
+    onProgress: (compared, total, partition) => progress.tell('copy', compared, total, partition),
     ...(maxLagMs === undefined ? {} : { maxLagMs }),
     ...(run.signal === undefined ? {} : { signal: run.signal }),
   });

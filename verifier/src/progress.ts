@@ -29,10 +29,10 @@ export class TimeLeft {
     this.total = total;
   }
 
-  tell(phase: Phase, done: number, total: number): void {
+  tell(phase: Phase, done: number, total: number, partition: number | null = null): void {
     this.enter(phase);
     this.total = total;
-    this.report(done, null);
+    this.report(done, partition);
   }
 
   records(done: number, partition: number | null): void {

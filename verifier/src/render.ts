@@ -124,9 +124,12 @@ function answeredFor({ verdict, findings }: Verdict): string {
 
 /** What a run tells of its progress, in one line. */
 export function progressText({ phase, done, total, partition, leftMs }: Progress): string {
-  const what = { log: 'reading the published log', statements: 'reading statements', records: 'checking records' }[
-    phase
-  ];
+  const what = {
+    log: 'reading the published log',
+    statements: 'reading statements',
+    records: 'checking records',
+    copy: 'comparing the query copy',
+  }[phase];
   const where = partition === null ? '' : ` (partition ${partition})`;
   return `${what}: ${number(done)} of ${number(total)}${where}${leftMs === null || leftMs === 0 ? '' : `, about ${spanText(leftMs)} left`}`;
 }

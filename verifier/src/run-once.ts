@@ -107,12 +107,13 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),
     );
     const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, pool);
-    progress.done('records');
+    // Where a partition could not be looked at, what was told last stands.
+    if (checked.every(({ result }) => result !== null)) progress.done('records');
     const decided = await trySettle(run, judge, newJudge, reading, published, start, plans);
     if (topicRead && plans.every(({ acceptedSeals }) => acceptedSeals === 0)) reportNothing(run, judge, reading, plans);
     else for (const finding of notSealed(scope, topics.events, plans)) run.findings.add(finding);
 
-    const queryCopy = await checkQueryCopy(run, options, judge);
+    const queryCopy = await checkQueryCopy(run, options, judge, progress);
     const state = stateOf(judge, reading, plans);
     if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
     await options.intact?.();

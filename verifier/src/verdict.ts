@@ -220,11 +220,11 @@ export interface ReportedFinding extends Finding {
 
 /** What the verifier tells while it works. */
 export interface Progress {
-  readonly phase: 'log' | 'statements' | 'records';
-  /** Entries of the log, records of the seals topic, or sealed events, done and expected. */
+  readonly phase: 'log' | 'statements' | 'records' | 'copy';
+  /** Entries of the log, records of the seals topic, sealed events, or rows of the query copy, done and expected. */
   readonly done: number;
   readonly total: number;
-  /** The partition whose records are read; null for statements. */
+  /** The partition whose records or rows are read; null for the log and statements. */
   readonly partition: number | null;
   /** About how long this phase will take yet, ms, from the rate so far; null while that is not known. */
   readonly leftMs: number | null;

@@ -209,3 +209,15 @@ test('progress goes up to the whole, statements first', async () => {
   expect(seen).toContain('statements 9/9');
   expect(seen.at(-1)).toBe('records 16/16');
 });
+
+test('progress does not say that records were checked that nobody could look at', async () => {
+  const world = await World.small({ partitions: 2 });
+  const seen: string[] = [];
+  const verdict = await world.verify({
+    log: world.cluster.connect({ denyRead: [topics.events] }),
+    onProgress: ({ phase, done, total }) => seen.push(`${phase} ${done}/${total}`),
+  });
+  expect(verdict).toMatchObject({ exitCode: 3, checked: { events: 0 } });
+  expect(seen).toContain('statements 9/9');
+  expect(seen).not.toContain('records 16/16');
+});

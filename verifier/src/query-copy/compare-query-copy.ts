@@ -40,8 +40,8 @@ export interface QueryCopyOptions {
   readonly signal?: AbortSignal;
   readonly now?: () => number;
   readonly codecs?: Codecs;
-  /** Rows compared so far. */
-  readonly onProgress?: (compared: number) => void;
+  /** Rows compared so far and those that there are to compare, and the partition that is at hand (null: none yet). */
+  readonly onProgress?: (compared: number, total: number, partition: number | null) => void;
 }
 
 /**
@@ -70,6 +70,15 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
       findings.push(ofNoGeneration(extent));
       counts.extra += extent.rows;
     }
+    const range = options.range ?? (() => ({ first: 0, last: Infinity }));
+    const total = rowsToCompare(
+      extents.filter((extent) => segments.some((each) => isOf(each, extent) && each.topicId === topicId)),
+      range,
+    );
+    let partition: number | null = null;
+    // A copy that grows meanwhile has more.
+    const tell = (): void => options.onProgress?.(counts.compared, Math.max(total, counts.compared), partition);
+    tell();
     const parts: CopyParts = {
       rows,
       log,
@@ -81,16 +90,11 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
       settleMs: options.settleMs ?? 1e4,
       maxLagMs: options.maxLagMs ?? 6e4,
       now: options.now ?? Date.now,
-      range:
-        options.range ??
-        (() => ({
-          first: 0,
-          last: Infinity,
-        })),
+      range,
       add: (finding) => void findings.push(finding),
       count: (name, by) => {
         counts[name] += by;
-        if (name === 'compared') options.onProgress?.(counts.compared);
+        if (name === 'compared') tell();
       },
     };
     for (const segment of [...segments].sort((a, b) => a.partition - b.partition || a.generation - b.generation)) {
@@ -98,6 +102,7 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
         (each) => each.partition === segment.partition && each.generation > segment.generation,
       );
       const extent = extents.find((each) => isOf(segment, each)) ?? null;
+      partition = segment.partition;
       const compared = await comparePartition(parts, segment, later, extent);
       if (compared !== null) partitions.push(compared);
     }
@@ -109,6 +114,21 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
 
 function isOf(segment: CopySegment, { partition, generation }: CopiedExtent): boolean {
   return segment.partition === partition && segment.generation === generation;
+}
+
+/** How many rows of these extents lie in what is looked at; fewer, where rows are missing. */
+function rowsToCompare(
+  extents: readonly CopiedExtent[],
+  rangeOf: (partition: number) => { readonly first: number; readonly last: number } | null,
+): number {
+  let total = 0;
+  for (const { partition, rows, first, last } of extents) {
+    const range = rangeOf(partition);
+    if (range === null) continue;
+    const offsets = Math.min(Number(last), range.last) - Math.max(Number(first), range.first) + 1;
+    total += Math.max(0, Math.min(rows, offsets));
+  }
+  return total;
 }
 
 function ofNoGeneration({ topic, partition, generation, rows, first, last }: CopiedExtent): NewFinding {
