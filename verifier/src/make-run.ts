@@ -1,7 +1,9 @@
 import { nodeSha256 } from '@tallystick/core/sha256-node';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { inForce } from './domain/acknowledgement.ts';
+import { olderCopyNote } from './domain/anchor.ts';
 import { Findings } from './domain/findings.ts';
+import type { Anchor } from './ports/anchor-store.ts';
 import type { TimeLeft } from './progress.ts';
 import type { RunProgress } from './run-progress.ts';
 import { Meter } from './run.ts';
@@ -13,6 +15,7 @@ export function makeRun(
   options: VerifyOptions,
   startedAt: number,
   progress: TimeLeft,
+  anchor: Anchor | null,
   of: {
     readonly keys: () => Run['keys'];
     readonly content: () => Run['contentBefore'];
@@ -51,6 +54,7 @@ export function makeRun(
       options.maxFindings ?? 10_000,
       answered,
       acknowledged.filter((each) => !answered.includes(each)),
+      olderCopyNote(options.sourceMade ?? null, anchor),
     ),
     meter: new Meter((events, partition) => progress.records(events, partition)),
   };

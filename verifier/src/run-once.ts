@@ -55,7 +55,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
   let start: Start | null = null;
   let unfinished: RunProgress | null = null;
   let ended = false;
-  const run = makeRun(options, startedAt, progress, {
+  const run = makeRun(options, startedAt, progress, anchor, {
     keys: () => judge.keys,
     content: () => start?.content ?? new Map(),
     unfinished: () => unfinished,

@@ -65,6 +65,8 @@ export interface VerifyOptions {
    * the anchor is moved and before anything is told. What it throws is how the run ends, also where the run broke off itself.
    */
   readonly intact?: () => Promise<void>;
+  /** When what is read was made, ISO 8601, where it is a copy that says so (`Bundle.manifest.made`): for the words of a rollback, never for the verdict. */
+  readonly sourceMade?: string;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
   /** Longest wait for any one answer, ms; default 30,000. A service that takes longer is `unavailable`. */

@@ -57,6 +57,7 @@ export async function withVerification<T>(
       ...optional('anchor', anchorOf(context, deployment, flags)),
       ...optional('schemas', schemas ?? undefined),
       ...optional('intact', source.intact ?? undefined),
+      ...optional('sourceMade', source.made ?? undefined),
       ...optional('scope', scope ?? undefined),
       ...optional('incremental', flags.incremental),
       leaveOutLog: flags.log === false,

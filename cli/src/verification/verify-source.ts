@@ -28,6 +28,8 @@ export interface VerifySource {
   readonly scope: Scope | null;
   /** The topics that a bundle names, for who has no configuration. */
   readonly topics: TopicNames | null;
+  /** When a bundle says that it was made, ISO 8601; null: it is no bundle. */
+  readonly made: string | null;
   /** Resolves when a bundle is known to be undamaged; see `Bundle.intact`. null: there is nothing to wait for. */
   readonly intact: (() => Promise<void>) | null;
   close(): Promise<void>;
@@ -72,6 +74,7 @@ export async function openSource(
       workers: threads,
       scope: bundle.manifest.scope,
       topics: bundle.manifest.topics,
+      made: bundle.manifest.made,
       intact: async () => await bundle.intact(),
       close: async () => await bundle.close(),
     };
@@ -87,6 +90,7 @@ export async function openSource(
     workers: workers ?? 1,
     scope: null,
     topics: null,
+    made: null,
     intact: null,
     close: async () => void (await Promise.allSettled([log.close(), published?.close()])),
   };

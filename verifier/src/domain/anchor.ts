@@ -72,6 +72,21 @@ export function rollbacks(anchor: Anchor, state: AcceptedState): NewFinding[] {
 }
 
 /**
+ * What a rollback in a copy may be besides tampering: the copy was made before the anchor's last run. That is its maker's word, so the
+ * finding stays what it is.
+ * @param made when the copy says that it was made, ISO 8601; null where no copy is read
+ * @returns words to stand behind the finding's message; empty where there is nothing to say
+ */
+export function olderCopyNote(made: string | null, anchor: Anchor | null): string {
+  const at = made === null ? Number.NaN : Date.parse(made);
+  if (anchor === null || Number.isNaN(at) || at >= anchor.savedAt) return '';
+  return (
+    ` But the bundle says that it was made at ${new Date(at).toISOString()}, before the run at ${new Date(anchor.savedAt).toISOString()} ` +
+    `by which the anchor was moved: an honest one of that time lacks what was accepted since. Check it with the anchor of that time, or with none.`
+  );
+}
+
+/**
  * The anchor after a run that ended 0: for each partition the statement further along its chain. `current` is what the store
  * holds now, which another run may have moved since this one began; what it holds must be in our chains or lie ahead of them.
  * @returns the rollbacks instead, where another run accepted what we did not: two readers were shown two histories

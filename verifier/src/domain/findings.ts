@@ -30,13 +30,21 @@ export class Findings {
   private readonly acknowledged: ReadonlyMap<string, Acknowledgement>;
 
   private readonly lapsed: ReadonlyMap<string, Acknowledgement>;
+  private readonly rollbackNote: string;
 
   /**
    * @param acknowledged those that count now
    * @param lapsed those whose time is over: they are told, and lift nothing
+   * @param rollbackNote what stands behind the message of every rollback; may be empty
    */
-  constructor(limit: number, acknowledged: readonly Acknowledgement[] = [], lapsed: readonly Acknowledgement[] = []) {
+  constructor(
+    limit: number,
+    acknowledged: readonly Acknowledgement[] = [],
+    lapsed: readonly Acknowledgement[] = [],
+    rollbackNote = '',
+  ) {
     this.limit = limit;
+    this.rollbackNote = rollbackNote;
     this.lapsed = new Map(lapsed.map((each) => [each.hash, each]));
     this.acknowledged = new Map(acknowledged.map((each) => [each.hash, each]));
   }
@@ -50,7 +58,7 @@ export class Findings {
       place: found.place ?? '-',
       expected: found.expected ?? null,
       found: found.found ?? null,
-      message: found.message,
+      message: found.code === 'rollback' ? found.message + this.rollbackNote : found.message,
       ...(found.detail === undefined ? {} : { detail: found.detail }),
     });
     const hash = findingHash(finding);
