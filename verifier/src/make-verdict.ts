@@ -185,13 +185,13 @@ function publishedOf(reader: PublishedReader, policy: Policy | null): PublishedV
 }
 
 function describe({ plan, result }: CheckedPlan): CheckedPartition {
-  const { topic, partition, genesis, floor, from, lastSeal, last } = plan;
+  const { topic, partition, genesis, begin, lastSeal, last } = plan;
   return {
     topic,
     partition,
     generation: genesis.statement.generation,
     topicId: genesis.statement.topicId,
-    firstOffset: Math.min(floor, from),
+    firstOffset: begin,
     lastSealedOffset: lastSeal?.offsets.last ?? null,
     sealedEvents: plan.sealedEvents,
     plannedEvents: plan.plannedEvents,

@@ -174,8 +174,12 @@ function coverage({ mode, since, fullBecause, resumed, scope }: Verdict): [strin
     .slice(0, 5)
     .map(({ partition, first, last }) => `offsets ${first}-${last ?? ''} of partition ${partition}`);
   const more = scope.ranges.length > shown.length ? ` and ${scope.ranges.length - shown.length} more` : '';
-  const share = `${number(scope.inScope)} of ${number(scope.sealedEvents)} sealed events`;
-  lines.push(['scope', `only ${share} (whole seals of ${shown.join(', ')}${more}); nothing is said of the others`]);
+  const asked = `${shown.join(', ')}${more}`;
+  const share =
+    scope.inScope === 0
+      ? `none of ${counted(scope.sealedEvents, 'sealed event')} (asked for: ${asked})`
+      : `only ${number(scope.inScope)} of ${counted(scope.sealedEvents, 'sealed event')} (whole seals of ${asked}); nothing is said of the others`;
+  lines.push(['scope', share]);
   return lines;
 }
 

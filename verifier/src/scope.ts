@@ -49,21 +49,33 @@ export function notSealed(scope: Scope, events: string, plans: readonly Plan[]):
     if (!missing && !nothing) return [];
     const asked =
       last === Infinity ? `offset ${first} on` : first === last ? `offset ${first}` : `offsets ${first} to ${last}`;
+    const noneSealed = plan === undefined || plan.acceptedSeals === 0;
+    const why =
+      plan === undefined
+        ? noPartition(partition, events, plans)
+        : noneSealed
+          ? 'nothing is sealed in that partition yet'
+          : nothing || first >= sealedTo
+            ? `nothing is sealed: the last sealed offset is ${sealedTo - 1}`
+            : `nothing beyond offset ${sealedTo - 1} is sealed yet`;
     return [
       {
         code: 'nothing-to-check',
         topic: events,
         partition,
         expected: `offsets ${first}-${last === Infinity ? '' : last}`,
-        found: plan === undefined ? null : `sealed to ${sealedTo - 1}`,
-        message: `Of ${asked} of partition ${partition}, which was asked for, ${
-          plan === undefined
-            ? 'no statement speaks'
-            : nothing || first >= sealedTo
-              ? 'nothing is sealed'
-              : `nothing beyond offset ${sealedTo - 1} is sealed yet`
-        }: there is nothing to check it against.`,
+        found: plan === undefined ? null : noneSealed ? 'nothing sealed' : `sealed to ${sealedTo - 1}`,
+        message: `Of ${asked} of partition ${partition}, which was asked for, ${why}: there is nothing to check it against.`,
       },
     ];
   });
+}
+
+/** The statements say which partitions a ledger has; where none could be had, nothing is known of them. */
+function noPartition(partition: number, events: string, plans: readonly Plan[]): string {
+  const known = plans.filter(({ topic }) => topic === events).map((plan) => plan.partition);
+  if (known.length === 0) return 'no statement speaks';
+  const shown = known.sort((a, b) => a - b).slice(0, 10);
+  const more = known.length > shown.length ? ` and ${known.length - shown.length} more` : '';
+  return `no accepted statement speaks (there is no partition ${partition} in this ledger; ${events} has ${shown.join(', ')}${more})`;
 }

@@ -147,7 +147,7 @@ export interface CheckedPartition {
   /** The newest generation. */
   readonly generation: number;
   readonly topicId: string;
-  /** Offset that the first generation begins with. */
+  /** Where what is sealed begins, whatever part of it was asked for. */
   readonly firstOffset: number;
   /** Last offset that any seal of the newest generation covers; null if nothing is sealed yet. */
   readonly lastSealedOffset: number | null;

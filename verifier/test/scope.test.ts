@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { Acknowledgement } from '../src/domain/acknowledgement.ts';
 import { Findings } from '../src/domain/findings.ts';
+import { renderText } from '../src/render.ts';
 import type { ScopeRange } from '../src/scope.ts';
 import type { Verdict } from '../src/verdict.ts';
 import { summary, topics, World } from './support/world.ts';
@@ -55,6 +56,48 @@ describe('scope', () => {
       findings: [{ code: 'nothing-to-check', partition: range[0], expected }],
     });
   });
+
+  test.each([
+    [
+      'behind what is sealed',
+      [1, 8, 8],
+      'sealed to 7',
+      'Of offset 8 of partition 1, which was asked for, nothing is sealed: the last sealed offset is 7:',
+    ],
+    [
+      'a partition that is not there',
+      [9, 0, Infinity],
+      null,
+      'no accepted statement speaks (there is no partition 9 in this ledger; audit.events has 0, 1):',
+    ],
+  ] as const)('says why there is nothing to check: %s', async (_, range, found, why) => {
+    const verdict = await (await World.small({ partitions: 2 })).verify(ranges(range));
+    expect(verdict).toMatchObject({ exitCode: 3, findings: [{ code: 'nothing-to-check', found }] });
+    expect(verdict.findings[0]?.message).toContain(why);
+    const lines = renderText(verdict);
+    expect(lines).toContain(
+      `none of 16 sealed events (asked for: offsets ${range[1]}-${range[2] === Infinity ? '' : range[2]} of partition ${range[0]})`,
+    );
+    expect(lines).not.toContain('whole seals of');
+  });
+
+  test('an empty partition has no last sealed offset', async () => {
+    const world = await World.make({ partitions: 2 });
+    await world.emit(0, 2);
+    await world.seal(0);
+    const verdict = await world.verify(ranges([1, 0, 0]));
+    expect(verdict).toMatchObject({ exitCode: 3, findings: [{ code: 'nothing-to-check', found: 'nothing sealed' }] });
+    expect(verdict.findings[0]?.message).toContain('nothing is sealed in that partition yet');
+  });
+
+  test.each([[[0, 5, 5]], [[0, 7, Infinity]], [[0, 8, 8]], [[0, 0, 8]]] as const)(
+    'what is sealed begins where it does, whatever is asked for: %j',
+    async (range) => {
+      const verdict = await (await World.small()).verify(ranges(range));
+      expect(verdict.checked.partitions).toMatchObject([{ firstOffset: 0, lastSealedOffset: 7 }]);
+      expect(renderText(verdict)).toMatch(/^ {2}audit\.events\/0 +0-7 /m);
+    },
+  );
 
   test('moves no anchor: it vouches for a part only', async () => {
     const world = await World.small();

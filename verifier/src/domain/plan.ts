@@ -36,6 +36,8 @@ export interface Plan {
   readonly end: number;
   /** Where an earlier run began: what lies between it and `from` was checked then. `from` where there was none. */
   readonly floor: number;
+  /** Where what is sealed begins, whatever is looked at: of the topic that is there now, as far as earlier runs knew it. */
+  readonly begin: number;
   /** Records are read up to here at most (exclusive): `end`, or Infinity where the unsealed tail is looked at too. */
   readonly readTo: number;
   /** All accepted seals and their events, whether they are planned or not, those of earlier runs included. */
@@ -175,6 +177,7 @@ export class PlanBuilder {
     const from = sections.at(0)?.first ?? (within !== undefined && tailTo > wholeEnd ? wholeEnd : wholeFrom);
     const end = (sections.at(sections.length - 1)?.last ?? from - 1) + 1;
     const { acceptedSeals, sealedEvents, count, lastSeal, prunedTo } = this;
+    const begin = next === null ? wholeFrom : Math.min(options.start?.floor ?? wholeFrom, wholeFrom);
     const floor = within === undefined && next !== null ? Math.min(options.start?.floor ?? from, from) : from;
     return {
       topic,
@@ -185,6 +188,7 @@ export class PlanBuilder {
       from,
       end,
       floor,
+      begin,
       readTo: Math.max(end, tailTo),
       acceptedSeals,
       sealedEvents,
