@@ -24,7 +24,7 @@ export function wordTally({ topic, partition }: Where, tally: TallyData, limitMs
       code: 'undecodable',
       place: at(first),
       found: code,
-      message: `${many(count, 'record is', 'records are')} no audit event (${code}), the first at offset ${first}: sealed like any other, but nobody can read it as an event.`,
+      message: `${many(count, 'record is', 'records are')} no audit event (${code}), the first at offset ${first}: nobody can read ${count === 1 ? 'it' : 'them'} as ${count === 1 ? 'an event' : 'events'}. That alone is no tampering; what is not as it was sealed is a finding of its own.`,
       detail: { count },
     });
   }

@@ -38,6 +38,10 @@ describe('records that are no events', () => {
       ['undecodable', 'offsets 4-4', 'AVRO_MALFORMED', { count: 2 }],
       ['undecodable', 'offsets 6-6', 'SCHEMA_HEADER', { count: 3 }],
     ]);
+    // Of altered records it is true too: the content is judged before it is known whether they are what was sealed.
+    expect(findings.map(({ message }) => message)[1]).toBe(
+      '2 records are no audit event (AVRO_MALFORMED), the first at offset 4: nobody can read them as events. That alone is no tampering; what is not as it was sealed is a finding of its own.',
+    );
     expect(merged.counts).toMatchObject({
       records: 10,
       decoded: 2,
