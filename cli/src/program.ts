@@ -92,7 +92,10 @@ export function buildProgram(): Command {
     .option('--bundle <file>', 'check an evidence bundle, offline')
     .option('--query-copy', 'hold every row in ClickHouse against its record, too')
     .option('--workers <n>', 'threads that read records (default: 1; of a bundle one a core)')
-    .option('--self-test', 'show on altered copies of your own newest records that tampering is found')
+    .option(
+      '--self-test',
+      'show on altered copies of your own records that tampering is found (the newest; the oldest beyond 3,000 statements)',
+    )
     .option('--schedule <cron>', 'go on for ever, and verify at these times: "0 3 * * *"')
     .option('--timezone <name>', 'of the schedule (default: UTC)')
     .option(

@@ -1,14 +1,17 @@
 import { CoreError } from './errors.ts';
 import { parseNote, type SignedNote } from './note.ts';
-import { maxStatementNoteBytes, parseStatement } from './statement.ts';
-import type { Statement } from './statement-types.ts';
+import { maxStatementNoteBytes, parseStatement, statementHash } from './statement.ts';
+import type { Base64Hash, Statement } from './statement-types.ts';
 
 /** What a note is as far as its own bytes show; no signature was checked. */
 export type ReadNote =
   | { readonly is: 'rubbish'; readonly why: string }
   /** Of a kind or version that this release does not know. */
-  | { readonly is: 'unknown'; readonly note: SignedNote }
-  | { readonly is: 'statement'; readonly note: SignedNote; readonly statement: Statement };
+  | { readonly is: 'unknown'; readonly note: SignedNote; readonly hash: Base64Hash }
+  | { readonly is: 'statement'; readonly note: SignedNote; readonly hash: Base64Hash; readonly statement: Statement };
+
+/** Reads the value of a record or the entry of a log as a statement of the log `origin`. */
+export type ReadStatement = (bytes: Uint8Array | null, origin: string) => ReadNote;
 
 /** Reads the value of a record or the entry of a log as a statement of the log `origin` (protocol, section 5). */
 export function readStatementNote(bytes: Uint8Array | null, origin: string): ReadNote {
@@ -24,14 +27,15 @@ export function readStatementNote(bytes: Uint8Array | null, origin: string): Rea
   try {
     statement = parseStatement(note.text);
   } catch (error) {
-    if (error instanceof CoreError && error.code === 'STATEMENT_UNKNOWN') return { is: 'unknown', note };
+    if (error instanceof CoreError && error.code === 'STATEMENT_UNKNOWN')
+      return { is: 'unknown', note, hash: statementHash(note.text) };
     return rubbish(reason(error));
   }
   const [signature, ...more] = note.signatures;
   if (more.length > 0) return rubbish(`${note.signatures.length} signature lines; a statement has one`);
   if (signature?.signature.length !== 64) return rubbish('its signature is not an Ed25519 one');
   if (statement.origin !== origin) return rubbish(`it is of the log ${JSON.stringify(statement.origin)}`);
-  return { is: 'statement', note, statement };
+  return { is: 'statement', note, hash: statementHash(note.text), statement };
 }
 
 /** Is it signed by the root key, where it is what it says (protocol, section 5)? */

@@ -1,4 +1,5 @@
 import type { Ed25519Verify } from './ed25519.ts';
+import type { ReadStatement } from './judge-note.ts';
 import type { VerifierKey } from './note.ts';
 import type {
   Base64Hash,
@@ -25,6 +26,8 @@ export interface JudgeOptions {
   readonly rootKey: VerifierKey;
   /** The strict Ed25519 check; default: the portable one. */
   readonly verify?: Ed25519Verify;
+  /** How notes are read; default: `readStatementNote`. Another one gives the same answers, at other cost. */
+  readonly read?: ReadStatement;
   /**
    * How many contested, raced, refused and unknown statements are kept (default 1024 of each). Further ones are still judged and counted;
    * contested ones that were not kept are counted in `counts.dropped`. One that is settled as a race makes room for another.

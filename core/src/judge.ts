@@ -5,7 +5,7 @@ import { continuesKeys, evolveKeys, keysAt, keysNow, locateKey, noKeys, refusalO
 import { SealEnds } from './judge-memory.ts';
 import { Reached } from './judge-reached.ts';
 import { sealKeysAt, Signers } from './judge-signers.ts';
-import { isOfRoot, readStatementNote } from './judge-note.ts';
+import { isOfRoot, readStatementNote, type ReadStatement } from './judge-note.ts';
 import { Chain, type Memory } from './judge-partition.ts';
 import { restoreState, saveState } from './judge-restore.ts';
 import type { JudgeState } from './judge-state.ts';
@@ -24,13 +24,13 @@ import type {
   SignedStatement,
 } from './judge-types.ts';
 import type { SignedNote, VerifierKey } from './note.ts';
-import { statementHash } from './statement.ts';
 import type { Base64Hash, KeyRole, KeyStatement, PartitionStatement, Statement } from './statement-types.ts';
 
 export type * from './judge-types.ts';
 export type { JudgeState, SavedKey, SavedPartition, SavedStatement } from './judge-state.ts';
 export { placeText } from './judge-types.ts';
 export { decideContested } from './judge-contest.ts';
+export { readStatementNote, type ReadNote, type ReadStatement } from './judge-note.ts';
 export { forgetTopic, readJudgeState } from './judge-state.ts';
 
 type Unsigned<S extends Statement> = Omit<SignedStatement<S>, 'key'>;
@@ -54,14 +54,16 @@ export class Judge {
   #placedKeys = 0;
   readonly #at = new Reached();
   readonly #signers: Signers;
+  readonly #read: ReadStatement;
   readonly #counts = noCounts();
 
   constructor(options: JudgeOptions) {
-    const { origin, rootKey, verify = verifyEd25519, evidence = 1024 } = options;
+    const { origin, rootKey, verify = verifyEd25519, read = readStatementNote, evidence = 1024 } = options;
     const { remember = Infinity, rememberEnds = Infinity } = options;
     this.#origin = origin;
     this.#rootKey = rootKey;
     this.#signers = new Signers(rootKey, verify);
+    this.#read = read;
     this.#memory = { remember, rememberEnds };
     this.#evidence = new Evidence(evidence, Math.max(evidence, remember), this.#counts);
   }
@@ -150,10 +152,9 @@ export class Judge {
    * @returns whether it is an accepted statement that is remembered, signed by the same key
    */
   locate(note: Uint8Array | null, offset: number): boolean {
-    const read = readStatementNote(note, this.#origin);
+    const read = this.#read(note, this.#origin);
     if (read.is !== 'statement') return false;
-    const { statement } = read;
-    const hash = statementHash(read.note.text);
+    const { statement, hash } = read;
     if (statement.kind === 'key') {
       const held = this.#keys.statements[statement.number]?.hash === hash;
       if (!held || this.#signers.of(read.note, [this.#rootKey]) === null) return false;
@@ -193,11 +194,11 @@ export class Judge {
   }
 
   #judge(bytes: Uint8Array | null, place: Place): Outcome {
-    const read = readStatementNote(bytes, this.#origin);
+    const read = this.#read(bytes, this.#origin);
     if (read.is === 'rubbish') return { outcome: 'rubbish', why: read.why };
-    if (read.is === 'unknown') return this.#judgeUnknown(read.note, place);
-    const { note, statement } = read;
-    const met = { place, note: bytes?.slice() ?? new Uint8Array(), text: note.text, hash: statementHash(note.text) };
+    if (read.is === 'unknown') return this.#judgeUnknown(read.note, read.hash, place);
+    const { note, hash, statement } = read;
+    const met = { place, note: bytes?.slice() ?? new Uint8Array(), text: note.text, hash };
     if (statement.kind === 'key') return this.#judgeKey({ ...met, statement }, note);
     return this.#judgePartition({ ...met, statement }, note);
   }
@@ -279,12 +280,11 @@ export class Judge {
     return { outcome: 'accepted', signed, withdrawn: this.#evidence.withdraw(signed), races };
   }
 
-  #judgeUnknown(note: SignedNote, place: Place): Outcome {
+  #judgeUnknown(note: SignedNote, hash: Base64Hash, place: Place): Outcome {
     const key = this.#signers.of(note, [this.#rootKey, ...sealKeysAt(this.#keys, place)]);
     const kind = note.text.slice(0, note.text.indexOf('\n'));
     if (key === null)
       return noise('of an unknown version and signed by neither the root key nor a seal key that is valid here');
-    const hash = statementHash(note.text);
     if (this.#evidence.has({ hash, key })) return { outcome: 'repeated', place, hash };
     return this.#evidence.unknownVersion({ hash, key, place, kind });
   }

@@ -3,10 +3,11 @@ import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import type { CopiedLog } from '@tallystick/verifier/copied-log';
 import { CopiedPublished } from '@tallystick/verifier/copied-published';
 import { renderSelfTest } from '@tallystick/verifier/render-self-test';
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { selfTest, type SelfTestOptions } from '@tallystick/verifier/self-test';
 import { verify } from '@tallystick/verifier/verify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cleanLog, logSigner, origin, rootKey, scarredLog, topics, type SmallLog } from './small-log.ts';
+import { cleanLog, logSigner, Maker, origin, rootKey, scarredLog, topics, type SmallLog } from './small-log.ts';
 
 let small: SmallLog;
 beforeAll(async () => {
@@ -89,7 +90,9 @@ describe('on a log of more statements than it copies', () => {
         { partition: 1, seals: 2, first: 0, last: 6 },
       ],
     });
-    expect(renderSelfTest(result)).toContain('the oldest statements of 9, and what they seal');
+    const text = renderSelfTest(result);
+    expect(text).toContain('mode        oldest: the oldest statements of 9, and what they seal');
+    expect(text).toContain('not tried   the newest records; leaves; a published log: none was given\n');
     expect(bytesOf(small.log)).toBe(before);
   });
 
@@ -100,6 +103,13 @@ describe('on a log of more statements than it copies', () => {
     expect(some.copied).toMatchObject({ statements: 7, of: 9, oldest: true, files: 3 });
     expect(some).toMatchObject({ result: 'bites', exitCode: 0, untouched: { exitCode: 0 } });
     expect(some.tried.map(({ name }) => name)).toEqual(all.tried.map(({ name }) => name));
+    expect(all.copied.leaves).toBe(true);
+    const whole = 'mode        newest: all statements, the newest records, their leaves, the published log\n';
+    expect(renderSelfTest(all)).toContain(whole);
+    expect(renderSelfTest(all)).not.toContain('not tried');
+    expect(renderSelfTest(some)).toContain(
+      "not tried   the newest records; leaves; the published log itself, its keys, and its witnesses' quorum\n",
+    );
   });
 
   it('a verifier that does not look at the log does not pass', async () => {
@@ -130,6 +140,93 @@ describe('on a log of more statements than it copies', () => {
   it('a part of which nothing is sealed is nothing to try it on', async () => {
     expect(await run({ statements: 3 })).toMatchObject({ result: 'inconclusive', exitCode: 3 });
   });
+});
+
+describe('on a log of some hours, the beginning of which is not what is there now', () => {
+  const seals = 310;
+  const instead =
+    'This says nothing of the log: run a verification for that. To try the verifier on the newest part, give the self-test room for all statements (option statements of selfTest), or run it on a log with fewer.';
+  const notVerified =
+    'The copy is not verified as it is, before anything was altered: it begins with the oldest 300 of';
+  const long = async (after: (maker: Maker) => Promise<void>): Promise<SmallLog> => {
+    const maker = new Maker(1);
+    await maker.start();
+    await maker.settled();
+    // Of so many events each batch is a seal.
+    for (let made = 0; made < seals; made++) maker.put(0, maker.batch(100));
+    await maker.settled();
+    await maker.stop();
+    await after(maker);
+    await maker.stop();
+    return await maker.copy();
+  };
+  const optionsOf = ({ log, files }: SmallLog): Partial<SelfTestOptions> => ({
+    ...{ log, published: new CopiedPublished(files), logKeys: [logSigner.key] },
+  });
+
+  it('a topic that was made anew: the newest records are tried; of the oldest alone it says why not', async () => {
+    const log = await long(async (maker) => {
+      const { topicId } = maker.cluster.describe(topics.events);
+      maker.cluster.recreateTopic(topics.events);
+      await maker.beginGeneration('recreated', 0, topicId);
+      await maker.start();
+      for (let made = 0; made < 5; made++) await maker.sealed(0, maker.batch(2));
+    });
+    const result = await run(optionsOf(log));
+    expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
+    expect(result).toMatchObject({
+      ...{ result: 'bites', exitCode: 0 },
+      copied: { statements: seals + 8, of: seals + 8, oldest: false, partitions: [{ seals: 3, first: 4, last: 9 }] },
+    });
+    expect(await run({ ...optionsOf(log), statements: 300 })).toMatchObject({
+      ...{ result: 'inconclusive', exitCode: 3, tried: [], copied: { statements: 300, of: seals + 8, oldest: true } },
+      why: `${notVerified} 318 statements, and these are of an earlier generation: topic events was made anew since, and the records that they seal are gone. ${instead}`,
+    });
+  }, 120_000);
+
+  it('records deleted at the beginning: the newest are tried; of the oldest alone it says why not', async () => {
+    const log = await long(async (maker) => {
+      maker.cluster.deleteRecords(topics.events, 0, 305 * 100);
+      await Promise.resolve();
+    });
+    const result = await run(optionsOf(log));
+    expect(result.tried.filter(({ caught }) => !caught)).toEqual([]);
+    expect(result).toMatchObject({
+      ...{ result: 'bites', exitCode: 0 },
+      copied: { statements: seals + 2, oldest: false, partitions: [{ seals: 3, first: 30_700, last: 30_999 }] },
+    });
+    expect(await run({ ...optionsOf(log), statements: 300 })).toMatchObject({
+      ...{ result: 'inconclusive', exitCode: 3, tried: [], copied: { statements: 300, oldest: true } },
+      why: `${notVerified} 312 statements, and the records that these seal, at the beginning of topic events, are deleted. ${instead}`,
+    });
+  }, 120_000);
+});
+
+it('statements that lost their beginning are not called unsealed', async () => {
+  const log = small.log.clone();
+  const stored = log.partition(topics.seals, 0);
+  stored.batches = stored.batches.filter(({ first }) => first >= 2);
+  stored.logStart = 2;
+  expect(await run({ log })).toMatchObject({
+    ...{ result: 'inconclusive', exitCode: 3 },
+    why: 'Topic seals begins at offset 2, and nothing from there on continues a chain from its beginning: there is nothing to alter. Run a verification: it says what is wrong.',
+  });
+});
+
+it('no signature is checked twice in all trials', async () => {
+  const asked = new Map<string, number>();
+  let good = 0;
+  const verifySignature: typeof nodeVerifyEd25519 = (key, message, signature) => {
+    const name = Buffer.concat([key, signature, message]).toString('hex');
+    asked.set(name, (asked.get(name) ?? 0) + 1);
+    const answer = nodeVerifyEd25519(key, message, signature);
+    if (answer) good += 1;
+    return answer;
+  };
+  expect(await run({ judging: { verify: verifySignature } })).toMatchObject({ result: 'bites', exitCode: 0 });
+  expect([...asked.values()].filter((times) => times > 1)).toEqual([]);
+  // One of each statement, and none that was altered.
+  expect(good).toBe(9);
 });
 
 describe('a verifier that lacks a check does not pass', () => {

@@ -140,13 +140,13 @@ export class Maker {
     return { log: new CopiedLog(copied), files };
   }
 
-  /** What an operator orders for partition 0 while no ledger runs. */
-  async beginGeneration(reason: GenerationReason, firstOffset: number): Promise<void> {
+  /** What an operator orders for partition 0 while no ledger runs. `before`: the topic's id in generation 0; default: as it is now. */
+  async beginGeneration(reason: GenerationReason, firstOffset: number, before?: string): Promise<void> {
     const last = notesIn(this.cluster.batches(topics.seals, 0)).at(-1) ?? new Uint8Array();
     const state = { topic: topics.events, partition: 0, generation: 0, hash: statementHash(parseNote(last).text) };
     const { topicId } = this.cluster.describe(topics.events);
     const order = { origin, reason, topicId, firstOffset, now: this.time() };
-    await this.statement(await noteOf(decideGeneration({ ...state, topicId }, order), rootSigner));
+    await this.statement(await noteOf(decideGeneration({ ...state, topicId: before ?? topicId }, order), rootSigner));
   }
 
   async statement(note: Uint8Array): Promise<void> {

@@ -1,3 +1,4 @@
+import type { JudgeOptions } from '@tallystick/core/judge';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { Codecs } from '@tallystick/core/codecs';
@@ -85,4 +86,6 @@ export interface VerifyOptions {
   /** Default: Node's. */
   readonly sha256?: Sha256;
   readonly codecs?: Codecs;
+  /** How a full run reads statements and checks their signatures. Default: as core reads them, and Node's Ed25519. */
+  readonly judging?: Pick<JudgeOptions, 'read' | 'verify'>;
 }

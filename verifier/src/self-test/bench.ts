@@ -19,7 +19,7 @@ import type { Trial } from './self-test-result.ts';
 
 export interface BenchOptions extends Pick<
   VerifyOptions,
-  'topics' | 'origin' | 'rootKey' | 'logKeys' | 'policy' | 'schemas' | 'signal' | 'codecs'
+  'topics' | 'origin' | 'rootKey' | 'logKeys' | 'policy' | 'schemas' | 'signal' | 'codecs' | 'judging'
 > {
   readonly onProgress?: (done: number, total: number) => void;
   /** What is put to the test. Default: the verifier of this package. */
@@ -36,7 +36,7 @@ export class Bench {
   private readonly memory = memoryAnchorStore();
 
   constructor(options: BenchOptions, original: Evidence) {
-    const { topics, origin, rootKey, logKeys, policy, schemas, signal, codecs } = options;
+    const { topics, origin, rootKey, logKeys, policy, schemas, signal, codecs, judging } = options;
     const ranges = scopeOf(original);
     this.options = options;
     this.verify = options.verify ?? realVerify;
@@ -52,6 +52,7 @@ export class Bench {
       ...(schemas === undefined ? {} : { schemas }),
       ...(signal === undefined ? {} : { signal }),
       ...(codecs === undefined ? {} : { codecs }),
+      ...(judging === undefined ? {} : { judging }),
       ...(ranges === null ? {} : { scope: { kind: 'ranges', ranges } as const }),
     };
     this.original = original;

@@ -1,6 +1,6 @@
 import type { Codecs } from '@tallystick/core/codecs';
-import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { Judge } from '@tallystick/core/judge';
+import type { JudgeOptions } from '@tallystick/core/judge';
 import { parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { SealStatement, Statement } from '@tallystick/core/statement-types';
@@ -51,6 +51,7 @@ export interface CopyOptions {
   readonly origin: string;
   readonly rootKey: VerifierKey;
   readonly codecs: Codecs;
+  readonly judging: Pick<JudgeOptions, 'read' | 'verify'>;
   /** Newest seals of each partition, and events of all partitions together, at most: fewer seals, then fewer partitions. */
   readonly seals: number;
   readonly events: number;
@@ -63,7 +64,7 @@ export interface CopyOptions {
  * only, so of a long one the beginning is copied, and the records that are sealed there.
  */
 export async function copyEvidence(
-  { log, topics, origin, rootKey, codecs, seals, events, statements: most }: CopyOptions,
+  { log, topics, origin, rootKey, codecs, judging, seals, events, statements: most }: CopyOptions,
   patience: Patience,
   room: Room,
 ): Promise<Omit<Evidence, 'published'>> {
@@ -74,11 +75,7 @@ export async function copyEvidence(
   });
   const oldest = records > most;
   const copied = new Map<string, CopiedTopic>([[topics.seals, notes]]);
-  const statements = accepted(
-    copied.get(topics.seals),
-    new Judge({ origin, rootKey, verify: nodeVerifyEd25519 }),
-    codecs,
-  );
+  const statements = accepted(copied.get(topics.seals), new Judge({ origin, rootKey, ...judging }), codecs);
   const parts = newestSeals(statements, topics.events, seals, events);
   const ofPart = new Map(parts.map((part) => [part.partition, part]));
   const range: CopyRange = (partition, { logStart, highWatermark }) => {

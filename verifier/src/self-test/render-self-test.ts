@@ -11,11 +11,7 @@ export function renderSelfTest(result: SelfTestResult): string {
     `Self-test of the verifier, on copies in memory of the ${copied.oldest ? 'oldest' : 'newest'} part of this log`,
     '',
     `copied      ${number.format(events)} events in ${copied.partitions.length} partitions, ${number.format(copied.statements)} statements, ${number.format(copied.files)} files of ${copied.oldest ? 'a log made of them' : 'the published log'} (${number.format(copied.bytes)} bytes)`,
-    ...(copied.oldest
-      ? [
-          `            the oldest statements of ${number.format(copied.of)}, and what they seal: of all of them it would take long; the log of them is signed by a key of this test, without witnesses`,
-        ]
-      : []),
+    ...(untouched === null ? [] : modeLines(copied)),
     ...(untouched === null ? [] : [`untouched   exit ${untouched.exitCode}${list(untouched.findings)}`]),
     ...(tried.length === 0 ? [] : [`altered     ${caught} of ${tried.length} alterations found`, '']),
     ...tried.map(line),
@@ -25,6 +21,35 @@ export function renderSelfTest(result: SelfTestResult): string {
   ];
   return `${lines.join('\n')}\n`;
 }
+
+/** Which part was copied, and what of a log was not tried therefore. */
+function modeLines({ oldest, of, leaves, files }: SelfTestResult['copied']): string[] {
+  const log = files > 0;
+  if (oldest) {
+    const lacks = [
+      'the newest records',
+      'leaves',
+      log ? "the published log itself, its keys, and its witnesses' quorum" : noLog,
+    ];
+    return [
+      `mode        oldest: the oldest statements of ${number.format(of)}, and what they seal; of all of them it would take long`,
+      ...(log
+        ? ['            in place of the published log one of these statements, signed by a key of this test']
+        : []),
+      `not tried   ${lacks.join('; ')}`,
+    ];
+  }
+  const has = [
+    'all statements',
+    'the newest records',
+    ...(leaves ? ['their leaves'] : []),
+    ...(log ? ['the published log'] : []),
+  ];
+  const lacks = [...(leaves ? [] : ['leaves: there are none']), ...(log ? [] : [noLog])];
+  return [`mode        newest: ${has.join(', ')}`, ...(lacks.length === 0 ? [] : [`not tried   ${lacks.join('; ')}`])];
+}
+
+const noLog = 'a published log: none was given';
 
 const verdicts = {
   bites: 'The verifier bites: it found each of them, at the right place.',

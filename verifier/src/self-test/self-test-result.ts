@@ -19,6 +19,8 @@ export interface SelfTestResult {
     readonly of: number;
     /** The oldest of them were copied, and a log was made of these; else all, and what was read of the published log. */
     readonly oldest: boolean;
+    /** Stored leaves were copied too. Without them a batch is named in place of an event. */
+    readonly leaves: boolean;
     readonly partitions: readonly { partition: number; seals: number; events: number; first: number; last: number }[];
     /** Files of the published log. */
     readonly files: number;

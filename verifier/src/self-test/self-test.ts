@@ -1,18 +1,20 @@
+import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
+import { readStatementNote } from '@tallystick/core/judge';
 import type { VerifierKey } from '@tallystick/core/note';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { KafkaError } from '@tallystick/kafka/errors';
-import type { FindingCode } from '@tallystick/core/finding';
 import { VerifierError } from '../errors.ts';
-import type { Verdict } from '../verdict.ts';
 import type { VerifyOptions } from '../verify-options.ts';
-import { Bench, grave } from './bench.ts';
+import { Bench } from './bench.ts';
 import type { BenchOptions } from './bench.ts';
 import { CopiedPublished, RecordingLog } from './copied-published.ts';
 import type { Room } from './copy-records.ts';
 import { copyEvidence } from './evidence.ts';
 import type { CopiedPart, Evidence } from './evidence.ts';
+import { knownNotes, knownSignatures } from './known-statements.ts';
 import { makeLog } from './made-log.ts';
 import type { SelfTestResult } from './self-test-result.ts';
+import { whyNot } from './why-not.ts';
 
 export type { SelfTestResult, Trial } from './self-test-result.ts';
 
@@ -21,7 +23,7 @@ export interface SelfTestOptions extends BenchOptions, Pick<VerifyOptions, 'log'
   readonly seals?: number;
   /** Events that are copied, all partitions together, about; never less than one seal of one partition. Default 20,000. */
   readonly events?: number;
-  /** Records of the seals topic that are copied, at most; of a longer one the oldest, with records that they seal. Default 300: a full tile and more. */
+  /** Records of the seals topic that are copied, at most; of a longer one the oldest, with records that they seal. Default 3,000: some 15 s. */
   readonly statements?: number;
   /** Bytes that are copied, at most. Default 128 MiB; about twice as much memory is used. */
   readonly maxBytes?: number;
@@ -29,18 +31,8 @@ export interface SelfTestOptions extends BenchOptions, Pick<VerifyOptions, 'log'
 
 const maxCheckpointBytes = 1_000_000;
 
-/** Findings that a sound log may tell of itself: they are no reason not to try. */
-const told = new Set<FindingCode>([
-  'gap',
-  'generation',
-  'archive-unchecked',
-  'tail-old',
-  'checkpoint-old',
-  'unknown-statement',
-]);
-
 /**
- * Shows that the verifier still bites, on copies of the newest part of a real log: the untouched copy is verified, then altered copies
+ * Shows that the verifier still bites, on copies of the newest part of a real log (of one with more than `statements` statements: the oldest): the untouched copy is verified, then altered copies
  * are, one for each way of tampering, and each has to be found, with the right code at the right place. It reads from `log` and `published`
  * and never writes; what is altered is in memory only, and is bounded.
  *
@@ -49,20 +41,27 @@ const told = new Set<FindingCode>([
 export async function selfTest(options: SelfTestOptions): Promise<SelfTestResult> {
   const started = performance.now();
   const startedAt = new Date().toISOString();
-  const outcome = await attempt(options);
+  const judging = {
+    read: knownNotes(options.judging?.read ?? readStatementNote),
+    verify: knownSignatures(options.judging?.verify ?? nodeVerifyEd25519),
+  };
+  const outcome = await attempt({ ...options, judging });
   const exitCode = outcome.result === 'bites' ? 0 : outcome.result === 'does-not-bite' ? 1 : 3;
   return { version: 1, exitCode, startedAt, durationMs: Math.round(performance.now() - started), ...outcome };
 }
 
+/** With the statements that are known by now. */
+type TestOptions = SelfTestOptions & Required<Pick<SelfTestOptions, 'judging'>>;
+
 type Outcome = Omit<SelfTestResult, 'version' | 'exitCode' | 'startedAt' | 'durationMs'>;
 
-async function attempt(options: SelfTestOptions): Promise<Outcome> {
+async function attempt(options: TestOptions): Promise<Outcome> {
   const maxBytes = options.maxBytes ?? 128 * 1024 * 1024;
   const room = { bytes: maxBytes };
   const recording = options.published === undefined ? null : new RecordingLog(options.published, room);
   const copy = await tryCopy(options, recording, room);
   if (typeof copy === 'string') {
-    const copied = { bytes: 0, statements: 0, of: 0, oldest: false, partitions: [], files: 0 };
+    const copied = { bytes: 0, statements: 0, of: 0, oldest: false, leaves: false, partitions: [], files: 0 };
     return { ...inconclusive, why: `What is there cannot be copied: ${copy}`, copied, untouched: null };
   }
   // The real log goes on behind what was copied of a long one: it would miss all of that.
@@ -75,6 +74,7 @@ async function attempt(options: SelfTestOptions): Promise<Outcome> {
     statements: copy.statements.length,
     of: copy.records,
     oldest: copy.oldest,
+    leaves: copy.log.topics.has(copy.topics.leaves),
     partitions: copy.parts.map(describe),
     files: published?.files.size ?? 0,
   };
@@ -102,18 +102,15 @@ function withLogKey(options: BenchOptions, key: VerifierKey): BenchOptions {
 const inconclusive = { result: 'inconclusive', tried: [], notTried: [] } as const;
 
 /** The copy, or why there is none. */
-async function tryCopy(
-  options: SelfTestOptions,
-  recording: RecordingLog | null,
-  room: Room,
-): Promise<Evidence | string> {
-  const { log, topics, origin, rootKey, seals = 3, events = 20_000, statements = 300, codecs = nodeCodecs } = options;
+async function tryCopy(options: TestOptions, recording: RecordingLog | null, room: Room): Promise<Evidence | string> {
+  const { log, topics, origin, rootKey, seals = 3, events = 20_000, statements = 3_000, codecs = nodeCodecs } = options;
+  const { judging } = options;
   const patience = { deadlineMs: options.deadlineMs ?? 30_000, signal: options.signal };
   try {
     // The checkpoint first: what it holds is then in the seals topic that is read after it.
     await recording?.read('checkpoint', maxCheckpointBytes);
     const copy = await copyEvidence(
-      { log, topics, origin, rootKey, codecs, seals, events, statements },
+      { log, topics, origin, rootKey, codecs, judging, seals, events, statements },
       patience,
       room,
     );
@@ -123,13 +120,6 @@ async function tryCopy(
     if (!passes) throw error;
     return `${error.message} [${error.code}]`;
   }
-}
-
-/** Why nothing can be shown; null where something can. */
-function whyNot({ parts }: Evidence, untouched: Verdict): string | null {
-  if (parts.length === 0) return 'Nothing is sealed yet: there is nothing to alter.';
-  if (grave(untouched).every(({ code }) => told.has(code))) return null;
-  return 'The copy is not verified as it is, before anything was altered. Run a verification: it says what is wrong.';
 }
 
 function describe({ partition, seals, first, last }: CopiedPart): SelfTestResult['copied']['partitions'][number] {
