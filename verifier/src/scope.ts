@@ -49,14 +49,14 @@ export function notSealed(scope: Scope, events: string, plans: readonly Plan[]):
     if (!missing && !nothing) return [];
     const asked =
       last === Infinity ? `offset ${first} on` : first === last ? `offset ${first}` : `offsets ${first} to ${last}`;
-    const noneSealed = plan === undefined || plan.acceptedSeals === 0;
+    const noneSealed = plan === undefined || sealedTo <= plan.begin;
     const why =
       plan === undefined
         ? noPartition(partition, events, plans)
         : noneSealed
           ? 'nothing is sealed in that partition yet'
           : nothing || first >= sealedTo
-            ? `nothing is sealed: the last sealed offset is ${sealedTo - 1}`
+            ? `nothing is sealed (seals reach from offset ${plan.begin} to ${sealedTo - 1})`
             : `nothing beyond offset ${sealedTo - 1} is sealed yet`;
     return [
       {

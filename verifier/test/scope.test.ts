@@ -62,7 +62,7 @@ describe('scope', () => {
       'behind what is sealed',
       [1, 8, 8],
       'sealed to 7',
-      'Of offset 8 of partition 1, which was asked for, nothing is sealed: the last sealed offset is 7:',
+      'Of offset 8 of partition 1, which was asked for, nothing is sealed (seals reach from offset 0 to 7):',
     ],
     [
       'a partition that is not there',
@@ -88,6 +88,14 @@ describe('scope', () => {
     const verdict = await world.verify(ranges([1, 0, 0]));
     expect(verdict).toMatchObject({ exitCode: 3, findings: [{ code: 'nothing-to-check', found: 'nothing sealed' }] });
     expect(verdict.findings[0]?.message).toContain('nothing is sealed in that partition yet');
+    // Nor has one that was made anew, whatever was sealed in the one before.
+    world.cluster.recreateTopic(topics.events);
+    for (const partition of [0, 1]) {
+      const { previous } = world.state(partition);
+      await world.genesis(partition, { generation: 1, reason: 'recreated', firstOffset: 0, previous });
+    }
+    const anew = (await world.verify(ranges([0, 0, 0]))).findings.filter(({ code }) => code === 'nothing-to-check');
+    expect(anew).toMatchObject([{ found: 'nothing sealed' }]);
   });
 
   test.each([[[0, 5, 5]], [[0, 7, Infinity]], [[0, 8, 8]], [[0, 0, 8]]] as const)(
