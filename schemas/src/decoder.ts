@@ -7,6 +7,8 @@ import type { RecordContent } from './row.ts';
 
 /** Where schemas come from: the registry. */
 export interface SchemaSource {
+  /** Where they come from, such as a registry's URL: what was read with schemas of another place was not read with these. Default: not known. */
+  readonly place?: string;
   /**
    * The text of the schema with this id.
    * @throws SchemasError SCHEMA_UNKNOWN; REGISTRY_UNREACHABLE and its like, after which asking again can help

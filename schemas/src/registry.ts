@@ -18,6 +18,7 @@ export const compatibility = 'FULL_TRANSITIVE';
  * every schema for ever and reports a broken connection as an HTTP status.
  */
 export class SchemaRegistry implements SchemaSource {
+  readonly place: string;
   readonly #config: RegistryConfig;
   // Ids never change their meaning.
   readonly #texts = new Map<number, string>();
@@ -27,6 +28,7 @@ export class SchemaRegistry implements SchemaSource {
 
   constructor(config: RegistryConfig) {
     this.#config = config;
+    this.place = config.url;
   }
 
   /**

@@ -71,7 +71,7 @@ export class PartitionProgress {
   /** As `Findings`: every finding of this partition comes by here. */
   add(finding: NewFinding): void {
     this.run.findings.add(finding);
-    if (findingCodes[finding.code].exit !== 0 || this.findings.length >= mostKept) this.stopped = true;
+    if (!canBeKeptWith(finding) || this.findings.length >= mostKept) this.stopped = true;
     else this.findings.push(finding);
   }
 
@@ -107,6 +107,11 @@ export class PartitionProgress {
       await this.progress.keep({ ...of, keys, open, findings: [...this.findings], content: content.sealed });
     }
   }
+}
+
+/** Only of the stored bytes can be said tomorrow what was said today; what could not be looked at can be there again. */
+function canBeKeptWith({ code }: NewFinding): boolean {
+  return findingCodes[code].exit === 0 && code !== 'leaves-unreadable';
 }
 
 function behind(plan: Plan, end: number): Plan {

@@ -121,6 +121,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(source, judge, reading, checked, accepted, pendingLeft(start, accepted));
       const checkpoint = accepted === null ? null : anchoredCheckpoint(accepted, startedAt);
+      await unfinished?.drop();
       updated = await moveAnchor(options, run, {
         state,
         checkpoint,

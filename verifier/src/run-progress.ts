@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { KeyState } from '@tallystick/core/judge';
 import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
@@ -18,8 +19,14 @@ const defaultEveryMs = 60_000;
 /** A part is put together in memory: 24 bytes an event, a few times over. */
 const defaultEveryEvents = 500_000;
 
+const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
 interface FirstPart {
   readonly version: 1;
+  /** Of this package: another one may judge records otherwise. */
+  readonly release: string;
   /** Of everything that has to be the same for what was checked to count. */
   readonly binding: string;
   /** Unix ms. */
@@ -71,7 +78,7 @@ export class RunProgress {
     const store = options.anchor?.progress;
     const { scope } = options;
     if (store === undefined || judged.source === null || (scope !== undefined && scope.kind !== 'all')) return null;
-    const first: FirstPart = { version: 1, binding: bindingOf(options, judged), begunAt: now };
+    const first: FirstPart = { version: 1, release, binding: bindingOf(options, judged), begunAt: now };
     const progress = new RunProgress(store, first, options);
     try {
       return await progress.takeOver();
@@ -120,6 +127,13 @@ export class RunProgress {
     if (performance.now() - this.keptAt >= this.everyMs) await this.flush();
   }
 
+  /** Before the anchor is written: room that progress takes is no reason for the anchor to stay where it is. */
+  async drop(): Promise<void> {
+    this.broken = true;
+    this.waiting = [];
+    await this.store.clear().catch((error: unknown) => this.leave(error));
+  }
+
   /** Once a run has its verdict nothing of this is needed. @param verdict whether it has one */
   async end(verdict: boolean): Promise<void> {
     this.waiting = [];
@@ -150,16 +164,27 @@ export class RunProgress {
   private async flush(): Promise<void> {
     const parts = this.waiting.splice(0);
     try {
-      if (!this.begun) await this.store.append(Buffer.from(JSON.stringify(this.first)));
+      if (!this.begun) await this.append(Buffer.from(JSON.stringify(this.first)));
       this.begun = true;
-      for (const part of parts) await this.store.append(encodePart(part));
+      // A run that breaks off takes its temporary files away: then what there is stays, each part of it stands for itself.
+      for (const part of parts) await this.append(encodePart(part));
       this.keptAt = performance.now();
     } catch (error) {
       this.leave(error);
     }
   }
 
-  /** A full disk is no reason to end a verification. What is there stays: each part of it stands for itself. */
+  private async append(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.store.append(bytes);
+    } catch (error) {
+      // Whatever else is written on a full disk, the anchor above all, is worth more.
+      await this.store.clear().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A full disk is no reason to end a verification. */
   private leave(error: unknown): void {
     this.broken = true;
     this.waiting = [];
@@ -178,14 +203,21 @@ function bindingOf(
   { origin, rootKey, topics, maxClockSkewMs, schemas }: VerifyOptions,
   { anchor, mode, source }: JudgedBy,
 ): string {
-  const of = [source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemas !== undefined, anchor];
+  const schemasOf = schemas === undefined ? null : (schemas.place ?? 'of no known place');
+  const of = [source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemasOf, anchor];
   return createHash('sha256').update(JSON.stringify(of)).digest('base64');
 }
 
 function firstPartOf(bytes: Uint8Array): FirstPart {
   try {
     const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as FirstPart;
-    if (value.version === 1 && typeof value.binding === 'string' && Number.isSafeInteger(value.begunAt)) return value;
+    if (
+      value.version === 1 &&
+      value.release === release &&
+      typeof value.binding === 'string' &&
+      Number.isSafeInteger(value.begunAt)
+    )
+      return value;
   } catch {
     // It carries our code: it is of another release.
   }

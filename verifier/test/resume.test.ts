@@ -1,15 +1,22 @@
 // A run that is killed leaves what it had checked to the next one: nothing of that is read again, nothing that it found is lost, and nothing is
 // taken over that does not fit.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseVerifierKey } from '@tallystick/core/note';
+import { KafkaError } from '@tallystick/kafka/errors';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import { encodeEvent, eventHeaders } from '@tallystick/schemas/avro';
+import { SchemasError } from '@tallystick/schemas/errors';
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
+import type { ContentPart } from '../src/content/content-types.ts';
 import { renderText } from '../src/render.ts';
+import { RunProgress } from '../src/run-progress.ts';
 import type { Verdict } from '../src/verdict.ts';
 import type { VerifyOptions } from '../src/verify.ts';
 import { event } from './content/support.ts';
 import { LogWorld } from './support/log-world.ts';
-import { summary, topics, World } from './support/world.ts';
+import { origin, rootKey, summary, topics, World } from './support/world.ts';
 
 const day = 86_400_000;
 
@@ -201,6 +208,21 @@ describe('what was found is not lost', () => {
     expect(summary(full)).toContain('bad-crc 0 offsets 0-0');
   });
 
+  test('leaves that could not be read before the kill, and can be now, are no finding', async () => {
+    const world = await World.small({ partitions: 2 });
+    const error = new KafkaError('BROKER_ERROR', 'The broker of the leaves is away.');
+    world.cluster.inject({ on: 'describe', topic: topics.leaves, error });
+    const { anchor, again } = await killed(world, '1:8');
+    const { fetched, ...verdict } = await again();
+    expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+    expect(summary(verdict)).toEqual([]);
+    // Partition 0 was read without its leaves, partition 1 with them.
+    expect(verdict.resumed?.events).toBeGreaterThan(0);
+    expect(fetched).toContain('0:0');
+    expect(fetched).not.toContain('1:0');
+    expect(anchor.progress.parts).toEqual([]);
+  });
+
   test('deleted records that were checked before the kill are found at once', async () => {
     const world = await World.small({ partitions: 2 });
     const { again } = await killed(world, '1:4');
@@ -297,6 +319,39 @@ describe('progress that does not fit is left aside, and the run begins anew', ()
     await world.seal(1, { to: 7 });
   }
 
+  test('schemas come from another place now, or of none', async () => {
+    const world = await World.small({ partitions: 2 });
+    const from = (place: string) => ({
+      schemas: { place, schemaById: async () => await Promise.reject(new SchemasError('SCHEMA_UNKNOWN', 'none')) },
+    });
+    for (const [now, code] of [
+      [from('https://one.example'), null],
+      [from('https://another.example'), 'PROGRESS_FOREIGN'],
+      [{}, 'PROGRESS_FOREIGN'],
+    ] as const) {
+      const { anchor } = await killed(world, '1:4', from('https://one.example'));
+      const verdict = await world.verify({ anchor, ...often, ...now });
+      expect(verdict.resumed?.leftAside?.code ?? null).toBe(code);
+      expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 } });
+    }
+  });
+
+  test('another release kept it', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, '1:4');
+    const { progress } = anchor;
+    const contents = await Promise.all(progress.parts.map(async (_, index) => await progress.read(index)));
+    const first = JSON.parse(Buffer.from(contents[0] ?? []).toString()) as Record<string, unknown>;
+    expect(first['release']).toMatch(/^\d+\.\d+\.\d+/);
+    await progress.clear();
+    await progress.append(Buffer.from(JSON.stringify({ ...first, release: '0.0.9' })));
+    for (const content of contents.slice(1)) await progress.append(content);
+    const verdict = await again();
+    expect(verdict.resumed).toMatchObject({ events: 0, leftAside: { code: 'PROGRESS_FOREIGN' } });
+    expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 } });
+    expect(verdict.fetched).toContain('0:0');
+  });
+
   test('a run over a part of the log neither keeps nor takes any', async () => {
     const world = await World.small({ partitions: 2 });
     const { anchor, again } = await killed(world, '1:4');
@@ -322,5 +377,58 @@ describe('progress that does not fit is left aside, and the run begins anew', ()
           message: expect.stringContaining('the disk is full') as string,
         });
     }
+  });
+});
+
+describe('progress makes room for what is worth more', () => {
+  test('it is gone when the anchor is written', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor } = await killed(world, '1:4');
+    expect(anchor.progress.parts.length).toBeGreaterThan(0);
+    const there: number[] = [];
+    const update: typeof anchor.update = async (next) => {
+      there.push(anchor.progress.parts.length);
+      await anchor.update(next);
+    };
+    const verdict = await world.verify({ anchor: { ...anchor, update }, ...often });
+    expect(verdict).toMatchObject({ exitCode: 0, anchoredTo: { updated: true } });
+    expect(verdict.resumed?.events).toBeGreaterThan(0);
+    expect(there).toEqual([0]);
+  });
+
+  test('but it stays where only the temporary files of a run that breaks off are gone', async () => {
+    const world = await World.small({ partitions: 2 });
+    const anchor = memoryAnchorStore();
+    const progress = await RunProgress.open(
+      { log: world.log, topics, origin, rootKey: parseVerifierKey(rootKey.vkey), anchor, ...often },
+      { anchor: null, mode: 'full', source: 'here' },
+      Date.now(),
+    );
+    const part = { topic: topics.events, partition: 0, from: 0, end: 4, statement: '', keys: '', logStart: 0 };
+    const whole = { ...part, checkedEvents: 4, matchedSeals: 1, findings: [], open: [], content: null };
+    await progress?.keep(whole);
+    expect(anchor.progress.parts).toHaveLength(2);
+    const ids = { file: join(tmpdir(), 'tallystick-no-such-file') };
+    await progress?.keep({ ...whole, content: { ids } as unknown as ContentPart });
+    expect(anchor.progress.parts).toHaveLength(2);
+    expect(progress?.resumed?.leftAside).toMatchObject({ code: 'PROGRESS_UNUSABLE' });
+  });
+
+  test('where it can no longer be kept, what there is of it goes at once', async () => {
+    const world = await World.small({ partitions: 2 });
+    const anchor = memoryAnchorStore();
+    const kept: number[] = [];
+    const progress = Object.assign(Object.create(anchor.progress) as typeof anchor.progress, {
+      append: async (part: Uint8Array) => {
+        kept.push(anchor.progress.parts.length);
+        if (kept.length === 4) throw new Error('the disk is full');
+        await anchor.progress.append(part);
+      },
+    });
+    const { log, signal } = killedAt(world.log, '1:8');
+    const run = world.verify({ anchor: { ...anchor, progress }, log, signal, ...often });
+    await expect(run).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    expect(kept).toEqual([0, 1, 2, 3]);
+    expect(anchor.progress.parts).toEqual([]);
   });
 });
