@@ -110,7 +110,7 @@ export class Runner {
       this.logger.warn(
         end.kind === 'lost'
           ? 'another process took the lock over: this run is given up'
-          : 'the verification was broken off: the next start begins it again',
+          : 'the verification was broken off: the next start goes on with it',
         { run: id },
       );
       return end;
