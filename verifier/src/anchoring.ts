@@ -1,6 +1,7 @@
 import { encodeBase64, encodeUtf8 } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
 import type { CheckedPlan } from './check-records.ts';
+import { fitStates } from './content/content-state.ts';
 import { advance, chainName } from './domain/anchor.ts';
 import type { AcceptedState } from './domain/anchor.ts';
 import type { Findings } from './domain/findings.ts';
@@ -12,6 +13,9 @@ import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import type { Reading } from './read-statements.ts';
 import type { Run } from './run.ts';
 import type { VerifyOptions } from './verify-options.ts';
+
+/** Of the lives of producers of all partitions together, as JSON: with the spaces of a file less than is read again. */
+const mostStateBytes = 16_000_000;
 
 /** What this run accepted, as an anchor compares it. */
 export function stateOf(
@@ -77,6 +81,10 @@ export function resumePoint(
   if (hasLog && (accepted === null || reading.held?.missing(accepted.checkpoint.size) !== null)) return null;
   const pending = hasLog ? [...pendingBefore, ...reading.pending.map(encodeBase64)] : [];
   if (accepted !== null && accepted.checkpoint.size + pending.length !== judge.size) return null;
+  const contents = fitStates(
+    checked.flatMap(({ result }) => result?.content.state ?? []),
+    mostStateBytes,
+  );
   return {
     source,
     seals: { topicId: reading.topicId, offset: reading.end },
@@ -84,10 +92,10 @@ export function resumePoint(
     logSize: accepted?.checkpoint.size ?? null,
     root: accepted === null ? null : encodeBase64(accepted.checkpoint.root),
     pending,
-    partitions: checked.map(({ plan, result }) => {
+    partitions: checked.map(({ plan }, index) => {
       const { topic, partition, state } = plan;
       const { next, floor, acceptedSeals, sealedEvents, count, prunedTo } = state;
-      const content = result?.content.state ?? null;
+      const content = contents[index] ?? null;
       return { topic, partition, next, floor, acceptedSeals, sealedEvents, count, prunedTo, content };
     }),
   };

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileAnchorStore } from '../src/adapters/anchor-file.ts';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { Anchor, AnchorStore } from '../src/ports/anchor-store.ts';
+import { event, record } from './content/support.ts';
 import { keyFrom } from './support/tiny-sealer.ts';
 import { World, origin, rootKey, sealKey, summary, topics } from './support/world.ts';
 
@@ -104,6 +105,53 @@ describe('anchor file', () => {
         .filter((each) => each.includes(name))
         .sort(),
     ).toEqual([name, `${name}.key`]);
+  });
+
+  test('is small also where 1,000 producers have long names, and the next run goes on from it', async () => {
+    const path = newPath();
+    const world = await World.make();
+    const names = Array.from({ length: 1_000 }, (_, i) => `${i}-`.padEnd(20_000, 'x'));
+    const emit = async (of: readonly string[], sequence: number): Promise<void> =>
+      await world.append(
+        topics.events,
+        0,
+        of.map((instance) => record(event({ instance, sequence }))),
+      );
+    for (let i = 0; i < names.length; i += 100) await emit(names.slice(i, i + 100), 0);
+    await world.seal(0);
+    const anchor = fileAnchorStore(path);
+    expect(await world.verify({ anchor })).toMatchObject({ exitCode: 0, findings: [] });
+    expect(statSync(path).size).toBeLessThan(1024 * 1024);
+    await emit(names.slice(0, 100), 1);
+    await world.seal(0);
+    expect(await world.verify({ anchor, incremental: true })).toMatchObject({
+      exitCode: 0,
+      mode: 'incremental',
+      findings: [],
+    });
+    await emit(names.slice(0, 1), 3);
+    await world.seal(0);
+    expect(summary(await world.verify({ anchor, incremental: true }))).toEqual(['sequence-hole 0 offsets 1000-1100']);
+  });
+
+  test('is never larger than what is read again: what an incremental run goes on from is left out first', async () => {
+    const path = newPath();
+    const store = fileAnchorStore(path);
+    const most = 64 * 1024 * 1024;
+    const large = await World.small();
+    await large.verify({ anchor: store });
+    const kept = (await store.load())!;
+    const [first] = kept.resume!.partitions;
+    const resume = { ...kept.resume!, partitions: [{ ...first!, content: 'x'.repeat(most) }] };
+    await store.update((current) => ({ ...current!, resume }));
+    expect(await store.load()).toEqual({ ...kept, resume: null });
+    expect(await large.verify({ anchor: store, incremental: true })).toMatchObject({ exitCode: 0, mode: 'full' });
+    const before = readFileSync(path);
+    await expect(store.update((current) => ({ ...current!, rootKey: 'x'.repeat(most) }))).rejects.toMatchObject({
+      code: 'ANCHOR_UNREADABLE',
+      message: expect.stringContaining('it would have more than 67108864 bytes') as string,
+    });
+    expect(readFileSync(path).equals(before)).toBe(true);
   });
 
   test.each([

@@ -4,6 +4,7 @@ import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
+import type { Mac } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
 import { anchorName, makeAnchorKey, noteAnchor, readAnchorKey } from './anchor-key.ts';
 import { isLocked, takeAnchorLock } from './anchor-lock.ts';
@@ -73,7 +74,7 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
         await removeDrafts(file);
         const anchor = next(await read(file));
         const mac = (await readAnchorKey(keyOf(file))) ?? (await makeAnchorKey(keyOf(file)));
-        await ofAnchor(path, () => replaceWhole(file, formatAnchor(anchor, mac), 0o644, mustHold));
+        await ofAnchor(path, () => replaceWhole(file, fitting(anchor, mac), 0o644, mustHold));
         const noted = await readAnchorKey(keyOf(file));
         if (!noted?.made.has(anchorName(file)) && (options.keyFile !== undefined || noted?.isUsed === false))
           await noteAnchor(keyOf(file), file);
@@ -101,6 +102,23 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
       }
     },
   };
+}
+
+/**
+ * The bytes of the file: never more than are read again. Without what an incremental run goes on from they are fewer; then the next run is a full one.
+ * @throws RangeError where they are too many even so
+ */
+function fitting(anchor: Anchor, mac: Mac): Uint8Array {
+  for (const each of [anchor, { ...anchor, resume: null }]) {
+    try {
+      const bytes = formatAnchor(each, mac);
+      if (bytes.length <= largestFile) return bytes;
+    } catch (error) {
+      // Longer than any text that JavaScript holds.
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  throw new RangeError(`it would have more than ${largestFile} bytes, which are not read again`);
 }
 
 async function locked(file: string): Promise<boolean> {

@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { excerpt } from '@tallystick/core/encoding';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
@@ -12,6 +11,7 @@ import { joinIds } from './id-join.ts';
 import type { IdPair } from './id-join.ts';
 import type { SpilledIds } from './id-spill.ts';
 import { joinLives } from './join-lives.ts';
+import { wordText } from './kept-text.ts';
 import { locateConflicts } from './locate-conflicts.ts';
 import { readEvents } from './read-again.ts';
 import type { KnownEvent } from './read-again.ts';
@@ -251,7 +251,7 @@ class Comparison {
       this.duplicates += 1;
       if (!listed) this.single += 1;
       if (listed || this.single > listedDuplicates) return;
-      const message = `The event at offset ${offset} of partition ${partition} is that of ${elsewhere} once more (id ${excerpt(event.id)}).`;
+      const message = `The event at offset ${offset} of partition ${partition} is that of ${elsewhere} once more (id ${wordText(event.id)}).`;
       this.findings.push({ code: 'duplicate', ...where, found: elsewhere, message, detail });
       return;
     }
@@ -263,7 +263,7 @@ class Comparison {
       ...where,
       expected: original.hash,
       found: event.hash,
-      message: `The event at offset ${offset} of partition ${partition} has the id of that of ${elsewhere} (${excerpt(event.id)}) and other content: one of them is not what its source wrote, or a source uses an id twice.`,
+      message: `The event at offset ${offset} of partition ${partition} has the id of that of ${elsewhere} (${wordText(event.id)}) and other content: one of them is not what its source wrote, or a source uses an id twice.`,
       detail,
     });
   }

@@ -1,5 +1,6 @@
 import type { ContentCheck, ContentOptions, ContentPart, ContentState, MergedContent } from './content-types.ts';
 import { wordTally } from './content-findings.ts';
+import { savedLives } from './content-state.ts';
 import { joinLives } from './join-lives.ts';
 import { ShardCheck } from './shard-check.ts';
 import { emptyTally, joinTallies } from './tally.ts';
@@ -15,9 +16,6 @@ export type {
   MergedContent,
   ProducerKey,
 } from './content-types.ts';
-
-/** Lives that a state holds. */
-const mostSaved = 5_000;
 
 /** What is known of a partition of which only a part is read: nothing. For {@link mergeContent}. */
 export const unknownBefore: ContentState = {
@@ -46,6 +44,7 @@ export function mergeContent(parts: readonly ContentPart[], before: ContentState
   const [first] = parts;
   const findings = first === undefined ? [] : [...wordTally(first, tally, limitMs), ...wordLives(first, joined)];
   const { repeated, late, instances, epochs, holes, complete } = joined;
+  const lives = savedLives(joined.lives);
   const missing = holes.reduce((sum, hole) => sum + hole.last - hole.first + 1, 0);
   return {
     findings,
@@ -54,9 +53,9 @@ export function mergeContent(parts: readonly ContentPart[], before: ContentState
       version: 1,
       nextOffset: parts.reduce((end, { offsets }) => Math.max(end, (offsets?.last ?? -1) + 1), before?.nextOffset ?? 0),
       complete,
-      dropped: joined.dropped || joined.lives.length > mostSaved,
+      dropped: joined.dropped || lives.length < joined.lives.length,
       latestMs: tally.lastTime?.ms ?? null,
-      lives: joined.lives.slice(-mostSaved),
+      lives,
     },
   };
 }

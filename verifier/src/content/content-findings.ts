@@ -1,7 +1,7 @@
-import { excerpt } from '@tallystick/core/encoding';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
 import { many } from './count-words.ts';
+import { wordText } from './kept-text.ts';
 import type { Skew, TallyData } from './tally.ts';
 
 /** Findings of one code that are listed one by one; the rest is one more, with their number. */
@@ -50,9 +50,9 @@ export function wordTally({ topic, partition }: Where, tally: TallyData, limitMs
     add({
       code: 'bad-signature',
       place: at(offset),
-      expected: source === null ? null : `signed by ${excerpt(source)}`,
+      expected: source === null ? null : `signed by ${wordText(source)}`,
       found: why,
-      message: `The signature of the event at offset ${offset}${source === null ? '' : `, which says it is of ${excerpt(source)},`} does not count: ${why}.`,
+      message: `The signature of the event at offset ${offset}${source === null ? '' : `, which says it is of ${wordText(source)},`} does not count: ${why}.`,
     });
   }
   const unlisted = tally.badSignatures - tally.listedSignatures.length;

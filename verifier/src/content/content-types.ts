@@ -83,6 +83,7 @@ export interface ContentCounts {
 
 /** What is known of one life of a producer in one partition. */
 export interface LifeState {
+  /** As `keptText` gives it. */
   readonly instance: string;
   readonly epoch: number;
   /** The sequence that comes next, and the offset of the event before it. */
@@ -90,7 +91,7 @@ export interface LifeState {
   readonly lastOffset: number;
 }
 
-/** What a later run has to know of one partition: plain JSON, at most some 500 kB. */
+/** What a later run has to know of one partition: plain JSON, at most some 1 MB. */
 export interface ContentState {
   readonly version: 1;
   /** The offset that comes next. */
@@ -101,7 +102,7 @@ export interface ContentState {
   readonly dropped: boolean;
   /** Latest append time seen, unix ms; null where none. */
   readonly latestMs: number | null;
-  /** The newest 5,000, oldest first. */
+  /** The newest 5,000, or fewer where they are more than 1 MB together; oldest first. */
   readonly lives: readonly LifeState[];
 }
 

@@ -1,6 +1,7 @@
 import type { ContentPart, ContentState, LifeState, SkippedRun } from './content-types.ts';
 import { fillHoles } from './holes.ts';
 import type { Hole } from './holes.ts';
+import { keptBefore } from './kept-text.ts';
 import { mostLives, mostRuns } from './lives.ts';
 import type { EventPlace, SeenLife, Stretch } from './lives.ts';
 import { meet } from './tally.ts';
@@ -98,7 +99,8 @@ class LifeJoin {
     this.complete = before?.complete ?? true;
     this.dropped = before?.dropped ?? false;
     this.expected = before?.nextOffset ?? 0;
-    for (const { instance, epoch, next, lastOffset } of before?.lives ?? []) {
+    for (const { instance: name, epoch, next, lastOffset } of before?.lives ?? []) {
+      const instance = keptBefore(name);
       const end = lastOffset < 0 ? null : { sequence: next - 1, offset: lastOffset };
       this.lives.set(keyOf(instance, epoch), { ...newLife(instance, epoch, next, next), lastOffset, end });
     }

@@ -1,3 +1,5 @@
+import { keptText } from './kept-text.ts';
+
 /** Lives kept at once; more than a partition has producers, with room. */
 export const mostLives = 65_536;
 /** Stretches of each kind that are kept of one shard. */
@@ -22,6 +24,7 @@ export interface Stretch {
 
 /** One life of a producer while a shard is read. Who reads events in turn needs `next` and `lastOffset` only. */
 export interface Life {
+  /** As {@link keptText} gives it. */
   readonly instance: string;
   readonly epoch: number;
   /** The number that is in turn: the highest and one. NaN behind an event that was out of turn, so that {@link Lives} sees the one after it too. */
@@ -41,6 +44,7 @@ export interface Life {
 
 /** What one shard saw of one life: plain data. */
 export interface SeenLife {
+  /** As {@link keptText} gives it. */
   readonly instance: string;
   readonly epoch: number;
   /** Numbers each of which was higher than all before it, ascending; between two of them numbers are missing. One at least. */
@@ -64,7 +68,8 @@ export class Lives {
   begun = 0;
 
   /** The life, made if it is new. Called when the life changes from one event to the next, not for each. */
-  of(instance: string, epoch: number, sequence: number, offset: number): Life {
+  of(name: string, epoch: number, sequence: number, offset: number): Life {
+    const instance = keptText(name);
     const key = `${String(epoch)} ${instance}`;
     const known = this.kept.get(key);
     if (known !== undefined) {

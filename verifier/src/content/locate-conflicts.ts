@@ -3,6 +3,7 @@ import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { EventScan, eventNumber } from '@tallystick/schemas/event-scan';
 import type { CompareOptions } from './compare-ids.ts';
 import type { ContentPart } from './content-types.ts';
+import { keptText } from './kept-text.ts';
 import { knownEvent } from './read-again.ts';
 import type { KnownEvent } from './read-again.ts';
 import { RecordView } from './record-view.ts';
@@ -106,7 +107,7 @@ class Search implements LocatedConflicts {
     const instance = Buffer.from(body.buffer, body.byteOffset + scan.instanceAt, scan.instanceEnd - scan.instanceAt);
     const epoch = scan.numbers[eventNumber.epoch] ?? NaN;
     const sequence = scan.numbers[eventNumber.sequence] ?? NaN;
-    return this.repeatsOf({ instance: instance.toString('utf8'), epoch, sequence }).length === 0;
+    return this.repeatsOf({ instance: keptText(instance.toString('utf8')), epoch, sequence }).length === 0;
   }
 
   private repeatsOf(event: Pick<KnownEvent, 'instance' | 'epoch' | 'sequence'>): Repeat[] {

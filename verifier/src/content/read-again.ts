@@ -2,12 +2,14 @@ import { parseBatch, slicesOf } from '@tallystick/core/batch';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { CompareOptions } from './compare-ids.ts';
 import { contentHash } from './event-content.ts';
+import { keptText } from './kept-text.ts';
 import { RecordView } from './record-view.ts';
 import type { SchemaReader } from './schema-reader.ts';
 
 /** What two events with one id are compared by. */
 export interface KnownEvent {
   readonly hash: string;
+  /** This and the next as {@link keptText} gives them: thousands are kept at a time. */
   readonly id: string;
   readonly instance: string;
   readonly epoch: number;
@@ -81,5 +83,5 @@ export async function knownEvent(
   const content = await schemas.read({ value, headers });
   if (content.status !== 'decoded') return null;
   const { id, instance, epoch, sequence } = content.event;
-  return { hash: contentHash(content.event), id, instance, epoch, sequence };
+  return { hash: contentHash(content.event), id: keptText(id), instance: keptText(instance), epoch, sequence };
 }

@@ -6,6 +6,7 @@ import type { ContentCheck, ContentOptions, ContentPart, SkippedRun } from './co
 import { byteWords, hasBytes } from './byte-words.ts';
 import { idWords } from './event-id.ts';
 import { IdSpill } from './id-spill.ts';
+import { keptText } from './kept-text.ts';
 import { Lives, mostRuns } from './lives.ts';
 import type { Life } from './lives.ts';
 import { RecordView } from './record-view.ts';
@@ -258,7 +259,8 @@ export class ShardCheck implements ContentCheck {
       return;
     }
     tally.badSignatures += 1;
-    if (tally.listedSignatures.length < mostSignatures) tally.listedSignatures.push({ offset, source, why });
+    if (tally.listedSignatures.length === mostSignatures) return;
+    tally.listedSignatures.push({ offset, source: source === null ? null : keptText(source), why });
   }
 }
 

@@ -7,6 +7,7 @@ export interface Met {
 /** A signature that does not count. */
 export interface BadSignature {
   readonly offset: number;
+  /** As `keptText` gives it. */
   readonly source: string | null;
   readonly why: string;
 }

@@ -1,11 +1,11 @@
-import { excerpt } from '@tallystick/core/encoding';
 import { atOffsets } from './count-words.ts';
+import { wordText } from './kept-text.ts';
 import type { EventPlace } from './lives.ts';
 import type { TurnedRun } from './turned-runs.ts';
 
 /** One life of a producer, in a finding's evidence. */
 export function lifeOf({ instance, epoch }: { readonly instance: string; readonly epoch: number }): string {
-  return `${excerpt(instance)} ${epoch}`;
+  return `${wordText(instance)} ${epoch}`;
 }
 
 /** Where a run stands. */

@@ -1,4 +1,3 @@
-import { excerpt } from '@tallystick/core/encoding';
 import type { FindingCode } from '@tallystick/core/finding';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
@@ -6,6 +5,7 @@ import { mostListed } from './content-findings.ts';
 import type { Where } from './content-findings.ts';
 import { many, numbers } from './count-words.ts';
 import type { JoinedLives, LifeHole } from './join-lives.ts';
+import { wordText } from './kept-text.ts';
 import { lifeOf, neighbours, runDetail, standing } from './turned-words.ts';
 import type { TurnedRun, TurnedRuns } from './turned-runs.ts';
 
@@ -39,7 +39,7 @@ function wordHole(hole: LifeHole): NewFinding {
     place: offsetsPlace(before ?? after, after),
     expected: `${first}-${last}`,
     found: lifeOf(hole),
-    message: `${numbers(first, last)} of producer ${excerpt(instance)}, epoch ${epoch}, ${count === 1 ? 'is' : 'are'} missing ${between}: ${many(count, 'event that it sent is', 'events that it sent are')} not there.`,
+    message: `${numbers(first, last)} of producer ${wordText(instance)}, epoch ${epoch}, ${count === 1 ? 'is' : 'are'} missing ${between}: ${many(count, 'event that it sent is', 'events that it sent are')} not there.`,
     detail: { instance, epoch, first, last, before, behind, after, ahead, count },
   };
 }
@@ -76,7 +76,7 @@ function* wordUnclear({ unclear, ambiguous, overflow }: JoinedLives): Generator<
 
 function* wordLate({ lates, late }: JoinedLives): Generator<NewFinding, void, void> {
   const word = (run: TurnedRun): string =>
-    `${numbers(run.first, run.last)} of producer ${excerpt(run.instance)}, epoch ${run.epoch}, came late, behind a higher one: ${standing(run)}${neighbours(run)}.`;
+    `${numbers(run.first, run.last)} of producer ${wordText(run.instance)}, epoch ${run.epoch}, came late, behind a higher one: ${standing(run)}${neighbours(run)}.`;
   yield* wordRuns('sequence-late', lates, late, word, {
     found: lifeOf,
     more: (runs) => `${many(runs, 'more run', 'more runs')} of numbers came late`,
@@ -85,7 +85,7 @@ function* wordLate({ lates, late }: JoinedLives): Generator<NewFinding, void, vo
 
 function* wordEarlier({ earlier, repeatedEarlier }: JoinedLives): Generator<NewFinding, void, void> {
   const word = (run: TurnedRun): string =>
-    `${numbers(run.first, run.last)} of producer ${excerpt(run.instance)}, epoch ${run.epoch}, came again ${standing(run)}${neighbours(run)}. The first lies in what this run did not read, so they were not compared: a full verification compares them.`;
+    `${numbers(run.first, run.last)} of producer ${wordText(run.instance)}, epoch ${run.epoch}, came again ${standing(run)}${neighbours(run)}. The first lies in what this run did not read, so they were not compared: a full verification compares them.`;
   yield* wordRuns('duplicate', earlier, repeatedEarlier, word, {
     found: () => 'not compared',
     more: (runs) => `${many(runs, 'more run', 'more runs')} of numbers came again, and were not compared`,

@@ -1,9 +1,9 @@
-import { excerpt } from '@tallystick/core/encoding';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
 import { mostListed } from './content-findings.ts';
 import { atOffsets, many, numbers } from './count-words.ts';
 import type { LocatedConflicts, NumberConflict } from './locate-conflicts.ts';
+import { wordText } from './kept-text.ts';
 import { lifeKey } from './repeats.ts';
 import type { Repeat } from './repeats.ts';
 import { lifeOf, neighbours, runDetail } from './turned-words.ts';
@@ -36,7 +36,7 @@ function wordSameRun({ run, same, sameOffsets, stoodAt }: Repeat): NewFinding {
     place: offsetsPlace(at.first, at.last),
     expected: `${first}-${last}`,
     found: lifeOf(run),
-    message: `${which} of producer ${excerpt(instance)}, epoch ${epoch}, came again ${whole ? atOffsets(at.first, at.last) : `within offsets ${at.first} to ${at.last}`}${neighbours(run)}, with ${same === 1 ? 'the same event' : 'the same events'}${stood}.`,
+    message: `${which} of producer ${wordText(instance)}, epoch ${epoch}, came again ${whole ? atOffsets(at.first, at.last) : `within offsets ${at.first} to ${at.last}`}${neighbours(run)}, with ${same === 1 ? 'the same event' : 'the same events'}${stood}.`,
     detail: { ...runDetail(run), count: same, firstOffset: at.first, lastOffset: at.last, exact: whole, stoodAt },
   };
 }
@@ -96,7 +96,7 @@ function wordGroup(group: Group, others: readonly Repeat[]): NewFinding {
     place: offsetsPlace(begin.offset, end.offset),
     expected: `${first}-${last}`,
     found: lifeOf(begin),
-    message: `${numbers(first, last)} of producer ${excerpt(instance)}, epoch ${epoch}, ${one ? 'was given to two events' : 'were given to two events each'}: ${one ? 'the one' : 'those'} ${atOffsets(begin.offset, end.offset)}${neighbours({ before, after })}, and ${one ? 'the one that had it first' : 'those that had them first'}, ${atOffsets(stoodAt.first, stoodAt.last)}. Their ids differ, so this is no resend: one of ${one ? 'the' : 'each'} two is not that producer's.`,
+    message: `${numbers(first, last)} of producer ${wordText(instance)}, epoch ${epoch}, ${one ? 'was given to two events' : 'were given to two events each'}: ${one ? 'the one' : 'those'} ${atOffsets(begin.offset, end.offset)}${neighbours({ before, after })}, and ${one ? 'the one that had it first' : 'those that had them first'}, ${atOffsets(stoodAt.first, stoodAt.last)}. Their ids differ, so this is no resend: one of ${one ? 'the' : 'each'} two is not that producer's.`,
     detail: { ...life, firstOffset: begin.offset, lastOffset: end.offset, before, after, stoodAt, ids },
   };
 }
@@ -110,7 +110,7 @@ function wordUnnamed({ run, pending }: Repeat): NewFinding {
     place: offsetsPlace(firstOffset, lastOffset),
     expected: `${first}-${last}`,
     found: lifeOf(run),
-    message: `${numbers(first, last)} of producer ${excerpt(instance)}, epoch ${epoch}, came again with ${pending === 1 ? 'another event' : `${pending} other events`} within offsets ${firstOffset} to ${lastOffset}: one of them is not the producer's.`,
+    message: `${numbers(first, last)} of producer ${wordText(instance)}, epoch ${epoch}, came again with ${pending === 1 ? 'another event' : `${pending} other events`} within offsets ${firstOffset} to ${lastOffset}: one of them is not the producer's.`,
     detail: { ...runDetail(run), count: pending },
   };
 }
