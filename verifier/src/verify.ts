@@ -1,3 +1,5 @@
+import { KafkaError } from '@tallystick/kafka/errors';
+import { abortError } from './deadline.ts';
 import { checkAnchorFits } from './domain/anchor.ts';
 import { NeedsFullRun } from './incremental.ts';
 import { checkOptions } from './options-check.ts';
@@ -25,8 +27,12 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
   try {
     return await verifyAll(options);
   } catch (error) {
+    if (options.signal?.aborted === true) {
+      // Whoever was stopped first says so in its own words.
+      throw error instanceof KafkaError && error.code === 'ABORTED' ? abortError(error) : error;
+    }
     // A source that is damaged explains whatever else went wrong.
-    if (options.signal?.aborted !== true) await options.intact?.();
+    await options.intact?.();
     throw error;
   }
 }
