@@ -40,18 +40,28 @@ function open(pattern: string, timezone: string): Cron {
     throw invalid(
       `The schedule ${JSON.stringify(pattern)} is no pattern of cron: write five fields, such as "0 3 * * *".`,
     );
+  if (!isTimeZone(timezone))
+    throw invalid(
+      `The schedule's time zone ${JSON.stringify(timezone)} is not known here: give a name such as "Europe/Berlin", or UTC.`,
+    );
   try {
     // Without a function croner only computes: our loop does the waiting, with a clock that tests can hold.
     const cron = new Cron(pattern, { timezone, paused: true, mode: '5-or-6-parts' });
     if (cron.nextRun() !== null) return cron;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(
-      `The schedule ${JSON.stringify(pattern)} in the time zone ${JSON.stringify(timezone)}: ${why}`,
-      cause,
-    );
+    throw invalid(`The schedule ${JSON.stringify(pattern)}: ${why}`, cause);
   }
   throw invalid(`The schedule ${JSON.stringify(pattern)} never comes: no date fits it.`);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function invalid(message: string, cause?: unknown): VerifierError {

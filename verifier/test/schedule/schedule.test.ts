@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { parseCron } from '../../src/schedule/cron.ts';
 import { runSchedule, type ScheduleOptions } from '../../src/schedule/schedule.ts';
 import { newRecord } from '../../src/schedule/run-record.ts';
 import type { Verdict } from '../../src/verdict.ts';
@@ -291,6 +292,18 @@ describe('an end in every case', () => {
     expect(told).toEqual([id(901), id(902), id(1)]);
     expect(rig.record.record.interrupted.map((each) => each.id)).toEqual([id(903)]);
     expect(rig.ended).toBe('ended');
+  });
+
+  test('a time zone that there is not is named once, in our words', () => {
+    for (const timezone of ['Mars/X', '', 'Europe/Berlin;'])
+      expect(() => parseCron('0 3 * * *', timezone)).toThrow(
+        expect.objectContaining({
+          code: 'SCHEDULE_INVALID',
+          message: `The schedule's time zone ${JSON.stringify(timezone)} is not known here: give a name such as "Europe/Berlin", or UTC.`,
+        }),
+      );
+    for (const timezone of ['UTC', 'Europe/Berlin', 'Etc/GMT-3'])
+      expect(parseCron('0 3 * * *', timezone)).toBeDefined();
   });
 
   test('what makes no sense is refused before anything runs', async () => {
