@@ -53,11 +53,12 @@ export class BundlePartition {
       return { error: outOfRange, highWatermark: -1, logStart: -1, diverging: null, records: nothing };
     if (offset === highWatermark) return this.answer(nothing);
     if (offset < from || offset >= to) throw this.notIncluded(offset);
+    const follows = this.next?.offset === offset;
     const place = await this.find(offset);
     const chunk = this.chunks[place.chunk];
     if (chunk === undefined) throw this.gap(offset);
     return chunk.broken === null
-      ? await this.batches(place.chunk, chunk, place.at, request.maxBytes)
+      ? { ...(await this.batches(place.chunk, chunk, place.at, request.maxBytes)), follows }
       : this.answer(await this.file.read(chunk.position, chunk.size), chunk.broken.error);
   }
 
@@ -102,7 +103,9 @@ export class BundlePartition {
           await this.file.fill(bytes.subarray(0, until - from), position + from);
         }
         const length = lengthAt(bytes, at - from);
-        if (length < batchHeaderLength || lastOffsetAt(bytes, at - from) >= offset || at + length > size) break;
+        if (length < batchHeaderLength || lastOffsetAt(bytes, at - from) >= offset) break;
+        // A broker too finds nothing behind a batch that says it is longer than what is stored.
+        if (at + length > size) return size;
         at += length;
       }
       return at;
@@ -163,25 +166,32 @@ interface Walked {
   readonly at: number;
   /** What begins at `at` is a batch that goes beyond the bytes. */
   readonly cut: boolean;
-  /** The offset behind the batch before it. */
+  /** The offset behind the batch before it; null where batches do not follow one another by what they say. */
   readonly next: number | null;
 }
 
 function walk(bytes: Buffer): Walked {
   let next: number | null = null;
+  let isRow = true;
+  const walked = (at: number, cut: boolean): Walked => ({ at, cut, next: isRow ? next : null });
   for (let at = 0; at < bytes.length;) {
-    if (at + batchHeaderLength > bytes.length) return { at, cut: true, next };
+    if (at + batchHeaderLength > bytes.length) return walked(at, true);
     const length = lengthAt(bytes, at);
-    if (length < batchHeaderLength) return { at, cut: false, next };
-    if (at + length > bytes.length) return { at, cut: true, next };
+    if (length < batchHeaderLength) return walked(at, false);
+    if (at + length > bytes.length) return walked(at, true);
+    if (next !== null && baseOffsetAt(bytes, at) !== next) isRow = false;
     next = lastOffsetAt(bytes, at) + 1;
     at += length;
   }
-  return { at: bytes.length, cut: false, next };
+  return walked(bytes.length, false);
+}
+
+function baseOffsetAt(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigInt64BE(at));
 }
 
 function lastOffsetAt(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + lastOffsetDeltaAt);
+  return baseOffsetAt(bytes, at) + bytes.readInt32BE(at + lastOffsetDeltaAt);
 }
 
 function lengthAt(bytes: Buffer, at: number): number {

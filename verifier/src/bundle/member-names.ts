@@ -16,13 +16,13 @@ export type Member =
   | { readonly kind: 'schema'; readonly id: number }
   | { readonly kind: 'sums' };
 
-/** Record batches as stored; `base` is the offset with which the first begins. */
+/** Record batches as stored; `base` is the offset with which the first begins, or behind damage the one that is due where it lies. */
 export interface RecordsMember {
   readonly kind: 'records';
   readonly folder: string;
   readonly partition: number;
   readonly base: number;
-  /** null: good batches in order. Else what a broker answers for the offsets `base` to `last`, where it has no good batch. */
+  /** null: batches in the order in which they are stored. Else what a broker answers for the offsets `base` to `last`, where it has no good batch. */
   readonly broken: { readonly last: number; readonly error: number } | null;
 }
 

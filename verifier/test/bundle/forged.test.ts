@@ -55,7 +55,10 @@ describe('what a forger leaves out or adds', () => {
       const verdict = await verdictOf(pack(list));
       // Records twice in one chunk: a broker never stores behind a batch what lies before it.
       if (bytes.length === 2 * content.length)
-        expect(verdict).toMatchObject({ exitCode: 1, findings: [{ code: 'root-mismatch', found: '0' }] });
+        expect(verdict).toMatchObject({
+          exitCode: 1,
+          findings: [{ code: 'root-mismatch', found: expect.stringMatching(/^0\b/) }],
+        });
       // What is cut off may be of the unsealed tail.
       else
         expect(verdict.exitCode, `${bytes.length} bytes`).toBeOneOf(bytes.length === content.length - 1 ? [1, 3] : [1]);

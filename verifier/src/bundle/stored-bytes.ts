@@ -1,0 +1,176 @@
+import { batchHeaderLength, readBatchHeader } from '@tallystick/core/batch';
+import type { BatchHeader } from '@tallystick/core/batch';
+import { CoreError } from '@tallystick/core/errors';
+import { crc32c } from '@tallystick/kafka/crc32c';
+import { inTime } from '../deadline.ts';
+import type { Source } from '../read-through.ts';
+
+/** What one fetch gives beyond what is overlapped, at least. */
+const askedBytes = 8 * 1024 * 1024;
+/** Bytes that are kept to find where the next answer goes on. */
+const mostKept = 32 * 1024 * 1024;
+const attributesAt = 21;
+
+/** One batch of what is stored. */
+export interface StoredBatch {
+  readonly bytes: Uint8Array;
+  /** The offset that is due there, by what lies before it. */
+  readonly due: number;
+  /** Of a batch whose CRC is right. */
+  readonly header: BatchHeader | null;
+}
+
+/** A batch that was copied: where in the bytes kept it begins, and what it says of its end, at most the last offset there is. */
+interface Copied {
+  readonly at: number;
+  readonly last: number;
+}
+
+/**
+ * The bytes of a partition in the order in which they are stored, whatever batches say of themselves. A broker finds an offset by what
+ * batches say, so each answer has to begin with something that was had already: then nothing that lies between is passed over.
+ */
+export class StoredBytes {
+  /** The offset that is due next, by what was copied. */
+  due: number;
+  /** Bytes behind what was copied that are no batch: who goes by lengths finds nothing behind them. */
+  unreadable: Uint8Array | null = null;
+  private readonly source: Source;
+  private readonly to: number;
+  /** What was copied last. */
+  private kept = Buffer.alloc(0);
+  private copied: Copied[] = [];
+
+  /** @param to the offset to end before */
+  constructor(source: Source, from: number, to: number) {
+    this.source = source;
+    this.due = from;
+    this.to = to;
+  }
+
+  /** Takes note of a good batch that was copied, and of nothing before it. */
+  follow(bytes: Uint8Array, { lastOffset }: BatchHeader): void {
+    this.kept = Buffer.from(bytes);
+    this.copied = [{ at: 0, last: lastOffset }];
+    this.due = lastOffset + 1;
+  }
+
+  /**
+   * What is stored behind what was copied, as far as the broker shows it.
+   * @throws KafkaError; VerifierError VERIFY_ABORTED
+   */
+  async *rest(): AsyncGenerator<StoredBatch, void, void> {
+    for (let more = await this.more(); more !== null; more = await this.more()) {
+      const begin = this.kept.length;
+      this.kept = Buffer.concat([this.kept, more]);
+      for (let at = 0; at < more.length;) {
+        const bytes = more.subarray(at, at + more.readInt32BE(at + 8) + 12);
+        const header = headerOf(bytes);
+        if (this.due >= this.to && (header === null || header.baseOffset >= this.to)) return;
+        const { due } = this;
+        this.note(begin + at, bytes, header);
+        yield { bytes, due, header };
+        at += bytes.length;
+      }
+      this.forget();
+    }
+  }
+
+  /** Whole batches; null: no more of them are shown. */
+  private async more(): Promise<Buffer | null> {
+    let before = -1;
+    for (let extra = askedBytes; ; extra *= 2) {
+      let broken: Buffer | null = null;
+      for (const offset of this.places()) {
+        const answer = await this.ask(offset, this.kept.length + extra);
+        const from = this.behindKept(answer, offset);
+        if (from === null || from >= answer.length) continue;
+        const bytes = answer.subarray(from);
+        const whole = wholeBytes(bytes);
+        if (whole > 0) return bytes.subarray(0, whole);
+        broken ??= bytes;
+      }
+      this.unreadable = broken;
+      // A batch is only cut off, as long as who asks for more is given more.
+      if (broken === null || broken.length <= before || extra >= mostKept) return null;
+      before = broken.length;
+    }
+  }
+
+  /** Offsets at which the broker may give something that overlaps what was copied; the last: what is due. */
+  private places(): number[] {
+    const furthest = this.copied.reduce((high, { last }) => Math.max(high, Math.min(last, this.to - 1)), -1);
+    return [...new Set([furthest, this.due - 1, this.due])].filter(
+      (offset) => offset >= 0 && offset < this.to && (this.copied.length > 0 || offset === this.due),
+    );
+  }
+
+  /** Where in an answer that begins goes on what was copied; null: it does not. */
+  private behindKept(answer: Buffer, offset: number): number | null {
+    for (const { at } of this.copied) {
+      const overlap = Math.min(this.kept.length - at, answer.length);
+      if (overlap > 0 && this.kept.compare(answer, 0, overlap, at, at + overlap) === 0) return this.kept.length - at;
+    }
+    // The next file of the log begins with what is due: no answer shows it together with what lies before.
+    if (offset !== this.due || answer.length === 0) return null;
+    return this.copied.length === 0 || headerOf(answer)?.baseOffset === offset ? 0 : null;
+  }
+
+  private async ask(offset: number, maxBytes: number): Promise<Buffer> {
+    const { log, topic, topicId, partition, deadlineMs, signal } = this.source;
+    const request = { topic, topicId, partition, offset, lastFetchedEpoch: -1, maxBytes, maxWaitMs: 0 };
+    const what = `A fetch of ${topic}/${partition} at ${offset}`;
+    const { error, records } = await inTime(what, { deadlineMs, signal }, log.fetch(request));
+    return error === 0 ? Buffer.from(records) : Buffer.alloc(0);
+  }
+
+  private note(at: number, bytes: Buffer, header: BatchHeader | null): void {
+    const last = lastOffsetAt(bytes, 0);
+    this.copied.push({ at, last: Number.isSafeInteger(last) ? last : -1 });
+    if (header === null) return;
+    const { baseOffset, lastOffsetDelta, count } = header;
+    const holds = count >= 1 && count <= lastOffsetDelta ? count : Math.max(lastOffsetDelta + 1, 0);
+    if (baseOffset < this.due) return;
+    const end = baseOffset + holds <= this.to ? baseOffset + holds : this.due + holds;
+    this.due = Math.min(end, this.to);
+  }
+
+  /** Keeps from the batch on that says the furthest offset, where that is not too much. */
+  private forget(): void {
+    let furthest = 0;
+    const reach = ({ last }: Copied): number => Math.min(last, this.to - 1);
+    for (const [index, each] of this.copied.entries())
+      if (reach(each) > reach(this.copied[furthest] ?? each)) furthest = index;
+    let drop = furthest;
+    while (drop < this.copied.length - 1 && this.kept.length - (this.copied[drop]?.at ?? 0) > mostKept) drop += 1;
+    const begin = this.copied[drop]?.at ?? 0;
+    this.kept = this.kept.subarray(begin);
+    this.copied = this.copied.slice(drop).map(({ at, last }) => ({ at: at - begin, last }));
+  }
+}
+
+/** Bytes of the batches that are whole. */
+function wholeBytes(bytes: Buffer): number {
+  let at = 0;
+  while (bytes.length - at >= batchHeaderLength) {
+    const length = bytes.readInt32BE(at + 8) + 12;
+    if (length < batchHeaderLength || at + length > bytes.length) break;
+    at += length;
+  }
+  return at;
+}
+
+function lastOffsetAt(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + 23);
+}
+
+function headerOf(bytes: Uint8Array): BatchHeader | null {
+  try {
+    const header = readBatchHeader(bytes, 0);
+    if (header.magic !== 2 || header.totalLength > bytes.length) return null;
+    return crc32c(bytes.subarray(attributesAt, header.totalLength)) === header.crc ? header : null;
+  } catch (error) {
+    if (!(error instanceof CoreError)) throw error;
+    return null;
+  }
+}
