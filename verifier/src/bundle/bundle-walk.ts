@@ -6,7 +6,7 @@ import type { BundleFile } from './bundle-file.ts';
 import { maxManifestBytes, maxMemberBytes, maxMembers } from './limits.ts';
 import { manifestName, parseMemberName } from './member-names.ts';
 import type { Member } from './member-names.ts';
-import { blockBytes, endOfArchive, paddingOf, readTarHeader } from './tar-header.ts';
+import { blockBytes, endOfArchive, paddingOf, readTarHeader, sizeAt, tarHeader } from './tar-header.ts';
 
 /** Where a member's content lies in the file. */
 export interface Extent {
@@ -34,6 +34,7 @@ export async function walkBundle(file: BundleFile, { digests, onMember }: WalkOp
   let position = 0;
   let before = '';
   for (let count = 0; ; count += 1) {
+    if (count === 0) await checkName(file, window);
     if (position + blockBytes > file.size) throw truncated(file.name, 'its last member, sha256sums, is missing');
     const header = readTarHeader(await window.at(position, blockBytes));
     if (typeof header === 'string') throw await badHeader(file, window, position, header);
@@ -47,7 +48,8 @@ export async function walkBundle(file: BundleFile, { digests, onMember }: WalkOp
     const hash = digests ? await hashOf(window, extent) : null;
     await checkZeros(file, window, extent.position + size, paddingOf(size), `the bytes behind ${name}`);
     if (last) {
-      if (hash !== null && !hash.digest().equals(sums.digest())) throw wrongDigest(file);
+      if (hash !== null && !hash.digest().equals(sums.digest()))
+        throw wrongDigest(file, await wrongMember(file, window, extent));
       await checkZeros(file, window, end, endOfArchive.length, 'the end of the archive');
       if (file.size !== end + endOfArchive.length)
         throw malformed(file, `bytes follow its end at byte ${end + endOfArchive.length}`);
@@ -116,6 +118,14 @@ async function checkBeginning(file: BundleFile, window: Window): Promise<void> {
   );
 }
 
+/** What is too short for a header is cut off only where it begins as a bundle does. */
+async function checkName(file: BundleFile, window: Window): Promise<void> {
+  if (file.size >= blockBytes) return;
+  const begin = tarHeader({ name: manifestName, size: 0 }).subarray(0, Math.min(file.size, sizeAt));
+  if (!(await window.at(0, begin.length)).equals(begin))
+    throw malformed(file, `it does not begin with ${manifestName}`);
+}
+
 /** A file that ends in the middle of something may look like anything: where only zeros follow it was cut off. */
 async function badHeader(file: BundleFile, window: Window, position: number, what: string): Promise<VerifierError> {
   const zeros = (await window.at(position, blockBytes)).every((byte) => byte === 0);
@@ -147,10 +157,32 @@ async function hashOf(window: Window, { position, size }: Extent): Promise<Hash>
   return hash;
 }
 
-function wrongDigest(file: BundleFile): VerifierError {
+/** The first member whose line the sums do not have in its turn; null where they are wrong behind all lines. */
+async function wrongMember(file: BundleFile, window: Window, sums: Extent): Promise<string | null> {
+  let told = sums.position;
+  for (let position = 0; position < sums.position;) {
+    const header = readTarHeader(await window.at(position, blockBytes));
+    if (typeof header === 'string') break;
+    const { name, size } = header;
+    const extent = { position: position + blockBytes, size };
+    if (extent.position >= sums.position) break;
+    const line = sumsLine((await hashOf(window, extent)).digest(), name);
+    const left = sums.position + sums.size - told;
+    if (line.length > left || (await file.read(told, line.length)).toString('latin1') !== line) return name;
+    told += line.length;
+    position = extent.position + size + paddingOf(size);
+  }
+  return null;
+}
+
+function wrongDigest(file: BundleFile, member: string | null): VerifierError {
+  const what =
+    member === null
+      ? 'Its last member, sha256sums, says more than there is'
+      : `${member} is not what the last member, sha256sums, says of it`;
   return new VerifierError(
     'BUNDLE_DIGEST',
-    `A member of ${file.name} is not what its last member, sha256sums, says: the file was damaged or altered. Copy it again; "sha256sum -c sha256sums" after unpacking names the member.`,
+    `The bundle ${file.name} was damaged or altered: ${what}. Copy it again; "sha256sum -c sha256sums" after unpacking names all such members.`,
   );
 }
 

@@ -8,7 +8,8 @@ export const blockBytes = 512;
 export const endOfArchive = Buffer.alloc(2 * blockBytes);
 
 const nameBytes = 100;
-const sizeAt = 124;
+/** Where a header says how large its member is. */
+export const sizeAt = 124;
 const checksumAt = 148;
 const typeAt = 156;
 const magicAt = 257;

@@ -100,6 +100,14 @@ describe('a file that is no bundle', () => {
     ['gzip', () => gzipSync(good), 'BUNDLE_COMPRESSED'],
     ['zstd', () => zstdCompressSync(good), 'BUNDLE_COMPRESSED'],
     ['noise', () => Buffer.concat([Buffer.from('noise'), randomBytes(5_000)]), 'BUNDLE_FORMAT'],
+    ['a line of text', () => Buffer.from('dear auditor\n'), 'BUNDLE_FORMAT'],
+    ['the beginning of a bundle', () => good.subarray(0, 300), 'BUNDLE_TRUNCATED'],
+    ['one letter of it', () => good.subarray(0, 1), 'BUNDLE_TRUNCATED'],
+    [
+      'the beginning of an archive of something else',
+      () => pack([['POLICY.txt', Buffer.of()]]).subarray(0, 300),
+      'BUNDLE_FORMAT',
+    ],
     ['zeros', () => Buffer.alloc(10_240), 'BUNDLE_FORMAT'],
     ['bytes behind its end', () => Buffer.concat([good, Buffer.alloc(512)]), 'BUNDLE_FORMAT'],
     ['two bundles', () => Buffer.concat([good, good]), 'BUNDLE_FORMAT'],
@@ -237,6 +245,26 @@ describe('members', () => {
     ] as const) {
       expect(await refused(withHeader((block) => block.write(size, 124)))).toMatch(new RegExp(`^(${code})$`));
     }
+  });
+
+  test('whose bytes are not those of the sums are named', async () => {
+    const words = async (bytes: Uint8Array): Promise<unknown> =>
+      await openBundle(folder.write(bytes)).then(String, ({ message }: Error) => message);
+    const members = [...membersOf(good)].filter(([name, { size }]) => size > 0 && name !== 'MANIFEST.json');
+    for (const [name, { at }] of members) {
+      const bytes = Buffer.from(good);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 0x20, at);
+      // What the sums say of the first member is no longer what it is.
+      const named = name === 'sha256sums' ? 'MANIFEST.json' : name;
+      expect(await words(bytes)).toContain(`: ${named} is not what the last member, sha256sums, says of it.`);
+    }
+    const { at, size } = membersOf(good).get('sha256sums')!;
+    const sums = Buffer.concat([good.subarray(at, at + size), Buffer.from('more')]);
+    const block = Buffer.alloc(Math.ceil(sums.length / 512) * 512 + 1024);
+    sums.copy(block);
+    const header = tarHeader({ name: 'sha256sums', size: sums.length });
+    const longer = Buffer.concat([good.subarray(0, at - 512), header, block]);
+    expect(await words(longer)).toContain(': Its last member, sha256sums, says more than there is.');
   });
 
   test('whose bytes are not those of the sums are refused', async () => {
