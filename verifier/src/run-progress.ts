@@ -17,7 +17,7 @@ export const oldestProgressMs = 7 * 86_400_000;
 const clockSlackMs = 60_000;
 const defaultEveryMs = 60_000;
 /** A part is put together in memory: 24 bytes an event, a few times over. */
-const defaultEveryEvents = 500_000;
+const defaultEveryEvents = 100_000;
 
 const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

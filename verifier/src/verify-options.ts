@@ -53,7 +53,7 @@ export interface VerifyOptions {
   readonly incremental?: boolean;
   /**
    * A run whose anchor keeps progress (`AnchorStore.progress`) does so after about so many events of a partition, and not more often than every so many ms: what
-   * a kill loses. Default 500,000 and 60,000.
+   * a kill loses. Default 100,000 and 60,000.
    */
   readonly progressEveryEvents?: number;
   readonly progressEveryMs?: number;
