@@ -88,7 +88,10 @@ export function buildProgram(): Command {
     .option('--partition <n>', 'only the events of this partition')
     .option('--offsets <range>', 'only these offsets of it: 17, 17-90 or 17-; widened to whole seals')
     .option('--incremental', 'go on from what the anchor says was checked')
-    .option('--follow [seconds]', 'go on as the log grows, until Ctrl-C: every 10 seconds, or as given')
+    .option(
+      '--follow [seconds]',
+      'incremental runs as the log grows, until Ctrl-C: every 10 seconds, or as given; needs an anchor',
+    )
     .option('--bundle <file>', 'check an evidence bundle, offline')
     .option('--query-copy', 'hold every row in ClickHouse against its record, too')
     .option('--workers <n>', 'threads that read records (default: 1; of a bundle one a core)')

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { buildProgram } from '../src/program.ts';
 import { modeOf, scopeOf, whole } from '../src/verification/verify-flags.ts';
 import type { VerifyFlags } from '../src/verification/verify-flags.ts';
+
+it('the help says that --follow is incremental and needs an anchor, as the command does', () => {
+  const verify = buildProgram().commands.find((one) => one.name() === 'verify');
+  const follow = verify?.options.find(({ long }) => long === '--follow');
+  expect(follow?.description).toMatch(/incremental.*needs an anchor/);
+  expect(() => modeOf({ follow: true }, false)).toThrow('needs --anchor');
+  expect(modeOf({ follow: true }, true)).toBe('follow');
+});
 
 describe('the mode of a verification', () => {
   it.each<[VerifyFlags, string]>([
