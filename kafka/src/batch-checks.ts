@@ -1,4 +1,5 @@
 import { batchHeaderLength, type BatchHeader, maxLastOffsetDelta, readBatchHeader } from '@tallystick/core/batch';
+import { sha256 } from '@tallystick/core/hash';
 import { batchField } from './batch-encoder.ts';
 import { crc32c } from './crc32c.ts';
 import { KafkaError, type KafkaErrorCode } from './errors.ts';
@@ -27,6 +28,8 @@ export type BatchId = Pick<BatchHeader, 'baseOffset' | 'crc'>;
 export interface CheckedRecords {
   readonly batches: readonly ReadBatch[];
   readonly position: ReadPosition;
+  /** Bytes that these take up. */
+  readonly used: number;
   /** What is wrong with the batch after these, if anything. */
   readonly error: KafkaError | null;
 }
@@ -57,13 +60,19 @@ export function checkRecords(
     const left = records.length - at;
     if (left > batchField.magic && records[at + batchField.magic] !== 2) {
       const found = records[at + batchField.magic];
-      return { batches, position, error: bad('BATCH_MAGIC', position, 2, found, 'is of another format than magic 2') };
+      return {
+        batches,
+        position,
+        used: at,
+        error: bad('BATCH_MAGIC', position, 2, found, 'is of another format than magic 2'),
+      };
     }
     const total = left < lengthFieldEnd ? Infinity : lengthFieldEnd + view.getInt32(at + batchField.batchLength);
     if (total < batchHeaderLength) {
       return {
         batches,
         position,
+        used: at,
         error: bad('BATCH_INVALID', position, `>= ${batchHeaderLength} bytes`, total, 'is shorter than a batch header'),
       };
     }
@@ -73,6 +82,7 @@ export function checkRecords(
       return {
         batches,
         position,
+        used: at,
         error: bad('BATCH_INVALID', position, `${total} bytes`, left, 'has a length beyond what the broker sent'),
       };
     }
@@ -86,24 +96,33 @@ export function checkRecords(
       continue;
     }
     const checked = checkBatch(bytes, position);
-    if (checked instanceof KafkaError) return { batches, position, error: checked };
+    if (checked instanceof KafkaError) return { batches, position, used: at, error: checked };
     batches.push({ bytes, header: checked });
     position = { ...position, offset: checked.lastOffset + 1, lastEpoch: checked.leaderEpoch, midBatch: false };
     at += total;
   }
-  return { batches, position, error: batches.length > 0 ? goesBack(view, at, position) : null };
+  return { batches, position, used: at, error: batches.length > 0 ? goesBack(view, at, position) : null };
 }
 
-/** Whether what lies at `at` says a base offset below where the reader stands: no broker stores that. */
+/** Whether what lies at `at` says offsets below where the reader stands: no broker stores that. */
 function goesBack(view: DataView, at: number, position: ReadPosition): KafkaError | null {
-  if (view.byteLength - at < batchHeaderLength || view.getInt8(at + batchField.magic) !== 2) return null;
+  if (view.byteLength - at < batchHeaderLength) return null;
   const base = Number(view.getBigInt64(at + batchField.baseOffset));
-  if (!(base >= 0 && base < position.offset)) return null;
-  const lastOffset = lastOffsetAt(view, at);
-  const message = messageOf(position, 'goes back behind what was read', position.offset, base);
+  const lastOffset = view.getInt8(at + batchField.magic) === 2 ? lastOffsetAt(view, at) : base;
+  const found = Math.min(base, lastOffset);
+  if (!(found >= 0 && found < position.offset)) return null;
+  const message = messageOf(position, 'goes back behind what was read', position.offset, found);
   const { topic, partition, offset } = position;
-  const evidence = { topic, partition, offset, expected: offset, found: base, baseOffset: base, lastOffset };
-  return new KafkaError('OFFSET_GAP', message, { evidence });
+  const total = lengthFieldEnd + view.getInt32(at + batchField.batchLength);
+  const whole = total >= batchHeaderLength && total <= view.byteLength - at;
+  const stored = new Uint8Array(view.buffer, view.byteOffset + at, whole ? total : batchHeaderLength);
+  const evidence = { topic, partition, offset, expected: offset, found, baseOffset: base, lastOffset };
+  return new KafkaError('OFFSET_GAP', message, { evidence: { ...evidence, sha256: digestOf(stored) } });
+}
+
+/** By which a stored batch is told from any other, in hex. */
+export function digestOf(batch: Uint8Array): string {
+  return Buffer.from(sha256(batch)).toString('hex');
 }
 
 function lastOffsetAt(view: DataView, at: number): number {
@@ -135,7 +154,7 @@ function checkBatch(bytes: Uint8Array, position: ReadPosition): BatchHeader | Ka
       `0 to ${maxLastOffsetDelta}`,
       header.lastOffsetDelta,
       'has an impossible last offset delta',
-      header,
+      { bytes, header },
     );
   }
   const continues = position.midBatch
@@ -143,11 +162,11 @@ function checkBatch(bytes: Uint8Array, position: ReadPosition): BatchHeader | Ka
     : header.baseOffset === position.offset;
   if (!continues) {
     const what = header.baseOffset > position.offset ? 'comes after a gap' : 'goes back behind what was read';
-    return bad('OFFSET_GAP', position, position.offset, header.baseOffset, what, header);
+    return bad('OFFSET_GAP', position, position.offset, header.baseOffset, what, { bytes, header });
   }
   if (header.leaderEpoch < position.lastEpoch) {
     const what = 'has a leader epoch below that of the batch before it';
-    return bad('BATCH_INVALID', position, `>= ${position.lastEpoch}`, header.leaderEpoch, what, header);
+    return bad('BATCH_INVALID', position, `>= ${position.lastEpoch}`, header.leaderEpoch, what, { bytes, header });
   }
   return header;
 }
@@ -158,13 +177,16 @@ function bad(
   expected: unknown,
   found: unknown,
   what: string,
-  header?: BatchHeader,
+  stored?: ReadBatch,
 ): KafkaError {
   const { topic, partition, offset } = position;
-  const batch =
-    header === undefined ? {} : { baseOffset: header.baseOffset, lastOffset: header.lastOffset, crc: header.crc };
+  const batch = stored === undefined ? {} : namesOf(stored);
   const message = messageOf(position, what, expected, found);
   return new KafkaError(code, message, { evidence: { topic, partition, offset, expected, found, ...batch } });
+}
+
+function namesOf({ bytes, header: { baseOffset, lastOffset, crc } }: ReadBatch) {
+  return { baseOffset, lastOffset, crc, sha256: digestOf(bytes) };
 }
 
 function messageOf(

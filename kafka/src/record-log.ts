@@ -70,6 +70,11 @@ export interface FetchResponse {
   readonly records: Uint8Array;
   /** In which leader epoch the one who answered was taken for the leader; absent: not known. */
   readonly leaderEpoch?: number;
+  /**
+   * Whether `records` begin with the byte right behind the batch before `offset`, where the answer before ended; false: found by offset,
+   * as a broker does. Left out: nobody can say.
+   */
+  readonly follows?: boolean;
   /** May be called once nobody looks at `records` any more: its memory is used again. Without it, it is garbage like any other. */
   readonly release?: () => void;
 }

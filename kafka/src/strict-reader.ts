@@ -4,6 +4,7 @@ import { KafkaError } from './errors.ts';
 import { aborted } from './failures.ts';
 import { judgeFetch, type Judgement } from './fetch-judge.ts';
 import type { RecordLog } from './record-log.ts';
+import { Seam, type SeamFetch } from './seam.ts';
 import { backoffMs, pause, withDeadline } from './waiting.ts';
 
 export interface ReadOptions {
@@ -33,6 +34,13 @@ export interface ReadOptions {
    * of others: they are passed over wherever they come.
    */
   readonly without?: readonly BatchId[];
+  /**
+   * Read what is stored from batch to batch and not only what is served by offset: what was put between two batches is found wherever
+   * a fetch ends. Costs a batch more where an answer ends with a whole one. Default false.
+   */
+  readonly contiguous?: boolean;
+  /** With `contiguous`: the header (see `headerOf`) of the batch that ends before `from`, if it was read. */
+  readonly behind?: Uint8Array | null;
   readonly signal?: AbortSignal;
 }
 
@@ -48,6 +56,10 @@ export interface ReadChunk {
 }
 
 export type { BatchId, ReadBatch } from './batch-checks.ts';
+export { digestOf } from './batch-checks.ts';
+export { headerOf } from './seam.ts';
+
+const defaultMaxBytes = 1024 * 1024;
 
 /** How often in a row a topic must be seen missing or with another id. Brokers learn of topics at different times. */
 const doubtsToStop = 3;
@@ -71,24 +83,44 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
   const clock = options.log.clock ?? systemClock;
   const trouble = new Trouble(deadlineMs, clock);
   if (end !== null && from >= end) return;
+  const { contiguous = false, behind = null, maxBytes = defaultMaxBytes } = options;
+  const seam = contiguous ? new Seam(behind, maxBytes) : null;
+  let how: SeamFetch = { back: 0, maxBytes };
+  const begin = (waitMs: number): Promise<Outcome> => {
+    how = seam?.next() ?? how;
+    return start(options, position, how, waitMs, trouble.left());
+  };
 
   // Nothing is waited for where the end is still to be seen: an empty partition answers at once.
-  let attempt = start(options, position, end === null ? 0 : maxWaitMs, trouble.left());
+  let attempt = begin(end === null ? 0 : maxWaitMs);
   for (;;) {
     const { judgement, startedAt, settledAt } = await attempt;
     if (signal?.aborted === true) throw aborted('Reading', signal.reason);
+    if (judgement.kind === 'stop' && how.back > 0) {
+      seam?.giveUp();
+      attempt = begin(maxWaitMs);
+      continue;
+    }
     if (judgement.kind !== 'good') {
       trouble.note(judgement, startedAt, settledAt);
       if (follow && known !== null) yield { batches: [], ...known, nextOffset: position.offset };
       await pause(Math.min(backoffMs(trouble.count - 1), Math.max(trouble.left(), 1)), signal, clock);
-      attempt = start(options, position, maxWaitMs, trouble.left());
+      attempt = begin(maxWaitMs);
       continue;
     }
-    const { highWatermark, logStart, records, release } = judgement.answer;
+    const { highWatermark, logStart, release } = judgement.answer;
     known = { highWatermark, logStart };
     end ??= highWatermark;
+    const records = seam === null ? judgement.answer.records : seam.take(how, judgement.answer);
+    if (records === null) {
+      if (options.reuse === true) release?.();
+      attempt = begin(maxWaitMs);
+      continue;
+    }
     const checked = checkRecords(records, position, end, options.without);
     position = checked.position;
+    const last = checked.batches.at(-1);
+    if (last !== undefined) seam?.advance(last.bytes, records.subarray(checked.used));
     const done = position.offset >= end;
     const nothing = !done && checked.error === null && checked.batches.length === 0;
     // Nothing came although there must be something: wait for it, but not for ever.
@@ -98,7 +130,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       trouble.note({ kind: 'again', error: tooShort(position, end, known) }, startedAt, settledAt);
     else trouble.clear();
     if (!done && checked.error === null) {
-      attempt = start(options, position, maxWaitMs, trouble.left());
+      attempt = begin(maxWaitMs);
       attempt.catch(() => undefined);
     }
     if (checked.batches.length > 0 || follow || done)
@@ -119,11 +151,13 @@ interface Outcome {
 /** One fetch and its judgement; errors that can pass are an outcome, others are thrown. */
 async function start(
   options: ReadOptions,
-  position: ReadPosition,
+  due: ReadPosition,
+  { back, maxBytes }: SeamFetch,
   maxWaitMs: number,
   leftMs: number,
 ): Promise<Outcome> {
-  const { log, topic, topicId, partition, maxBytes = 1024 * 1024 } = options;
+  const { log, topic, topicId, partition } = options;
+  const position = back === 0 ? due : { ...due, offset: due.offset - 1 };
   const clock = log.clock ?? systemClock;
   const startedAt = clock.monotonic();
   const { offset, lastEpoch: lastFetchedEpoch } = position;

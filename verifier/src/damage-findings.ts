@@ -154,7 +154,7 @@ function repeated(error: KafkaError, position: number): NewFinding {
     code: 'root-mismatch',
     place: offsetsPlace(first, Math.max(first, last)),
     expected: String(position),
-    found: String(first),
+    found: foundIn(error),
     message: `Behind offset ${position - 1} the log goes back: a batch that says it begins at ${first} is stored there. A broker never writes that. What follows it does not tell which of the batches was changed, put in or moved.`,
   };
 }
@@ -173,7 +173,7 @@ function badCrc(damage: Damage): NewFinding {
 }
 
 function neverSealed(plan: PlanOfDamage, cause: 'magic' | 'invalid', damage: Damage): NewFinding {
-  const { base, error } = damage;
+  const { base, between, error } = damage;
   const section = sectionAt(plan, base);
   if (error.code === 'BROKER_ERROR') return unreadable(base, base, error, `cannot be served (${error.message})`);
   if (section?.kind !== 'seal')
@@ -181,20 +181,27 @@ function neverSealed(plan: PlanOfDamage, cause: 'magic' | 'invalid', damage: Dam
   if (cause === 'magic') return badBatch('bad-magic', damage, 'No batch of such a format is ever sealed.');
   if (error.evidence['lastOffset'] === undefined)
     return badBatch('bad-crc', damage, 'Its header was changed after it was stored.');
-  const last = damage.batchLast ?? section.last;
+  const last = between === true ? base : (damage.batchLast ?? section.last);
   return {
     code: 'root-mismatch',
     place: offsetsPlace(base, last),
     ...evidenceOf(error),
-    message: `${error.message} Such a batch is never sealed: its header was changed after it was stored. ${eventsText(base, last)} not judged.`,
+    message: `${error.message} Such a batch is never sealed: its header was changed after it was stored. ${between === true ? betweenText(base) : `${eventsText(base, last)} not judged.`}`,
   };
 }
 
-function badBatch(code: 'bad-crc' | 'bad-magic', { base, batchLast, error }: Damage, why: string): NewFinding {
+/** Of a batch that lies between two that belong together. */
+export function betweenText(base: number): string {
+  return `It lies before the batch of offset ${base}, behind all that belongs there: it was put in, and consumers may be served what it holds.`;
+}
+
+function badBatch(code: 'bad-crc' | 'bad-magic', { base, batchLast, between, error }: Damage, why: string): NewFinding {
   const held =
-    batchLast === null
-      ? 'How many events it holds cannot be told, and none of them was judged.'
-      : `By what follows it, it holds ${offsetsText(base, batchLast)}. ${eventsText(base, batchLast)} not judged.`;
+    between === true
+      ? betweenText(base)
+      : batchLast === null
+        ? 'How many events it holds cannot be told, and none of them was judged.'
+        : `By what follows it, it holds ${offsetsText(base, batchLast)}. ${eventsText(base, batchLast)} not judged.`;
   return {
     code,
     place: offsetsPlace(base, base),
@@ -229,8 +236,14 @@ function eventsText(first: number, last: number): string {
 }
 
 /** What was expected and found, on one line each. */
-export function evidenceOf({ evidence: { expected, found } }: KafkaError): Pick<NewFinding, 'expected' | 'found'> {
-  return { expected: evidenceText(expected), found: evidenceText(found) };
+export function evidenceOf(error: KafkaError): Pick<NewFinding, 'expected' | 'found'> {
+  return { expected: evidenceText(error.evidence['expected']), found: foundIn(error) };
+}
+
+/** With the digest of the stored batch, where it is known: another content is another finding. */
+function foundIn({ evidence: { found, sha256 } }: KafkaError): string | null {
+  const text = evidenceText(found);
+  return typeof sha256 === 'string' ? `${text ?? 'a batch'} (stored batch with SHA-256 ${sha256})` : text;
 }
 
 function evidenceText(value: unknown): string | null {

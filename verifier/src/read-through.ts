@@ -1,7 +1,7 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
-import { readPartition } from '@tallystick/kafka/strict-reader';
+import { digestOf, headerOf, readPartition } from '@tallystick/kafka/strict-reader';
 import type { BatchId, ReadBatch } from '@tallystick/kafka/strict-reader';
 import { bytesBehind, placeOfMisplaced, placeOfOverlong, saysTooMany } from './batch-place.ts';
 import type { BatchPlace } from './batch-place.ts';
@@ -29,6 +29,8 @@ export interface Damage {
   readonly base: number;
   /** Last offset of the bad batch itself, as its header says and what follows it confirms; null if that is not known. */
   readonly batchLast: number | null;
+  /** The bad batch takes no offset: it lies before `base`, behind the batch that ends there, and what `base` asks for is good. */
+  readonly between?: true;
   readonly error: KafkaError;
 }
 
@@ -61,18 +63,23 @@ export async function* readThrough(source: Source, from: number, to: number): As
   let position = from;
   let lastEpoch = -1;
   let retriedAt = -1;
+  // Header of the batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may
+  // go past it.
+  let behind: Uint8Array | null = null;
   const without: BatchId[] = [];
   while (position < to) {
     let misplaced: Misplaced | null = null;
     const told = without.length < mostMisplaced;
     try {
-      for await (const chunk of readPartition({ ...base(source, without), from: position, to, lastEpoch })) {
+      const here = { from: position, to, lastEpoch, contiguous: true, behind };
+      for await (const chunk of readPartition({ ...base(source, without), ...here })) {
         if (told) misplaced = await firstOverlong(source, chunk.batches);
         const batches = chunk.batches.slice(0, misplaced?.at);
         const last = batches.at(-1);
         if (last !== undefined) {
           position = last.header.lastOffset + 1;
           lastEpoch = last.header.leaderEpoch;
+          behind = headerOf(last.bytes);
           yield { kind: 'batches', batches };
         }
         if (misplaced !== null) break;
@@ -89,14 +96,18 @@ export async function* readThrough(source: Source, from: number, to: number): As
         if (retriedAt !== position && (goesBack || bad || (ofEpoch.has(error.code) && lastEpoch >= 0))) {
           retriedAt = position;
           lastEpoch = -1;
-          if (goesBack) yield hole(position, position - 1, 'repeated', error);
+          if (goesBack) {
+            behind = null;
+            yield hole(position, position - 1, 'repeated', error);
+          }
           continue;
         }
-        const { piece, next } = await judge(source, error, position, to);
+        const { piece, next } = await judge(source, error, position, to, behind !== null);
         if (piece === null) throw error;
         yield piece;
         position = next;
         lastEpoch = -1;
+        behind = null;
         continue;
       }
     }
@@ -107,6 +118,7 @@ export async function* readThrough(source: Source, from: number, to: number): As
     without.push(id);
     position = next;
     lastEpoch = -1;
+    behind = null;
   }
 }
 
@@ -120,14 +132,21 @@ interface Misplaced {
 }
 
 async function firstOverlong(source: Source, batches: readonly ReadBatch[]): Promise<Misplaced | null> {
-  for (const [at, { header }] of batches.entries()) {
+  for (const [at, { bytes, header }] of batches.entries()) {
     if (!saysTooMany(header)) continue;
     const place = await placeOfOverlong(source, header);
     if (place === null) continue;
     const { topic, partition } = source;
     const { baseOffset, lastOffset } = header;
     const message = `The record batch at offset ${baseOffset} of ${topic}/${partition} says that it reaches to offset ${lastOffset}, but holds ${header.count} records, and the next one begins at offset ${place.last + 1}.`;
-    const evidence = { topic, partition, offset: baseOffset, expected: place.last, found: lastOffset };
+    const evidence = {
+      topic,
+      partition,
+      offset: baseOffset,
+      expected: place.last,
+      found: lastOffset,
+      sha256: digestOf(bytes),
+    };
     return { id: header, place, at, error: new KafkaError('BATCH_INVALID', message, { evidence }) };
   }
   return null;
@@ -150,12 +169,16 @@ async function misplacedAt(
   return place === null ? null : { id, place, error };
 }
 
-/** The hole that the error means and where to go on; no piece if the error is not about offsets. */
+/**
+ * The hole that the error means and where to go on; no piece if the error is not about offsets.
+ * @param joined what is bad was met right behind the batch before, not by its offset
+ */
 async function judge(
   source: Source,
   error: KafkaError,
   position: number,
   to: number,
+  joined: boolean,
 ): Promise<{ piece: Piece | null; next: number }> {
   const until = (offset: number, cause: Damage['cause'], batchLast: number | null = null) => {
     const next = Math.min(offset, to);
@@ -180,6 +203,10 @@ async function judge(
     default: {
       const cause = badBatch.get(error.code);
       if (cause === undefined || error.retriable) return notOffsets;
+      if (joined && (await look(source, position)) === 'good') {
+        const damage: Damage = { cause, base: position, batchLast: null, between: true, error };
+        return { piece: { kind: 'hole', first: position, last: position - 1, damage }, next: position };
+      }
       const next = await behindBad(source, position, to);
       return next === null ? until(to, cause) : until(next, cause, next - 1);
     }

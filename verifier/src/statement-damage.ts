@@ -1,6 +1,6 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
-import { evidenceOf } from './damage-findings.ts';
+import { betweenText, evidenceOf } from './damage-findings.ts';
 import type { NewFinding } from './domain/findings.ts';
 import type { Hole } from './read-through.ts';
 
@@ -11,7 +11,7 @@ export function leavesUnknown({ damage: { cause } }: Hole): boolean {
 
 /** What a damage of the seals topic is. */
 export function statementDamage(topic: string, { first, last, damage }: Hole): NewFinding[] {
-  const { cause, base, batchLast, error } = damage;
+  const { cause, base, batchLast, between, error } = damage;
   const where = { topic, partition: 0 };
   if (cause === 'missing' || cause === 'truncated' || cause === 'deleted') {
     return [
@@ -41,7 +41,7 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
     code,
     place: offsetsPlace(base, base),
     ...evidenceOf(error),
-    message: `${error.message} Statements that were stored there cannot be read.`,
+    message: `${error.message} ${between === true ? betweenText(base) : 'Statements that were stored there cannot be read.'}`,
   };
   if (batchLast !== null || last <= base) return [damaged];
   return [
