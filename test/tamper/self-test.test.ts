@@ -1,4 +1,5 @@
 import { verdictOf, type FindingCode } from '@tallystick/core/finding';
+import { KafkaError } from '@tallystick/kafka/errors';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import type { CopiedLog } from '@tallystick/verifier/copied-log';
 import { CopiedPublished } from '@tallystick/verifier/copied-published';
@@ -334,6 +335,18 @@ describe('where it cannot be tried', () => {
     const controller = new AbortController();
     const running = run({ signal: controller.signal, onProgress: (done) => done === 3 && controller.abort() });
     await expect(running).rejects.toThrow(expect.objectContaining({ code: 'VERIFY_ABORTED' }));
+    // While it copies, what reads Kafka says so in its own words.
+    const fetch = async (): Promise<never> =>
+      await Promise.reject(new KafkaError('ABORTED', 'Reading was stopped by its caller.'));
+    const { describeTopic, bounds, createAppender, close } = small.log;
+    const log: RecordLog = {
+      describeTopic: describeTopic.bind(small.log),
+      bounds: bounds.bind(small.log),
+      createAppender: createAppender.bind(small.log),
+      close: close.bind(small.log),
+      fetch,
+    };
+    await expect(run({ log })).rejects.toThrow(expect.objectContaining({ code: 'VERIFY_ABORTED' }));
   });
 });
 

@@ -3,6 +3,7 @@ import { readStatementNote } from '@tallystick/core/judge';
 import type { VerifierKey } from '@tallystick/core/note';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { KafkaError } from '@tallystick/kafka/errors';
+import { abortError } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { VerifyOptions } from '../verify-options.ts';
 import { Bench } from './bench.ts';
@@ -116,6 +117,7 @@ async function tryCopy(options: TestOptions, recording: RecordingLog | null, roo
     );
     return { ...copy, published: null };
   } catch (error) {
+    if (error instanceof KafkaError && error.code === 'ABORTED') throw abortError(error);
     const passes = error instanceof KafkaError || (error instanceof VerifierError && error.code.startsWith('LOG_'));
     if (!passes) throw error;
     return `${error.message} [${error.code}]`;
