@@ -1,7 +1,9 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import type { VerifierKey } from '@tallystick/core/note';
+import { KafkaError } from '@tallystick/kafka/errors';
 import type { RecordLog, TopicDescription, TopicNames } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
+import { abortError } from '../deadline.ts';
 import type { Patience } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
@@ -84,7 +86,7 @@ export async function exportBundle(options: ExportOptions): Promise<Exported> {
     return exported;
   } catch (error) {
     await options.sink.abandon();
-    throw error;
+    throw error instanceof KafkaError && error.code === 'ABORTED' ? abortError(error) : error;
   }
 }
 
