@@ -19,6 +19,7 @@ export const verifierErrors = {
   LOG_UNAVAILABLE: 'the published log cannot be read, or gives no answer in time',
   LOG_RESOURCE_TOO_LARGE: 'the published log serves more bytes than a resource of its kind can have',
   BUNDLE_UNREADABLE: 'an evidence bundle that cannot be opened or read',
+  BUNDLE_CHANGED: 'an evidence bundle that was replaced or written to while it was read',
   BUNDLE_TRUNCATED: 'an evidence bundle that is cut off before its end',
   BUNDLE_COMPRESSED: 'an evidence bundle that was compressed',
   BUNDLE_FORMAT:

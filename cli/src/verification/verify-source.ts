@@ -70,7 +70,7 @@ export async function openSource(
       log: bundle.records,
       published: flags.log === false ? null : bundle.published,
       schemas: bundle.schemas,
-      reopen: { kind: 'bundle', file },
+      reopen: { kind: 'bundle', file, identity: bundle.identity },
       workers: threads,
       scope: bundle.manifest.scope,
       topics: bundle.manifest.topics,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { VerifierError } from '../errors.ts';
 import type { EvidenceSource } from '../ports/evidence-source.ts';
 import { BundleFile } from './bundle-file.ts';
 import { BundlePartition } from './bundle-partition.ts';
@@ -21,6 +22,8 @@ export interface Bundle extends EvidenceSource {
   readonly manifest: BundleManifest;
   /** Text of the tlog-policy that the maker used, for information; null where there was none. */
   readonly policy: string | null;
+  /** Tells the file from another one that has its name later, and from itself when it was written to. */
+  readonly identity: string;
   /**
    * Resolves when every byte was compared with the bundle's own sums; at once where that was done before, or was not asked for. Nothing
    * that was read in it may be told before. Close the bundle whatever comes of it.
@@ -37,17 +40,24 @@ export interface OpenBundleOptions {
    * the headers are read.
    */
   readonly digests?: boolean | 'beside';
+  /** Of the bundle that was opened before: another file is refused. */
+  readonly identity?: string;
 }
 
 /**
  * Opens an evidence bundle for a verification without any network. The sums tell damage and half a copy; against a forger they are
  * worth nothing, and nothing in the bundle is trusted: what comes out of it is judged like what a broker sends.
- * @throws VerifierError BUNDLE_UNREADABLE, BUNDLE_TRUNCATED, BUNDLE_COMPRESSED, BUNDLE_FORMAT, BUNDLE_LIMIT, BUNDLE_MANIFEST,
- *   BUNDLE_VERSION, BUNDLE_DIGEST, VERIFY_ABORTED
+ * @throws VerifierError BUNDLE_UNREADABLE, BUNDLE_CHANGED, BUNDLE_TRUNCATED, BUNDLE_COMPRESSED, BUNDLE_FORMAT, BUNDLE_LIMIT,
+ *   BUNDLE_MANIFEST, BUNDLE_VERSION, BUNDLE_DIGEST, VERIFY_ABORTED
  */
 export async function openBundle(name: string, options: OpenBundleOptions = {}): Promise<Bundle> {
-  const { signal, digests = true } = options;
+  const { signal, digests = true, identity } = options;
   const file = await BundleFile.open(name, signal);
+  if (identity !== undefined && file.identity !== identity) {
+    await file.close();
+    const what = 'was replaced or written to since this verification began: verify again when nobody writes to it';
+    throw new VerifierError('BUNDLE_CHANGED', `The bundle ${name} ${what}.`);
+  }
   const sums = digests === 'beside' ? new SumsBeside(file) : null;
   try {
     const index = new Index(file, sums);
@@ -138,6 +148,7 @@ class Index {
     );
     return {
       manifest,
+      identity: file.identity,
       policy: policy === null ? null : (await file.read(policy.position, policy.size)).toString('utf8'),
       records,
       published: manifest.log === null ? null : new BundlePublished(file, this.log),

@@ -2,8 +2,9 @@ import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { ThreadSettings } from './shard-message.ts';
 
 /**
- * Opens the records of a verification once more. What its starter checked of the whole file is not checked again. Each kind's code is
- * loaded only where it is needed: every thread pays for it.
+ * Opens the records of a verification once more. What its starter checked of the whole file is not checked again, so it must be that file
+ * still. Each kind's code is loaded only where it is needed: every thread pays for it.
+ * @throws VerifierError BUNDLE_CHANGED where the bundle is another one by now; BUNDLE_…
  */
 export async function openRecords({ reopen }: ThreadSettings): Promise<RecordLog> {
   if (reopen.kind === 'kafka') {
@@ -11,5 +12,6 @@ export async function openRecords({ reopen }: ThreadSettings): Promise<RecordLog
     return connectRecordLog(reopen.config);
   }
   const { openBundle } = await import('../bundle/open-bundle.ts');
-  return (await openBundle(reopen.file, { digests: false })).records;
+  const { file, identity } = reopen;
+  return (await openBundle(file, { digests: false, ...(identity === undefined ? {} : { identity }) })).records;
 }

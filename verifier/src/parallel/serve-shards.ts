@@ -5,6 +5,7 @@ import { SchemasError, schemasErrors } from '@tallystick/schemas/errors';
 import type { SchemasErrorCode } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { RecordLog } from '@tallystick/kafka/record-log';
+import { VerifierError } from '../errors.ts';
 import { pairsOf } from './join-ids.ts';
 import { readOrLeave } from './run-shard.ts';
 import type { JoinTask, ShardTask, StarterMessage, ThreadMessage, ThreadSettings } from './shard-message.ts';
@@ -41,7 +42,9 @@ export function serveShards(
       meter.tell();
       send({ kind: 'done', id: task.id, result });
     } catch (error) {
-      send({ kind: 'failed', id: task.id, message: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      const isBundle = error instanceof VerifierError && error.code === 'BUNDLE_CHANGED';
+      send({ kind: 'failed', id: task.id, message, ...(isBundle ? { code: 'BUNDLE_CHANGED' } : {}) });
     }
   };
   const join = async ({ id, ...task }: JoinTask): Promise<void> => {

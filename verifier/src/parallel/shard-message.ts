@@ -66,7 +66,8 @@ export interface ShardReader {
 export type ThreadMessage =
   | { readonly kind: 'done'; readonly id: number; readonly result: ShardResult | null }
   | { readonly kind: 'joined'; readonly id: number; readonly pairs: readonly IdPair[] | null }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
+  /** `code`: of a bundle that is not to be read any more. */
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly code?: 'BUNDLE_CHANGED' }
   | { readonly kind: 'progress'; readonly bytes: number; readonly events: number }
   | { readonly kind: 'schema'; readonly request: number; readonly schemaId: number };
 

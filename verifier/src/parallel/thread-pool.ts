@@ -185,7 +185,8 @@ export class ThreadPool implements ShardReader, IdJoiner {
     } else if (busy === null || busy.id !== message.id) {
       this.fail(failed('one of them answered what it was not asked'));
     } else if (message.kind === 'failed') {
-      this.fail(failed(message.message));
+      const { code, message: why } = message;
+      this.fail(code === undefined ? failed(why) : new VerifierError(code, why));
     } else if (message.kind === 'done' && busy.waiting.kind === 'shard') {
       this.isDone(thread);
       busy.waiting.resolve(message.result);

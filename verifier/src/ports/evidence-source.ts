@@ -17,4 +17,10 @@ export interface EvidenceSource {
 
 /** Plain data from which a worker thread opens the same records again. */
 export type SourceDescriptor =
-  { readonly kind: 'bundle'; readonly file: string } | { readonly kind: 'kafka'; readonly config: KafkaConfig };
+  | {
+      readonly kind: 'bundle';
+      readonly file: string;
+      /** The opened bundle's: a file that was put in its place, or written to since, is refused. Left out: any file of that name is read. */
+      readonly identity?: string;
+    }
+  | { readonly kind: 'kafka'; readonly config: KafkaConfig };
