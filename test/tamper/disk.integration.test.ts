@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { readBatchHeader } from '@tallystick/core/batch';
 import { encodeUtf8 } from '@tallystick/core/encoding';
 import { applyTopics } from '@tallystick/kafka/admin';
-import { batchField } from '@tallystick/kafka/batch-encoder';
+import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
@@ -53,9 +53,36 @@ const inserted: Row[2] = (all) => {
   for (const later of all.slice(6)) moveTo(later, later.first + 1);
 };
 
+/** With another byte in it, which its CRC does not fit. */
+function copyOf({ bytes }: CopiedBatch): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(copy.length - 8) ^ 1, copy.length - 8);
+  return copy;
+}
+
 /** The seals each cover four batches: offsets 0-31, 32-63, 64-95, 96-127. Of the batches the sixth has the offsets 40 to 47. */
 const rows: Row[] = [
   ['nothing', 'events', () => undefined, 0, []],
+  [
+    'a copy that says a last offset below its first',
+    'events',
+    (all) => {
+      const bytes = copyOf(all[5]!);
+      bytes.writeBigInt64BE(39n);
+      bytes.writeInt32BE(-1, batchField.lastOffsetDelta);
+      sealCrc(bytes);
+      return all.toSpliced(5, 0, { ...all[5]!, bytes });
+    },
+    1,
+    ['root-mismatch 40-40'],
+  ],
+  [
+    'a copy behind a statement, the CRC wrong',
+    'seals',
+    (all) => all.toSpliced(3, 0, { ...all[2]!, bytes: copyOf(all[2]!) }),
+    1,
+    ['bad-crc 3-3'],
+  ],
   ['a byte of an event', 'events', (all) => rewrite(all[5]!, (bytes) => flip(-20)(bytes)), 1, ['altered 47-47']],
   ['a bit, the CRC left', 'events', (all) => flip(-20)(all[5]!.bytes), 1, ['bad-crc 40-40']],
   ['the control bit', 'events', (all) => rewrite(all[5]!, setBits(0x20)), 1, ['altered 40-47']],
