@@ -21,7 +21,7 @@ const mostParted = 4;
  * was cut off at the end of one answer begins the next one, or the next fetch begins with the batch before.
  */
 export class Seam {
-  /** Header of the last batch read. */
+  /** The last batch read, whole: another one may have the same header, and the same CRC. */
   private before: Uint8Array | null;
   /** Header of what was seen behind it. */
   private cut: Uint8Array | null = null;
@@ -32,6 +32,8 @@ export class Seam {
   /** Whoever answers says itself that it goes on where it ended. */
   private follows = false;
   private readonly maxBytes: number;
+  /** What `before` lies in, used again: a batch is copied for each answer. */
+  private kept = new Uint8Array(0);
 
   constructor(before: Uint8Array | null, maxBytes: number) {
     this.before = before;
@@ -41,7 +43,7 @@ export class Seam {
   next(): SeamFetch {
     const { before, cut, maxBytes } = this;
     if (before === null || this.plain) return { back: 0, maxBytes };
-    const back = totalLength(before);
+    const back = before.length;
     if (this.parted > 0) {
       const wanted = cut === null ? 0 : totalLength(cut);
       return { back, maxBytes: back + Math.min(Math.max(maxBytes, wanted), largestWanted) };
@@ -72,7 +74,7 @@ export class Seam {
     const at = placeOf(before, records);
     // It is not there any more: what came instead is judged as it is.
     if (at < 0) return records;
-    const rest = records.subarray(at + totalLength(before));
+    const rest = records.subarray(at + before.length);
     if (rest.length >= lengthFieldEnd && totalLength(rest) <= rest.length) return rest;
     if (rest.length < batchHeaderLength) this.plain = true;
     // Cut off though it was asked for whole: so its length is wrong, and whoever checks it says so.
@@ -89,18 +91,25 @@ export class Seam {
     this.plain = true;
   }
 
+  /** The last batch that was read: a copy, until the next one is. */
+  get last(): Uint8Array | null {
+    return this.before;
+  }
+
   /** @param last batch that was read; @param rest of the answer behind it */
   advance(last: Uint8Array, rest: Uint8Array): void {
-    this.before = headerOf(last);
+    if (last.length > this.kept.length) this.kept = new Uint8Array(last.length);
+    this.kept.set(last);
+    this.before = this.kept.subarray(0, last.length);
     this.plain = false;
     this.parted = 0;
     this.cut = rest.length >= batchHeaderLength ? headerOf(rest) : null;
   }
 }
 
-/** A copy of the header of a batch, by which it is known again. */
-export function headerOf(batch: Uint8Array): Uint8Array {
-  return batch.slice(0, batchHeaderLength);
+/** A copy of the header of a batch: `slice` of a Buffer would be a view of memory that is used again. */
+function headerOf(batch: Uint8Array): Uint8Array {
+  return new Uint8Array(batch.subarray(0, batchHeaderLength));
 }
 
 function totalLength(batch: Uint8Array): number {
@@ -109,11 +118,11 @@ function totalLength(batch: Uint8Array): number {
   );
 }
 
-/** Where the batch with this header begins; -1 where it does not. */
-function placeOf(header: Uint8Array, records: Uint8Array): number {
+/** Where the batch begins that begins with these bytes; -1 where there is none. */
+function placeOf(known: Uint8Array, records: Uint8Array): number {
   for (let at = 0; records.length - at >= batchHeaderLength;) {
     const left = records.subarray(at);
-    if (startsWith(left, header)) return at;
+    if (startsWith(left, known)) return at;
     const length = totalLength(left);
     if (length < batchHeaderLength) return -1;
     at += length;
@@ -121,6 +130,6 @@ function placeOf(header: Uint8Array, records: Uint8Array): number {
   return -1;
 }
 
-function startsWith(bytes: Uint8Array, header: Uint8Array): boolean {
-  return header.every((byte, at) => bytes[at] === byte);
+function startsWith(bytes: Uint8Array, known: Uint8Array): boolean {
+  return bytes.length >= known.length && Buffer.compare(bytes.subarray(0, known.length), known) === 0;
 }

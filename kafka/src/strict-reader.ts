@@ -39,7 +39,7 @@ export interface ReadOptions {
    * a fetch ends. Costs a batch more where an answer ends with a whole one. Default false.
    */
   readonly contiguous?: boolean;
-  /** With `contiguous`: the header (see `headerOf`) of the batch that ends before `from`, if it was read. */
+  /** With `contiguous`: the batch that ends before `from`, if it was read (see `ReadChunk.last`). */
   readonly behind?: Uint8Array | null;
   readonly signal?: AbortSignal;
 }
@@ -53,11 +53,12 @@ export interface ReadChunk {
   readonly logStart: number;
   /** The offset after the last batch; where the next chunk goes on. */
   readonly nextOffset: number;
+  /** With `contiguous`: a copy of the last batch that was read, until the next chunk is asked for. */
+  readonly last?: Uint8Array | null;
 }
 
 export type { BatchId, ReadBatch } from './batch-checks.ts';
 export { digestOf } from './batch-checks.ts';
-export { headerOf } from './seam.ts';
 
 const defaultMaxBytes = 1024 * 1024;
 
@@ -134,7 +135,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       attempt.catch(() => undefined);
     }
     if (checked.batches.length > 0 || follow || done)
-      yield { batches: checked.batches, ...known, nextOffset: position.offset };
+      yield { batches: checked.batches, ...known, nextOffset: position.offset, last: seam?.last ?? null };
     if (checked.error !== null) throw checked.error;
     if (done) return;
     if (options.reuse === true) release?.();

@@ -130,6 +130,13 @@ const rows: Row[] = [
     1,
     ['altered 40-55'],
   ],
+  [
+    'a copy behind a batch, the CRC wrong',
+    'events',
+    (all) => all.toSpliced(6, 0, { ...all[5]!, bytes: copyOf(all[5]!) }),
+    1,
+    ['bad-crc 48-48'],
+  ],
   ['a batch twice', 'events', (all) => all.toSpliced(5, 0, all[5]!), 1, ['root-mismatch 40-47']],
   ['the tail cut off', 'events', (all) => all.slice(0, 14), 1, ['truncated 0-127']],
   ['the tail cut off, and the indexes made anew', 'events', (all) => all.slice(0, 14), 1, ['truncated 112-127'], true],

@@ -1,8 +1,8 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
-import { digestOf, headerOf, readPartition } from '@tallystick/kafka/strict-reader';
-import type { BatchId, ReadBatch } from '@tallystick/kafka/strict-reader';
+import { digestOf, readPartition } from '@tallystick/kafka/strict-reader';
+import type { BatchId, ReadBatch, ReadOptions } from '@tallystick/kafka/strict-reader';
 import { bytesBehind, placeOfMisplaced, placeOfOverlong, saysTooMany } from './batch-place.ts';
 import type { BatchPlace } from './batch-place.ts';
 import type { Patience } from './deadline.ts';
@@ -63,7 +63,7 @@ export async function* readThrough(source: Source, from: number, to: number): As
   let position = from;
   let lastEpoch = -1;
   let retriedAt = -1;
-  // Header of the batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may
+  // The batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may
   // go past it.
   let behind: Uint8Array | null = null;
   const without: BatchId[] = [];
@@ -71,15 +71,22 @@ export async function* readThrough(source: Source, from: number, to: number): As
     let misplaced: Misplaced | null = null;
     const told = without.length < mostMisplaced;
     try {
-      const here = { from: position, to, lastEpoch, contiguous: true, behind };
-      for await (const chunk of readPartition({ ...base(source, without), ...here })) {
+      const options: ReadOptions = {
+        ...base(source, without),
+        from: position,
+        to,
+        lastEpoch,
+        contiguous: true,
+        behind,
+      };
+      for await (const chunk of readPartition(options)) {
         if (told) misplaced = await firstOverlong(source, chunk.batches);
         const batches = chunk.batches.slice(0, misplaced?.at);
         const last = batches.at(-1);
         if (last !== undefined) {
           position = last.header.lastOffset + 1;
           lastEpoch = last.header.leaderEpoch;
-          behind = headerOf(last.bytes);
+          behind = misplaced === null ? (chunk.last ?? null) : null;
           yield { kind: 'batches', batches };
         }
         if (misplaced !== null) break;
