@@ -135,7 +135,12 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       attempt.catch(() => undefined);
     }
     if (checked.batches.length > 0 || follow || done)
-      yield { batches: checked.batches, ...known, nextOffset: position.offset, last: seam?.last ?? null };
+      yield {
+        batches: checked.batches,
+        ...known,
+        nextOffset: position.offset,
+        ...(seam !== null && { last: seam.last }),
+      };
     if (checked.error !== null) throw checked.error;
     if (done) return;
     if (options.reuse === true) release?.();
