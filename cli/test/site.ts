@@ -26,6 +26,7 @@ const main = join(import.meta.dirname, '..', 'src', 'main.ts');
 
 export interface Ran {
   readonly code: number | null;
+  readonly signal?: NodeJS.Signals | null;
   readonly out: string;
   readonly errors: string;
 }
@@ -171,8 +172,8 @@ export class Site {
 
   async stop({ child, ended: end }: Running): Promise<void> {
     child.kill('SIGTERM');
-    const { code, errors } = await end;
-    if (code !== 0) throw new Error(`the ledger ended with ${code}: ${errors}`);
+    const { code, signal, errors } = await end;
+    if (code !== 0) throw new Error(`the ledger ended with ${code ?? signal}: ${errors}`);
   }
 
   /** Calls a command in this process, where nothing hangs on its being another one. */
@@ -272,5 +273,5 @@ function ended(child: ChildProcess): Promise<Ran> {
   const text = { out: '', errors: '' };
   child.stdout?.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (text.errors += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...text })));
+  return new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal, ...text })));
 }

@@ -16,55 +16,55 @@ export interface Running {
 /** Runs one service in the foreground until SIGINT or SIGTERM, and reports its state once a second. */
 export async function serviceCommand(context: Context, name: ServiceName): Promise<number> {
   const logger = createLogger(name, context.terminal);
-  const self = recordProcess(process.pid);
-  const open: Record<ServiceName, () => Running | Promise<Running>> = {
+  const open: Record<ServiceName, () => Promise<Running>> = {
     ledger: () => openLedger(context, logger),
     seal: () => openLedger(context, logger, 'seal'),
     publish: () => openLedger(context, logger, 'publish'),
     serve: () => openLedger(context, logger, 'serve'),
-    worker: () => openWorker(context, logger),
+    worker: () => Promise.resolve(openWorker(context, logger)),
   };
+  return await runService(context, name, open[name]);
+}
+
+/** What `serviceCommand` does with any service. */
+export async function runService(context: Context, name: ServiceName, open: () => Promise<Running>): Promise<number> {
+  const self = recordProcess(process.pid);
   const tell = (status: unknown) => {
     if (self !== null) writeReport(context, name, self, status);
   };
-  // A start can be broken off at any moment: what it was about is begun again by the next one.
-  const breakOff = () => {
-    removeReport(context, name);
-    process.exit(0);
-  };
-  process.on('SIGINT', breakOff);
-  process.on('SIGTERM', breakOff);
-  let running: Running;
-  try {
-    running = await open[name]();
-  } catch (error) {
-    tell({ alarms: [alarmOf(error)] });
-    throw error;
-  } finally {
-    process.off('SIGINT', breakOff);
-    process.off('SIGTERM', breakOff);
-  }
-  tell(running.status());
-  const ticker = setInterval(() => tell(running.status()), 1000);
+  // One listener for the whole life: between one that is taken off and the next a signal would be lost, or end the process at once.
+  let running: Running | undefined;
   let stopping: Promise<void> | undefined;
   const stop = () => {
+    if (running === undefined) {
+      // A start can be broken off at any moment: what it was about is begun again by the next one.
+      removeReport(context, name);
+      process.exit(0);
+    }
     stopping ??= running.stop();
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   try {
-    await running.done;
+    running = await open();
+  } catch (error) {
+    tell({ alarms: [alarmOf(error)] });
+    throw error;
+  }
+  const started = running;
+  tell(started.status());
+  const ticker = setInterval(() => tell(started.status()), 1000);
+  try {
+    await started.done;
     await stopping;
     // It was told to stop: nothing is left for "status" to be alarmed about.
     removeReport(context, name);
     return 0;
   } catch (error) {
-    tell(running.status());
+    tell(started.status());
     throw error;
   } finally {
     clearInterval(ticker);
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
   }
 }
 
