@@ -45,11 +45,7 @@ beforeAll(async () => {
     await site.allSealed();
   }
   await emitReal();
-  const pending = () => (site.status('ledger') as { publish: { pending: number } | null }).publish?.pending;
-  for (const until = performance.now() + 120_000; pending() !== 0;) {
-    if (performance.now() > until) throw new Error('not published');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await site.allPublished('ledger');
   await site.stop(ledger);
 });
 afterAll(() => site.end());

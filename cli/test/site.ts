@@ -196,7 +196,11 @@ export class Site {
     return this.call((context) => submitCommand(context, {}, [file]));
   }
 
-  async verify(): Promise<{ exitCode: number; checked: { events: number }; findings: { code: string }[] }> {
+  async verify(): Promise<{
+    exitCode: number;
+    checked: { events: number; statements: number };
+    findings: { code: string }[];
+  }> {
     const { out } = await this.call((context) => verifyCommand(context, { json: true }));
     return JSON.parse(out) as Awaited<ReturnType<Site['verify']>>;
   }
@@ -207,6 +211,17 @@ export class Site {
       const verdict = await this.verify();
       if (verdict.exitCode === 0 && verdict.checked.events === this.emitted) return;
       if (performance.now() > until) throw new Error(`not sealed: ${JSON.stringify(verdict)}`);
+    }
+  }
+
+  /** Waits until the log holds every statement, as the ledger of this state folder says; what it says may be older than the last seal. */
+  async allPublished(name: string): Promise<number> {
+    const { statements } = (await this.verify()).checked;
+    for (const until = performance.now() + 120_000; ;) {
+      const { publish } = this.status(name) as { publish: { publishedSize: number } | null };
+      if (publish?.publishedSize === statements) return statements;
+      if (performance.now() > until) throw new Error(`not published: ${JSON.stringify(publish)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
