@@ -94,7 +94,7 @@ export function buildProgram(): Command {
     )
     .option('--bundle <file>', 'check an evidence bundle, offline')
     .option('--query-copy', 'hold every row in ClickHouse against its record, too')
-    .option('--workers <n>', 'threads that read records (default: 1; of a bundle one a core)')
+    .option('--workers <n>', 'threads that read records (default: one a core, of a cluster 2 at most; of few events 1)')
     .option(
       '--self-test',
       'show on altered copies of your own records that tampering is found (the newest; the oldest beyond 3,000 statements)',

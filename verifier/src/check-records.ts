@@ -7,9 +7,7 @@ import type { PartitionOptions, PartitionResult } from './check-partition.ts';
 import { inTime } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
-import { readOrLeave } from './parallel/run-shard.ts';
-import { ThreadPool } from './parallel/thread-pool.ts';
-import type { PoolOptions } from './parallel/thread-pool.ts';
+import type { ThreadPool } from './parallel/thread-pool.ts';
 import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
 import { reportMissing, reportRecreated } from './statement-findings.ts';
@@ -56,21 +54,6 @@ export async function checkRecords(
     await pool?.close();
     await temp.remove();
   }
-}
-
-/**
- * The threads of a run that has some.
- * @param soon whether they are sure to be needed: then they start now, while there is something else to do
- */
-export function openPool(run: Run, soon: boolean): ThreadPool | null {
-  const { workers, reopen, deadlineMs, schemas, signal, meter, log, sha256, codecs } = run;
-  if (workers <= 1 || reopen === null) return null;
-  // This thread is one of them: it has its code, and reads while the others load theirs.
-  const own = { log, schemas, deadlineMs, sha256, codecs, meter };
-  const here: PoolOptions['here'] = (task, stop) => readOrLeave(task, { ...own, signal: stop });
-  const pool = new ThreadPool({ threads: workers - 1, reopen, deadlineMs, schemas, signal, meter, here });
-  if (soon) pool.warmUp();
-  return pool;
 }
 
 async function checkPlan(

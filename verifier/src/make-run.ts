@@ -47,6 +47,7 @@ export function makeRun(
     maxClockSkewMs: options.maxClockSkewMs ?? null,
     workers: options.workers ?? 1,
     reopen: options.reopen ?? null,
+    threadsFrom: options.threadsFrom ?? 0,
     now: options.now ?? Date.now,
     sha256: options.sha256 ?? nodeSha256,
     codecs: options.codecs ?? nodeCodecs,

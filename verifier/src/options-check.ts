@@ -21,6 +21,7 @@ export function checkOptions(options: VerifyOptions): void {
     ['maxClockSkewMs', 0],
     ['maxFindings', 1],
     ['workers', 1],
+    ['threadsFrom', 0],
     ['progressEveryEvents', 1],
     ['progressEveryMs', 0],
   ] as const) {

@@ -48,6 +48,8 @@ export interface ReadingOptions {
   readonly planOptions: ((chain: { topic: string; partition: number }) => PlanOptions) | null;
   /** Hashes of statements of which it is asked later whether they were accepted, however long ago. */
   readonly watch?: ReadonlySet<string>;
+  /** So many events of an accepted seal, as it is met. */
+  readonly onSealed?: (events: number) => void;
   /** Each contested statement as it is met. */
   readonly onContested?: (contested: Contested) => Promise<void>;
 }
@@ -249,6 +251,7 @@ export class Reading implements Statements {
         if (statement.kind === 'key') return;
         const accepted = { hash, statement, place: this.judge.size - 1 };
         this.planOf(statement)?.add(accepted);
+        if (statement.kind === 'seal') this.options.onSealed?.(statement.events.last - statement.events.first + 1);
         if (this.options.planOptions !== null) reportStatements(this.run.findings, [accepted]);
         return;
       }

@@ -5,7 +5,7 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import { anchoredCheckpoint, byChain, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
 import { checkpointAge, judgeLog, sealsLost } from './check-published.ts';
 import { checkQueryCopy } from './check-query-copy.ts';
-import { checkRecords, openPool, reportUnavailable } from './check-records.ts';
+import { checkRecords, reportUnavailable } from './check-records.ts';
 import { chainName, rollbacks } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
 import { NeedsFullRun, startOf } from './incremental.ts';
@@ -24,6 +24,7 @@ import { Reading } from './read-statements.ts';
 import { reportNothing } from './report-nothing.ts';
 import type { Run } from './run.ts';
 import { RunProgress } from './run-progress.ts';
+import { RunThreads } from './run-threads.ts';
 import { notSealed, rangesOf } from './scope.ts';
 import { judgeAgain, settleContested } from './settle-contested.ts';
 import type { Verdict } from './verdict.ts';
@@ -81,9 +82,10 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const within = rangesOf(scope, topics.events, chain);
     return { start: start?.plans.get(chainName(chain)) ?? null, ...(within === undefined ? {} : { within }) };
   };
-  const reading = new Reading({ run, judge, from, logFrom, planOptions, watch });
+  const threads = new RunThreads(run);
+  const onSealed = (events: number): void => threads.expect(events);
+  const reading = new Reading({ run, judge, from, logFrom, planOptions, watch, onSealed });
   const plans: Plan[] = [];
-  const pool = openPool(run, mode.kind === 'full');
   try {
     const accepted = published === null ? null : await judgeLog(run, published.reader, reading, start?.log ?? null);
     const topicRead = await readTopic(run, reading, published, anchor, progress);
@@ -102,11 +104,9 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
     const source = start?.source ?? (topicRead ? await nameSource(run.log, run) : null);
     unfinished = await RunProgress.open(options, { anchor, mode: mode.kind, source }, startedAt);
-    progress.expect(
-      'records',
-      plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0),
-    );
-    const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, pool);
+    const planned = plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0);
+    progress.expect('records', planned);
+    const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, threads.for(planned));
     // Where a partition could not be looked at, what was told last stands.
     if (checked.every(({ result }) => result !== null)) progress.done('records');
     const decided = await trySettle(run, judge, newJudge, reading, published, start, plans);
@@ -155,7 +155,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       durationMs: performance.now() - started,
     });
   } finally {
-    await pool?.close();
+    await threads.close();
     await unfinished?.end(ended);
     for (const plan of plans) plan.close();
   }

@@ -25,6 +25,8 @@ export interface Run extends Patience {
   /** Threads that read records, and from what they open them again (set where there are more than one). */
   readonly workers: number;
   readonly reopen: SourceDescriptor | null;
+  /** Where fewer events than this are to be read, one thread does it. */
+  readonly threadsFrom: number;
   /** By `chainName`, what the checks of content knew at the end of the run that this one goes on from (plain JSON); empty for a full run. */
   readonly contentBefore: ReadonlyMap<string, unknown>;
   /** What is checked is kept in it until the run ends; null or left out: it is not. */

@@ -59,6 +59,8 @@ export interface VerifyOptions {
   readonly progressEveryMs?: number;
   /** Threads that read records; default 1. More need `reopen`. */
   readonly workers?: number;
+  /** Where fewer events than this are to be read, one thread does it: starting others would take longer. Default 0. */
+  readonly threadsFrom?: number;
   /** From what a thread opens the same records again. */
   readonly reopen?: SourceDescriptor;
   /**

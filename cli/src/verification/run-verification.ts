@@ -35,7 +35,7 @@ export async function withVerification<T>(
   let copy: NonNullable<VerifyOptions['queryCopy']>['rows'] | null = null;
   try {
     copy = flags.queryCopy === true ? await openCopy(deployment) : null;
-    const { published, schemas, reopen, workers } = source;
+    const { published, schemas, reopen, workers, threadsFrom } = source;
     const trust = trustOf(
       deployment,
       policyFile,
@@ -49,6 +49,7 @@ export async function withVerification<T>(
       rootKey: deployment.rootKey,
       signal,
       workers,
+      threadsFrom,
       reopen,
       acknowledged: limits.acknowledged,
       ...optional('maxTailAgeMs', limits.maxTailAgeMs),

@@ -24,6 +24,7 @@ export interface VerifySource {
   readonly schemas: SchemaSource | null;
   readonly reopen: SourceDescriptor;
   readonly workers: number;
+  readonly threadsFrom: number;
   /** What a bundle holds; null: everything. */
   readonly scope: Scope | null;
   /** The topics that a bundle names, for who has no configuration. */
@@ -35,7 +36,10 @@ export interface VerifySource {
   close(): Promise<void>;
 }
 
-const mostWorkers = 8;
+/** Threads where none are asked for: a bundle is the reader's own file, a broker has others to serve too. */
+const mostWorkers = { bundle: 8, kafka: 2 };
+/** Below so many events another thread takes longer to start than it saves. */
+const worthThreads = 300_000;
 
 /**
  * Opens the cluster and the published log, or a bundle, which needs no network at all.
@@ -48,12 +52,16 @@ export async function openSource(
   signal: AbortSignal,
 ): Promise<VerifySource> {
   const workers = flags.workers === undefined ? null : whole('--workers', flags.workers, 1);
+  const workersOf = (kind: keyof typeof mostWorkers) => ({
+    workers: workers ?? Math.min(availableParallelism(), mostWorkers[kind]),
+    threadsFrom: workers === null ? worthThreads : 0,
+  });
   if (flags.bundle !== undefined) {
     const { openBundle } = await import('@tallystick/verifier/open-bundle');
     const file = resolve(context.cwd, flags.bundle);
-    const threads = workers ?? Math.min(availableParallelism(), mostWorkers);
+    const threads = workersOf('bundle');
     // Whoever has a second core does not wait for the sums; a self-test reads too little of it to wait for them at its end.
-    const digests = threads > 1 && flags.selfTest !== true ? 'beside' : true;
+    const digests = threads.workers > 1 && flags.selfTest !== true ? 'beside' : true;
     const bundle = await openBundle(file, { signal, digests });
     if (bundle.published === null && flags.log !== false) {
       try {
@@ -71,7 +79,7 @@ export async function openSource(
       published: flags.log === false ? null : bundle.published,
       schemas: bundle.schemas,
       reopen: { kind: 'bundle', file, identity: bundle.identity },
-      workers: threads,
+      ...threads,
       scope: bundle.manifest.scope,
       topics: bundle.manifest.topics,
       made: bundle.manifest.made,
@@ -87,7 +95,7 @@ export async function openSource(
     published,
     schemas: registryOf(deployment),
     reopen: { kind: 'kafka', config },
-    workers: workers ?? 1,
+    ...workersOf('kafka'),
     scope: null,
     topics: null,
     made: null,

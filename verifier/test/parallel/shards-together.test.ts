@@ -78,6 +78,7 @@ async function check(
       schemas: null,
       maxClockSkewMs: null,
       workers: 1,
+      threadsFrom: 0,
       reopen: null,
     },
     ...{ contentBefore: new Map(), settleMs: 0, maxTailAgeMs: 0, now: () => 2_000_000_000_000, deadlineMs: 60 },
