@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
@@ -212,20 +212,25 @@ const seal: Case = async (input, begin) => {
   return sealed;
 };
 
-const verifyAll: Case = async (input, begin) => {
-  const log = connectRecordLog(input.kafka);
-  begin();
-  const verdict = await verify({
-    log,
-    topics: input.topics,
-    origin: input.origin,
-    rootKey: parseVerifierKey(input.rootVkey),
-  });
-  await log.close();
-  if (verdict.exitCode !== 0)
-    throw new Error(`the verdict is ${verdict.verdict}: ${JSON.stringify(verdict.findings[0])}`);
-  return verdict.checked.events;
-};
+/** By one thread, or by as many as the command takes for a cluster. */
+function verifyAll(workers: number): Case {
+  return async (input, begin) => {
+    const log = connectRecordLog(input.kafka);
+    begin();
+    const verdict = await verify({
+      log,
+      topics: input.topics,
+      origin: input.origin,
+      rootKey: parseVerifierKey(input.rootVkey),
+      workers,
+      reopen: { kind: 'kafka', config: input.kafka },
+    });
+    await log.close();
+    if (verdict.exitCode !== 0)
+      throw new Error(`the verdict is ${verdict.verdict}: ${JSON.stringify(verdict.findings[0])}`);
+    return verdict.checked.events;
+  };
+}
 
 const sendLoop: Case = async (input, begin) => {
   const producer = client(input).producer(producerOptions);
@@ -282,7 +287,8 @@ export const cases: Readonly<Record<string, Case>> = {
   'kafkajs-eachBatch': eachBatch,
   'strict-reader': strictReader,
   seal,
-  verify: verifyAll,
+  verify: verifyAll(Math.min(2, availableParallelism())),
+  'verify-1': verifyAll(1),
   export: bundleExport,
   'verify-bundle-1': verifyBundle(1),
   'verify-bundle-2': verifyBundle(2),

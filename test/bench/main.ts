@@ -150,6 +150,7 @@ async function bench(): Promise<void> {
       ['strict-reader', 'verifier'],
       ['seal', 'ledger'],
       ['verify', 'verifier'],
+      ['verify-1', 'verifier'],
       ['proof', 'verifier'],
       ['kafkajs-send', 'producer'],
       ['emit', 'producer'],
