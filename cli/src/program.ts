@@ -84,7 +84,13 @@ export function buildProgram(): Command {
       '--policy <file>',
       "C2SP tlog-policy: log keys, witnesses and quorum (default: log.policyFile, or the installation's)",
     )
+    .option('--root-key <vkey>', "the root vkey or a file that holds it (default: rootKey, or the installation's)")
     .option('--limits <file>', 'JSON: acknowledged findings, and limits for tail, checkpoint and clocks')
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint that a witness or somebody else kept: the published log is held to it (may be given again)',
+      (file: string, before: readonly string[] = []) => [...before, file],
+    )
     .option('--partition <n>', 'only the events of this partition')
     .option('--offsets <range>', 'only these offsets of it: 17, 17-90 or 17-; widened to whole seals')
     .option('--incremental', 'go on from what the anchor says was checked')
@@ -94,7 +100,10 @@ export function buildProgram(): Command {
     )
     .option('--bundle <file>', 'check an evidence bundle, offline')
     .option('--query-copy', 'hold every row in ClickHouse against its record, too')
-    .option('--workers <n>', 'threads that read records (default: one a core, of a cluster 2 at most; of few events 1)')
+    .option(
+      '--workers <n>',
+      'threads that read records (default: one a core, of a bundle 8 at most, of a cluster 2; below 300,000 events 1)',
+    )
     .option(
       '--self-test',
       'show on altered copies of your own records that tampering is found (the newest; the oldest beyond 3,000 statements)',
@@ -105,8 +114,12 @@ export function buildProgram(): Command {
       '--state <folder>',
       'lock and memory of the schedule; without a schedule: one run at a time, told as by one',
     )
+    .option(
+      '--timeout <seconds>',
+      'with --schedule or --state: a run that takes longer is cancelled (default: 86400, a day)',
+    )
     .option('--metrics <host:port>', 'where a schedule serves /metrics, /livez and /readyz')
-    .option('--record', 'write each run into the ledger as an audit event, and to ClickHouse')
+    .option('--record', 'write each run into the ledger as an audit event, and to ClickHouse where there is one')
     .option('--report-html <file>', 'a page for people')
     .option('--report-junit <file>', 'for CI')
     .option('--report-json <file>', 'for programs')

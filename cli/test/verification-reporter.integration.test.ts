@@ -33,7 +33,7 @@ const verdict = verdictOf('failed', {
   scope: { kind: 'all', ranges: null, sealedEvents: 9_000, inScope: 9_000 },
   anchoredTo: { ...verdictOf('failed').anchoredTo, kind: 'witnesses', witnesses: ['w1', "w'2"] },
   checked: { events: 6_000, seals: 1, statements: 1, keyStatements: 1, partitions: [] },
-  counts: { rubbish: 0, noise: 0, races: 0, resends: 0, forks: 0, unsealed: 2 },
+  counts: { rubbish: 0, noise: 0, races: 0, resends: 0, forks: 0, unsealed: 2, pending: null },
   findings: Array.from({ length: 2_500 }, (_, n) => foundOut(n)),
   findingsOmitted: { altered: 7 },
 });

@@ -9,6 +9,7 @@ import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
 import { NeedsFullRun } from './incremental.ts';
 import type { Anchor, AnchoredCheckpoint, AnchoredPartition, AnchorStore, ResumePoint } from './ports/anchor-store.ts';
+import type { WaitingLeaf } from './pending.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import type { Reading } from './read-statements.ts';
 import type { Run } from './run.ts';
@@ -65,7 +66,7 @@ export function anchoredCheckpoint({ checkpoint, note }: ServedCheckpoint, at: n
 /**
  * What the next incremental run goes on from; null where this one cannot leave it.
  * @param source which cluster or bundle this run read, as `nameSource` says
- * @param pendingBefore leaf hashes of statements that were accepted before this run and that the log does not hold yet
+ * @param pendingBefore statements that were accepted before this run and that the log does not hold yet
  */
 export function resumePoint(
   source: string | null,
@@ -73,13 +74,14 @@ export function resumePoint(
   reading: Reading,
   checked: readonly CheckedPlan[],
   accepted: ServedCheckpoint | null,
-  pendingBefore: readonly string[],
+  pendingBefore: readonly WaitingLeaf[],
 ): ResumePoint | null {
   // What goes on from here takes every statement for one that the topic holds.
-  if (reading.pending === null || reading.unread || checked.some(({ result }) => result === null)) return null;
+  const { leaves } = reading.pending;
+  if (leaves === null || reading.unread || checked.some(({ result }) => result === null)) return null;
   const hasLog = reading.held !== null;
   if (hasLog && (accepted === null || reading.held?.missing(accepted.checkpoint.size) !== null)) return null;
-  const pending = hasLog ? [...pendingBefore, ...reading.pending.map(encodeBase64)] : [];
+  const pending = hasLog ? [...pendingBefore, ...leaves] : [];
   if (accepted !== null && accepted.checkpoint.size + pending.length !== judge.size) return null;
   const contents = fitStates(
     checked.flatMap(({ result }) => result?.content.state ?? []),
@@ -91,7 +93,8 @@ export function resumePoint(
     judge: judge.save(),
     logSize: accepted?.checkpoint.size ?? null,
     root: accepted === null ? null : encodeBase64(accepted.checkpoint.root),
-    pending,
+    pending: pending.map(({ leaf }) => encodeBase64(leaf)),
+    pendingSince: pending.map(({ since }) => since),
     partitions: checked.map(({ plan }, index) => {
       const { topic, partition, state } = plan;
       const { next, floor, acceptedSeals, sealedEvents, count, prunedTo } = state;

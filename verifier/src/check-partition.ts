@@ -34,6 +34,8 @@ export interface PartitionResult {
   readonly checkedEvents: number;
   readonly matchedSeals: number;
   readonly unsealed: number;
+  /** Stored time of the first of them, unix ms. */
+  readonly oldestUnsealed: bigint | null;
   readonly content: PartitionContent;
 }
 
@@ -102,9 +104,7 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   } finally {
     await seals.close();
   }
-  const { oldestUnsealed, ...counts } = total;
-  if (oldestUnsealed !== null) checkTail(run, found, oldestUnsealed);
-  return { ...bounds, ...counts, content: await parts.finish(run.contentBefore.get(chainName(plan))) };
+  return { ...bounds, ...total, content: await parts.finish(run.contentBefore.get(chainName(plan))) };
 }
 
 async function* checkHere(
@@ -168,10 +168,4 @@ async function settledBounds(run: Run, plan: Plan): Promise<{ logStart: number; 
     if (highWatermark >= plan.end || performance.now() >= until) return { logStart, highWatermark };
     await pause(Math.min(200, run.settleMs), run.signal);
   }
-}
-
-function checkTail(run: Run, found: PartitionFindings, oldest: bigint): void {
-  if (run.maxTailAgeMs === null) return;
-  const ageMs = run.now() - Number(oldest);
-  if (ageMs > run.maxTailAgeMs) found.tail(oldest, ageMs, run.maxTailAgeMs);
 }

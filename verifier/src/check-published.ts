@@ -88,11 +88,12 @@ export async function sealsLost(
 }
 
 /** Its age is that of the newest cosignatures that reach the quorum. */
-export function checkpointAge(run: Run, served: ServedCheckpoint | null, maxAgeMs: number | null): NewFinding[] {
+export function checkpointAge({ served, servedAt }: PublishedReader, maxAgeMs: number | null): NewFinding[] {
   if (maxAgeMs === null || served === null) return [];
   const { quorumTime, checkpoint } = served;
   if (quorumTime === null) return [];
-  const ageMs = run.now() - quorumTime * 1000;
+  // Reading a long log takes its time: that makes no checkpoint older.
+  const ageMs = servedAt - quorumTime * 1000;
   if (ageMs <= maxAgeMs && ageMs >= -clockSlack * 1000) return [];
   const time = new Date(quorumTime * 1000);
   const at = Number.isNaN(time.getTime()) ? `${quorumTime} s` : time.toISOString();

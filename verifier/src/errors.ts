@@ -16,6 +16,8 @@ export const verifierErrors = {
   PROGRESS_OLD: 'what a run that did not end left behind is too old, or of a clock that was ahead',
   PROGRESS_UNUSABLE: 'the progress of a run cannot be read or kept, or another run has it',
   POLICY_FILE_INVALID: 'a limits file that does not parse, or has a member that it cannot have',
+  CHECKPOINT_FILE_INVALID:
+    'a file of --checkpoint that holds no checkpoint of this log, or one that no key of it signed',
   LOG_UNAVAILABLE: 'the published log cannot be read, or gives no answer in time',
   LOG_RESOURCE_TOO_LARGE: 'the published log serves more bytes than a resource of its kind can have',
   BUNDLE_UNREADABLE: 'an evidence bundle that cannot be opened or read',

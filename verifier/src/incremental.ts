@@ -37,6 +37,8 @@ export interface StartInLog {
   readonly tree: LogTree;
   /** Leaf hashes (base64) of the statements that were accepted and that the log did not hold: they come next in it. */
   readonly pending: readonly string[];
+  /** When each of them was stored, unix ms; null: nobody says. */
+  readonly pendingSince: readonly (number | null)[];
   /** Accepted statements: the first entry that is judged. */
   readonly judged: number;
 }
@@ -155,7 +157,7 @@ async function checkTopic(run: Run, { seals }: ResumePoint): Promise<void> {
 
 async function startInLog(
   anchor: Anchor,
-  { logSize, root, pending }: ResumePoint,
+  { logSize, root, pending, pendingSince }: ResumePoint,
   judged: number,
   reader: PublishedReader,
   resources: Resources,
@@ -177,7 +179,8 @@ async function startInLog(
   }
   if (root === null || encodeBase64(tree.root()) !== encodeBase64(decodeBase64(root)))
     throw new NeedsFullRun('the tiles of the log give another root than it had');
-  return { tree, pending, judged };
+  // A release that did not keep it: no later than about the run that left it.
+  return { tree, pending, pendingSince: pendingSince ?? pending.map(() => anchor.savedAt), judged };
 }
 
 function isUnavailable(error: unknown): boolean {

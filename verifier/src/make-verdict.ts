@@ -4,8 +4,10 @@ import type { Policy } from '@tallystick/core/policy';
 import { headOf } from './anchoring.ts';
 import type { ComparedCounts } from './check-content.ts';
 import type { CheckedPlan } from './check-records.ts';
+import { ageOf, oldestOf } from './ages.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Start } from './incremental.ts';
+import type { Waiting } from './pending.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import { namesOf, witnessTimes } from './published/open-checkpoint.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
@@ -14,8 +16,10 @@ import type { Reading } from './read-statements.ts';
 import type { Mode } from './run-once.ts';
 import type { Run } from './run.ts';
 import type {
+  Ages,
   AnchoredTo,
   CheckedPartition,
+  ComparedCheckpoint,
   ContentVerdict,
   PublishedVerdict,
   QueryCopyVerdict,
@@ -43,6 +47,9 @@ export interface RunResult {
   readonly reader: PublishedReader | null;
   /** Whether the seals topic could be read. */
   readonly topicRead: boolean;
+  /** Statements that the log does not hold; null: not known. */
+  readonly waiting: Waiting | null;
+  readonly compared: readonly ComparedCheckpoint[];
   readonly queryCopy: QueryCopyVerdict | null;
   readonly updated: boolean;
   readonly resumed: ResumedRun | null;
@@ -83,7 +90,7 @@ export function makeVerdict(result: RunResult): Verdict {
       sealedEvents: sum(plans, ({ sealedEvents }) => sealedEvents),
       inScope: sum(plans, ({ plannedEvents }) => plannedEvents),
     },
-    published: reader === null ? null : publishedOf(reader, options.policy ?? null),
+    published: reader === null ? null : publishedOf(reader, options.policy ?? null, result.compared),
     queryCopy: result.queryCopy,
     anchoredTo: anchoredTo(result),
     checked: {
@@ -103,7 +110,9 @@ export function makeVerdict(result: RunResult): Verdict {
       resends: resendsOf(result),
       forks: decided.settled('fork').length + decided.counts.dropped,
       unsealed: sum(partitions, ({ unsealed }) => unsealed),
+      pending: result.waiting?.count ?? null,
     },
+    ages: agesOf(result, partitions),
     findings: findings.list(),
     findingsOmitted: findings.omittedByCode(),
     rates: {
@@ -111,6 +120,15 @@ export function makeVerdict(result: RunResult): Verdict {
       eventsRead: meter.events,
       eventsPerSecond: durationMs > 0 ? Math.round((meter.events * 1000) / durationMs) : 0,
     },
+  };
+}
+
+function agesOf({ reader, waiting }: RunResult, partitions: readonly CheckedPartition[]): Ages {
+  const quorumTime = reader?.served?.quorumTime ?? null;
+  return {
+    unsealed: oldestOf(partitions.map(({ oldestUnsealed }) => oldestUnsealed)),
+    pending: ageOf(waiting?.since ?? null, 'stored'),
+    checkpoint: ageOf(quorumTime === null ? null : quorumTime * 1000, 'witnesses'),
   };
 }
 
@@ -159,7 +177,11 @@ function anchoredTo({ options, anchor, reader, accepted, updated, evidence }: Ru
   };
 }
 
-function publishedOf(reader: PublishedReader, policy: Policy | null): PublishedVerdict {
+function publishedOf(
+  reader: PublishedReader,
+  policy: Policy | null,
+  given: readonly ComparedCheckpoint[],
+): PublishedVerdict {
   const { served, entries, tiles, place } = reader;
   const time = (seconds: number): string => {
     const at = new Date(seconds * 1000);
@@ -181,6 +203,7 @@ function publishedOf(reader: PublishedReader, policy: Policy | null): PublishedV
     })),
     quorum: policy === null || policy.quorum === 'none' ? null : policy.quorum.name,
     quorumTime: quorumTime === null ? null : time(quorumTime),
+    given,
   };
 }
 
@@ -202,6 +225,7 @@ function describe({ plan, result }: CheckedPlan): CheckedPartition {
     head: headOf(plan),
     lastStatement: last.hash,
     unsealed: result?.unsealed ?? 0,
+    oldestUnsealed: ageOf(result?.oldestUnsealed ?? null, 'stored'),
     logStart: result?.logStart ?? null,
     highWatermark: result?.highWatermark ?? null,
     content: result?.content.merged.counts ?? null,

@@ -18,6 +18,7 @@ export function checkOptions(options: VerifyOptions): void {
     ['settleMs', 0],
     ['maxTailAgeMs', 0],
     ['maxCheckpointAgeMs', 0],
+    ['maxPendingAgeMs', 0],
     ['maxClockSkewMs', 0],
     ['maxFindings', 1],
     ['workers', 1],
@@ -29,6 +30,11 @@ export function checkOptions(options: VerifyOptions): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
     throw invalid(`The option ${name} is ${value}: it must be a whole number of at least ${least}.`);
   }
+  for (const name of ['maxLagMs', 'minRetentionMs'] as const) {
+    const value = options.queryCopy?.[name];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) continue;
+    throw invalid(`The option queryCopy.${name} is ${value}: it must be a whole number of at least 0.`);
+  }
   // Nobody vouches for a time without a quorum: the limit would check nothing.
   if (
     options.maxCheckpointAgeMs !== undefined &&
@@ -37,6 +43,12 @@ export function checkOptions(options: VerifyOptions): void {
     throw invalid(
       'A limit for the age of the checkpoint needs a published log and a policy with a quorum of witnesses: their time is what it is measured by.',
     );
+  if (options.maxPendingAgeMs !== undefined && options.published === undefined)
+    throw invalid(
+      'A limit for the age of statements that are not published needs a published log: name its URL or folder.',
+    );
+  if ((options.checkpoints ?? []).length > 0 && options.published === undefined)
+    throw invalid('A checkpoint that is given needs a published log to compare it with: name its URL or folder.');
   if (policy !== undefined && options.published === undefined)
     throw invalid('A policy of witnesses needs a published log to check: name its URL or folder.');
   if (options.incremental === true && options.anchor === undefined)

@@ -160,15 +160,6 @@ export class PartitionFindings {
     );
   }
 
-  tail(oldest: bigint, ageMs: number, limitMs: number): void {
-    this.add({
-      code: 'tail-old',
-      expected: `at most ${limitMs} ms`,
-      found: `first unsealed record of ${oldest}`,
-      message: `The oldest unsealed record is ${ageMs} ms old; the limit is ${limitMs} ms. See whether the ledger service runs.`,
-    });
-  }
-
   leavesLacking(missing: readonly SealSection[], wrong: readonly SealSection[]): void {
     for (const [code, sections, what] of [
       ['leaves-missing', missing, 'has no stored leaves'],

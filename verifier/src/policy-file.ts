@@ -10,12 +10,21 @@ export interface VerificationPolicy {
   /** Limits as those of `VerifyOptions`, ms. */
   readonly maxTailAgeMs?: number;
   readonly maxCheckpointAgeMs?: number;
+  readonly maxPendingAgeMs?: number;
   readonly maxClockSkewMs?: number;
+  /** `queryCopy.minRetentionMs` of `VerifyOptions`: how long rows of the query copy have to be kept, ms. */
+  readonly minCopyRetentionMs?: number;
 }
 
 const largestFile = 16 * 1024 * 1024;
 const mostAcknowledged = 10_000;
-const limits = ['maxTailAgeMs', 'maxCheckpointAgeMs', 'maxClockSkewMs'] as const;
+const limits = [
+  'maxTailAgeMs',
+  'maxCheckpointAgeMs',
+  'maxPendingAgeMs',
+  'maxClockSkewMs',
+  'minCopyRetentionMs',
+] as const;
 
 /**
  * Reads a verification policy: JSON of {@link VerificationPolicy}. What is not known is refused: a limit that is misspelt would check nothing.

@@ -1,14 +1,14 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { placeText } from '@tallystick/core/judge';
-import type { Contested, Judge, Outcome, SignedStatement } from '@tallystick/core/judge';
-import { leafHash } from '@tallystick/core/merkle';
+import type { Contested, Judge, Outcome } from '@tallystick/core/judge';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { inTime, pause } from './deadline.ts';
 import { chainName } from './domain/anchor.ts';
 import type { NewFinding } from './domain/findings.ts';
 import { PlanBuilder } from './domain/plan.ts';
 import type { PlanOptions } from './domain/plan.ts';
+import { PendingStatements } from './pending.ts';
 import { HeldEntries } from './published/held-entries.ts';
 import { refusedEntry } from './published/refused-entry.ts';
 import { readThrough } from './read-through.ts';
@@ -17,9 +17,6 @@ import type { Run } from './run.ts';
 import { StatementClocks } from './statement-clocks.ts';
 import { leavesUnknown, statementDamage, unparsedStatements } from './statement-damage.ts';
 import { reportStatements } from './statement-findings.ts';
-
-/** Accepted statements that the log does not hold yet, of which the leaf hashes are kept; where there are more, the next run is a full one. */
-const mostPending = 10_000;
 
 /** A record of the seals topic, and the batch that it was stored in. */
 type OnRecord = (value: Uint8Array | null, offset: number, header: BatchHeader) => Promise<void>;
@@ -72,8 +69,10 @@ export class Reading implements Statements {
   past = 0;
   /** Records of the topic that are older than that, and are what the log holds. */
   repeated = 0;
-  /** Leaf hashes of accepted statements that the log does not hold; null: too many. */
-  pending: Uint8Array[] | null = [];
+  /** Accepted statements that the log does not hold. */
+  readonly pending = new PendingStatements();
+  /** When the end of the topic was asked for last, unix ms; null: it was not. */
+  readAt: number | null = null;
   /** Which entries of the log the topic holds; null without a log. */
   readonly held: HeldEntries | null;
   /** Some of the topic could not be read, so that what it lacks is not known. */
@@ -136,7 +135,10 @@ export class Reading implements Statements {
     const { run } = this;
     const topic = run.topics.seals;
     this.topicId = (await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic))).topicId;
-    const bounds = () => inTime(`The question where topic ${topic} begins and ends`, run, run.log.bounds(topic, 0));
+    const bounds = () => {
+      this.readAt = run.now();
+      return inTime(`The question where topic ${topic} begins and ends`, run, run.log.bounds(topic, 0));
+    };
     const { logStart, highWatermark } = await bounds();
     this.logStart = logStart;
     this.from = this.options.from ?? logStart;
@@ -220,14 +222,9 @@ export class Reading implements Statements {
     this.take(outcome);
     if (outcome.outcome === 'accepted') {
       this.clocks.stored(outcome.signed.statement, header, offset);
-      if (this.held !== null) this.keepPending(outcome.signed);
+      if (this.held !== null) this.pending.add(outcome.signed.note, header);
     }
     if (outcome.outcome === 'contested') await this.options.onContested?.(outcome.contested);
-  }
-
-  private keepPending({ note }: SignedStatement): void {
-    if (this.pending !== null && this.pending.length >= mostPending) this.pending = null;
-    this.pending?.push(leafHash(note));
   }
 
   private planOf(chain: { topic: string; partition: number }): PlanBuilder | null {

@@ -1,8 +1,10 @@
+import { decodeBase64 } from '@tallystick/core/encoding';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { Judge } from '@tallystick/core/judge';
 import { CoreError } from '@tallystick/core/errors';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { anchoredCheckpoint, byChain, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
+import { tailAge } from './ages.ts';
 import { checkpointAge, judgeLog, sealsLost } from './check-published.ts';
 import { checkQueryCopy } from './check-query-copy.ts';
 import { checkRecords, reportUnavailable } from './check-records.ts';
@@ -17,9 +19,12 @@ import { nameSource } from './name-source.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import { TimeLeft } from './progress.ts';
 import { witnessTimes } from './published/open-checkpoint.ts';
-import type { ServedCheckpoint } from './published/open-checkpoint.ts';
+import { GivenCheckpoints } from './published/given-checkpoints.ts';
+import type { Compared } from './published/given-checkpoints.ts';
 import { PublishedReader } from './published/published-reader.ts';
 import { MissingResource, Resources } from './published/resources.ts';
+import { pendingAge, waitingOf } from './pending.ts';
+import type { WaitingLeaf } from './pending.ts';
 import { Reading } from './read-statements.ts';
 import { reportNothing } from './report-nothing.ts';
 import type { Run } from './run.ts';
@@ -73,6 +78,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
   if (mode.kind === 'incremental') {
     start = await startOf(run, anchor, published?.reader ?? null, published?.resources ?? null);
     judge = start.newJudge();
+    if (published?.given.sizes.some((size) => size < (start?.log?.tree.size ?? 0)) === true)
+      throw new NeedsFullRun('a checkpoint was given that lies in what earlier runs checked');
   }
   const newJudge = (): Judge => start?.newJudge() ?? emptyJudge();
   const watch = new Set(anchor?.partitions.map(({ statement }) => statement));
@@ -98,8 +105,26 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const witnesses = witnessTimes(options.policy ?? null, accepted);
     for (const finding of reading.clocks.findings(topics.seals, { size: accepted?.checkpoint.size ?? 0, witnesses }))
       run.findings.add(finding);
-    const served = published?.reader.served ?? null;
-    for (const finding of checkpointAge(run, served, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
+    const readAt = reading.readAt ?? startedAt;
+    const earlier = pendingLeft(start, published?.reader.tree.size ?? 0);
+    const waiting = topicRead && published?.reader.whole === true ? waitingOf(earlier, reading.pending) : null;
+    let compared: Compared['compared'] = [];
+    if (published !== null) {
+      const { reader, given } = published;
+      for (const finding of checkpointAge(reader, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
+      const times = { served: reader.servedAt, read: readAt };
+      if (waiting !== null)
+        for (const finding of pendingAge(waiting, times, options.maxPendingAgeMs ?? null)) run.findings.add(finding);
+      const { leaves } = reading.pending;
+      const found = given.compare({
+        reader,
+        keys: run.keys.entries.filter(({ role }) => role === 'log').map(({ key }) => key),
+        pending: waiting === null || leaves === null ? null : [...earlier, ...leaves],
+        isSound: run.findings.verdict().exitCode === 0,
+      });
+      for (const finding of found.findings) run.findings.add(finding);
+      compared = found.compared;
+    }
 
     // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
     const source = start?.source ?? (topicRead ? await nameSource(run.log, run) : null);
@@ -107,6 +132,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const planned = plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0);
     progress.expect('records', planned);
     const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, threads.for(planned));
+    for (const finding of tailAge(checked, readAt, run.maxTailAgeMs)) run.findings.add(finding);
     // Where a partition could not be looked at, what was told last stands.
     if (checked.every(({ result }) => result !== null)) progress.done('records');
     const decided = await trySettle(run, judge, newJudge, reading, published, start, plans);
@@ -119,7 +145,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     await options.intact?.();
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
-      const resume = resumePoint(source, judge, reading, checked, accepted, pendingLeft(start, accepted));
+      const resume = resumePoint(source, judge, reading, checked, accepted, earlier);
       const checkpoint = accepted === null ? null : anchoredCheckpoint(accepted, startedAt);
       await unfinished?.drop();
       updated = await moveAnchor(options, run, {
@@ -146,6 +172,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       ids,
       accepted,
       topicRead,
+      waiting,
+      compared,
       queryCopy,
       updated,
       resumed: unfinished?.resumed ?? null,
@@ -164,6 +192,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
 interface Published {
   readonly resources: Resources;
   readonly reader: PublishedReader;
+  readonly given: GivenCheckpoints;
 }
 
 function openPublished(options: VerifyOptions, run: Run, anchor: Anchor | null, progress: TimeLeft): Published | null {
@@ -173,17 +202,21 @@ function openPublished(options: VerifyOptions, run: Run, anchor: Anchor | null, 
   const { origin, findings, sha256, settleMs, signal } = run;
   const keys = [...logKeys, ...(policy?.logs ?? []).map(({ key }) => key)];
   const resources = new Resources(log, run, (bytes) => run.meter.add(bytes, 0));
+  const trust = { origin, keys, policy };
+  const given = new GivenCheckpoints(options.checkpoints ?? [], trust);
   const reader = new PublishedReader({
     resources,
     findings,
     sha256,
     settleMs,
     signal,
-    trust: { origin, keys, policy },
+    trust,
+    now: run.now,
+    watched: given.sizes,
     known: anchor?.log?.checkpoints ?? [],
     onProgress: (done, total) => progress.tell('log', done, total),
   });
-  return { resources, reader };
+  return { resources, reader, given };
 }
 
 /** @returns whether what the topic holds is known */
@@ -265,11 +298,11 @@ function plansOf({ plans: builders }: Reading): Plan[] {
   return plans.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
 }
 
-/** Of the statements that were accepted before this run, those that the log still does not hold. */
-function pendingLeft(start: Start | null, accepted: ServedCheckpoint | null): readonly string[] {
+/** Of the statements that were accepted before this run, those that the log of so many entries still does not hold. */
+function pendingLeft(start: Start | null, size: number): readonly WaitingLeaf[] {
   const log = start?.log ?? null;
-  if (log === null || accepted === null) return [];
-  const { pending, judged } = log;
-  const before = judged - pending.length;
-  return pending.slice(Math.max(0, accepted.checkpoint.size - before));
+  if (log === null) return [];
+  const { pending, pendingSince, judged } = log;
+  const from = Math.max(0, size - (judged - pending.length));
+  return pending.slice(from).map((leaf, at) => ({ leaf: decodeBase64(leaf), since: pendingSince[from + at] ?? null }));
 }

@@ -43,6 +43,7 @@ export interface Verdict {
   /** Whose clocks were compared; left out where no limit was given. */
   readonly clocks?: ComparedClocks;
   readonly counts: Counts;
+  readonly ages: Ages;
   /** In the order of where they are: statements first, then by topic, partition and offset. */
   readonly findings: readonly ReportedFinding[];
   /** Findings beyond the limit of those kept, counted by code. They weigh in the verdict like the others. */
@@ -90,6 +91,8 @@ export interface QueryCopyVerdict {
   readonly place: string;
   readonly counts: QueryCopyCounts;
   readonly partitions: readonly CopiedPartition[];
+  /** How long rows had to be kept, ms: older ones that the database says expired may be gone. Absent: all had to be there. */
+  readonly minRetentionMs?: number;
 }
 
 export interface PublishedVerdict {
@@ -110,6 +113,22 @@ export interface PublishedVerdict {
   readonly quorum: string | null;
   /** When the quorum stood, ISO 8601; null without one, or where it was not reached. */
   readonly quorumTime: string | null;
+  /** Checkpoints that were given to compare the log with, and what came of each; empty without one. */
+  readonly given: readonly ComparedCheckpoint[];
+}
+
+/** A checkpoint of the log that came from elsewhere: a witness, a colleague, a newspaper. */
+export interface ComparedCheckpoint {
+  /** Name of the file. */
+  readonly name: string;
+  readonly size: number;
+  /** Base64. */
+  readonly root: string;
+  /**
+   * `consistent`: the log that is served had this very state. `ahead`: it is not that far; whether that is a rollback the findings say. `other`: it had
+   * another root at this size. `unknown`: not so much of it could be read that this could be said.
+   */
+  readonly outcome: 'consistent' | 'ahead' | 'other' | 'unknown';
 }
 
 /** What this verdict rests on besides the records: a later rewriting of everything shows only against an anchor. */
@@ -166,6 +185,8 @@ export interface CheckedPartition {
   readonly lastStatement: string;
   /** Records behind the last sealed offset. */
   readonly unsealed: number;
+  /** The oldest of them; null where there is none, or its time means nothing. */
+  readonly oldestUnsealed: Age | null;
   /** As seen when the partition was read; null if that could not be asked. */
   readonly logStart: number | null;
   readonly highWatermark: number | null;
@@ -201,6 +222,25 @@ export interface Counts {
   readonly forks: number;
   /** Records not sealed yet, all partitions. */
   readonly unsealed: number;
+  /** Accepted statements of the seals topic that the published log does not hold; null without a log, or where that could not be told. */
+  readonly pending: number | null;
+}
+
+/** Since when what is not covered yet has waited. null: there is none, or nobody says. */
+export interface Ages {
+  /** The oldest record that no statement covers, all partitions. */
+  readonly unsealed: Age | null;
+  /** The first statement that the published log does not hold. */
+  readonly pending: Age | null;
+  /** The checkpoint, by the newest cosignatures that reach the quorum. */
+  readonly checkpoint: Age | null;
+}
+
+export interface Age {
+  /** ISO 8601. */
+  readonly since: string;
+  /** Who says since when. `stored`: the time that is stored with the record: the broker's, unless `create-time` is found. */
+  readonly clock: 'stored' | 'witnesses';
 }
 
 export interface Rates {

@@ -13,6 +13,13 @@ import type { PublishedLog } from './ports/published-log.ts';
 import type { Scope } from './scope.ts';
 import type { Progress } from './verdict.ts';
 
+/** A signed note, as whoever had it gave it. */
+export interface GivenCheckpoint {
+  /** Names it in what is told: a file. */
+  readonly name: string;
+  readonly note: Uint8Array;
+}
+
 export interface VerifyOptions {
   /** Opened by the caller, who closes it too. */
   readonly log: RecordLog;
@@ -35,6 +42,10 @@ export interface VerifyOptions {
   readonly acknowledged?: readonly Acknowledgement[];
   /** Oldest age of the checkpoint by the quorum's time, ms; older is `checkpoint-old`. Needs a policy with a quorum. Default: no limit. */
   readonly maxCheckpointAgeMs?: number;
+  /** Oldest age of an accepted statement that the published log does not hold, ms; older is `checkpoint-old`. Needs a published log. Default: no limit. */
+  readonly maxPendingAgeMs?: number;
+  /** Checkpoints of this log that came from elsewhere: the published log is held to each of them. Needs a published log. Default: none. */
+  readonly checkpoints?: readonly GivenCheckpoint[];
   /**
    * How far the clocks of producers, brokers and witnesses may be apart, ms; more is `clock-skew`. A seal has no clock of its own (its time is that
    * of its last event): it is held to the time at which the broker stored it. Default: no limit.
@@ -44,9 +55,10 @@ export interface VerifyOptions {
   readonly schemas?: SchemaSource;
   /**
    * The query copy: every row is held against its record (ADR 8). Opened by the caller, who closes it too. Default: it is not looked at.
-   * `maxLagMs`: how old the oldest record without a row may be; default 60,000.
+   * `maxLagMs`: how old the oldest record without a row may be; default 60,000. `minRetentionMs`: how long a row has to be kept, ms since the broker
+   * took its record; default: for ever, whatever the database says of expiry.
    */
-  readonly queryCopy?: { readonly rows: CopiedRows; readonly maxLagMs?: number };
+  readonly queryCopy?: { readonly rows: CopiedRows; readonly maxLagMs?: number; readonly minRetentionMs?: number };
   /** Default: everything. */
   readonly scope?: Scope;
   /** Goes on from what the anchor remembers, where it remembers enough; needs `anchor`. Default: everything from the first genesis. */

@@ -41,7 +41,16 @@ async function read(altered: ReadonlyMap<string, Uint8Array | null>) {
   const findings = new Findings(100);
   const resources = new Resources(memoryPublishedLog(all), { deadlineMs: 5_000, signal: undefined }, () => undefined);
   const reader = new PublishedReader({
-    ...{ resources, findings, sha256: nodeSha256, known: [], settleMs: 0, signal: undefined },
+    ...{
+      resources,
+      findings,
+      sha256: nodeSha256,
+      known: [],
+      watched: [],
+      settleMs: 0,
+      signal: undefined,
+      now: Date.now,
+    },
     trust: { origin, keys: [signer.key], policy: null },
     onProgress: () => undefined,
   });

@@ -54,6 +54,8 @@ export async function withVerification<T>(
       acknowledged: limits.acknowledged,
       ...optional('maxTailAgeMs', limits.maxTailAgeMs),
       ...optional('maxCheckpointAgeMs', limits.maxCheckpointAgeMs),
+      ...optional('maxPendingAgeMs', limits.maxPendingAgeMs),
+      checkpoints: checkpointsOf(context, flags),
       ...optional('maxClockSkewMs', limits.maxClockSkewMs),
       ...optional('anchor', anchorOf(context, deployment, flags)),
       ...optional('schemas', schemas ?? undefined),
@@ -64,7 +66,7 @@ export async function withVerification<T>(
       leaveOutLog: flags.log === false,
       ...(published === null ? {} : { published, logKeys: trust?.logKeys ?? [] }),
       ...optional('policy', trust?.policy ?? undefined),
-      ...(copy === null ? {} : { queryCopy: { rows: copy } }),
+      ...(copy === null ? {} : { queryCopy: { rows: copy, ...optional('minRetentionMs', limits.minCopyRetentionMs) } }),
       onProgress: (progress) => line.update(progressText(progress)),
     };
     return await work(options, source);
@@ -99,6 +101,11 @@ export function limitsOf(context: Context, deployment: Deployment, flags: Verify
   const file = flags.limits === undefined ? deployment.verification.limitsFile : resolve(context.cwd, flags.limits);
   if (file === null) return { version: 1, acknowledged: [] };
   return parseVerificationPolicy(readNamed(file, 'the limits of the verification'), file);
+}
+
+/** @throws CliError CONFIG_INVALID */
+function checkpointsOf({ cwd }: Context, { checkpoint = [] }: VerifyFlags) {
+  return checkpoint.map((name) => ({ name, note: readNamed(resolve(cwd, name), '--checkpoint', 1 << 20) }));
 }
 
 function anchorOf(context: Context, deployment: Deployment, flags: VerifyFlags) {

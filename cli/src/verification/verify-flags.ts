@@ -8,7 +8,10 @@ export interface VerifyFlags {
   /** false: `--no-log`. */
   readonly log?: string | boolean;
   readonly policy?: string;
+  /** A vkey, or a file that holds one. */
+  readonly rootKey?: string;
   readonly limits?: string;
+  readonly checkpoint?: readonly string[];
   readonly partition?: string;
   readonly offsets?: string;
   readonly incremental?: boolean;
@@ -21,6 +24,8 @@ export interface VerifyFlags {
   readonly schedule?: string;
   readonly timezone?: string;
   readonly state?: string;
+  /** Seconds. */
+  readonly timeout?: string;
   readonly record?: boolean;
   readonly reportHtml?: string;
   readonly reportJunit?: string;
@@ -52,12 +57,21 @@ export function modeOf(flags: VerifyFlags, hasAnchor = flags.anchor !== undefine
   refuse('--timezone', flags.timezone !== undefined && mode !== 'schedule', 'needs --schedule');
   refuse('--metrics', flags.metrics !== undefined && mode !== 'schedule', 'needs --schedule');
   refuse(
+    '--timeout',
+    flags.timeout !== undefined && mode !== 'schedule' && flags.state === undefined,
+    'needs --schedule or --state',
+  );
+  refuse(
     '--incremental',
     flags.incremental === true && scoped,
     'looks at all that is new: it takes no partition or offsets',
   );
   refuse('--follow', mode === 'follow' && scoped, 'looks at all that is new: it takes no partition or offsets');
   refuse('--follow', mode === 'follow' && !hasAnchor, 'needs --anchor: it goes on from what that remembers');
+  const given = flags.checkpoint !== undefined;
+  refuse('--checkpoint', given && flags.log === false, 'is compared with the published log: leave --no-log out');
+  refuse('--checkpoint', given && mode === 'follow', 'takes a full run: verify once, or on a schedule');
+  refuse('--checkpoint', given && mode === 'self-test', 'says nothing of altered copies: leave it out');
   if (flags.bundle !== undefined) {
     refuse('--bundle', mode === 'follow' || mode === 'schedule', 'never changes: verify it once');
     refuse('--bundle', flags.queryCopy === true, 'holds no query copy: leave --query-copy out');
@@ -92,6 +106,17 @@ export function whole(flag: string, text: string, least = 0): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw usage(`${flag} ${text} is no whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`);
 }
+
+/** How long a run may take, ms; undefined where no flag says so. @throws CliError USAGE */
+export function timeoutOf({ timeout }: Pick<VerifyFlags, 'timeout'>): number | undefined {
+  if (timeout === undefined) return undefined;
+  const seconds = whole('--timeout', timeout, 1);
+  if (seconds <= mostSeconds) return seconds * 1000;
+  throw usage(`--timeout ${timeout}: give whole seconds from 1 to ${mostSeconds}, which is 24 days`);
+}
+
+/** As far as Node's timers reach. */
+const mostSeconds = 24 * 86_400;
 
 export function usage(message: string): CliError {
   return new CliError('USAGE', message);

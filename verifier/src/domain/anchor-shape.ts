@@ -68,7 +68,7 @@ function isLog(value: unknown): boolean {
 
 function isResume(value: unknown): value is ResumePoint {
   if (!isObject(value) || !isObject(value['seals']) || !Array.isArray(value['pending'])) return false;
-  const { source, seals, judge, logSize, root, pending, partitions } = value;
+  const { source, seals, judge, logSize, root, pending, pendingSince, partitions } = value;
   return (
     (source === undefined || source === null || typeof source === 'string') &&
     typeof seals['topicId'] === 'string' &&
@@ -77,6 +77,7 @@ function isResume(value: unknown): value is ResumePoint {
     (logSize === null || isCount(logSize)) &&
     (root === null || isHash(root)) &&
     pending.every(isHash) &&
+    (pendingSince === undefined || isTimes(pendingSince, pending.length)) &&
     Array.isArray(partitions) &&
     partitions.every(isResumePartition)
   );
@@ -100,6 +101,10 @@ function isJudge(value: unknown): boolean {
     if (error instanceof CoreError) return false;
     throw error;
   }
+}
+
+function isTimes(value: unknown, count: number): boolean {
+  return Array.isArray(value) && value.length === count && value.every((each) => each === null || isCount(each));
 }
 
 function isHash(value: unknown): value is string {

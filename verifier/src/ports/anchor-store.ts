@@ -46,6 +46,8 @@ export interface ResumePoint {
   readonly root: string | null;
   /** Leaf hashes (base64) of the accepted statements that the log does not hold yet. */
   readonly pending: readonly string[];
+  /** When each of them was stored, unix ms; null: nobody says. Left out by releases that did not ask. */
+  readonly pendingSince?: readonly (number | null)[];
   /** In the order of `partitions`. */
   readonly partitions: readonly ResumePartition[];
 }

@@ -33,8 +33,23 @@ export function rolledBack(was: KnownRoot, now: ServedCheckpoint | null): NewFin
     expected: `log ${was.size} ${was.root}`,
     found: now === null ? null : `log ${size} ${Buffer.from(now.checkpoint.root).toString('base64')}`,
     message:
-      `The published log was taken back: an earlier run accepted a checkpoint of ${was.size} entries, ` +
+      `The published log was taken back: a checkpoint of ${was.size} entries was ${was.seen}, ` +
       `${now === null ? 'now there is none' : `now one of ${size} is served`}. Keep both notes as evidence.`,
+    detail: { notes: [was.note, now === null ? null : Buffer.from(now.note).toString('base64')] },
+  };
+}
+
+/** The log signed more than it publishes, and the seals topic holds what it signed. */
+export function notPublished(was: KnownRoot, now: ServedCheckpoint | null): NewFinding {
+  const size = now?.checkpoint.size ?? 0;
+  return {
+    code: 'checkpoint-old',
+    expected: `log ${was.size} ${was.root}`,
+    found: `log ${size}`,
+    message:
+      `The log signed a checkpoint of ${was.size} entries (${was.seen}) and publishes ${now === null ? 'none' : `one of ${size}`}. ` +
+      `Its quorum of witnesses did not sign that one as far as is known here, so it need not have been published: ask again, and see the publisher's alarms. ` +
+      `Give the checkpoints of the other witnesses too: where they are a quorum, this is a rollback.`,
     detail: { notes: [was.note, now === null ? null : Buffer.from(now.note).toString('base64')] },
   };
 }

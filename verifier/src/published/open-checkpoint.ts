@@ -36,41 +36,45 @@ export interface ServedCheckpoint {
  * @returns what is wrong with it in place of the checkpoint, where that is so
  */
 export function openServed(note: Uint8Array, trust: LogTrust): ServedCheckpoint | { readonly wrong: NewFinding } {
-  const { origin, keys, policy } = trust;
-  const verify = nodeVerifyEd25519;
   try {
-    const { checkpoint, signed } = readCheckpointNote(note);
-    const known = keys.some(({ name, keyId }) =>
-      signed.signatures.some((line) => line.name === name && equalBytes(line.keyId, keyId)),
-    );
-    // Origin and form are judged in any case; without a key that is known the signature cannot be.
-    const opened = known || checkpoint.origin !== origin ? openCheckpoint(note, { origin, keys, verify }) : null;
-    const witnesses = policy?.witnesses ?? [];
-    const cosigned = verifiedCosignatures(
-      signed,
-      witnesses.map(({ key }) => key),
-      verify,
-    );
-    return {
-      note,
-      checkpoint,
-      signer: opened?.key ?? null,
-      cosigned,
-      quorumReached: policy === null || quorumReached(policy, new Set(cosigned.map(({ key }) => key.vkey))),
-      quorumTime: policy === null ? null : quorumTime(policy, cosigned),
-    };
+    return openNote(note, trust);
   } catch (error) {
     if (!(error instanceof CoreError)) throw error;
     return {
       wrong: {
         code: 'checkpoint',
-        expected: origin,
+        expected: trust.origin,
         found: error.code,
         message: `The published checkpoint does not count: ${error.message}.`,
         detail: { note: Buffer.from(note).toString('base64'), ...error.evidence },
       },
     };
   }
+}
+
+/** Opens a checkpoint of the log, whoever had it. @throws CoreError where it is none, or a signature that counts is bad */
+export function openNote(note: Uint8Array, { origin, keys, policy }: LogTrust): ServedCheckpoint {
+  const verify = nodeVerifyEd25519;
+  const { checkpoint, signed } = readCheckpointNote(note);
+  const known = keys.some(({ name, keyId }) =>
+    signed.signatures.some((line) => line.name === name && equalBytes(line.keyId, keyId)),
+  );
+  // Origin and form are judged in any case; without a key that is known the signature cannot be.
+  const opened = known || checkpoint.origin !== origin ? openCheckpoint(note, { origin, keys, verify }) : null;
+  const witnesses = policy?.witnesses ?? [];
+  const cosigned = verifiedCosignatures(
+    signed,
+    witnesses.map(({ key }) => key),
+    verify,
+  );
+  return {
+    note,
+    checkpoint,
+    signer: opened?.key ?? null,
+    cosigned,
+    quorumReached: policy === null || quorumReached(policy, new Set(cosigned.map(({ key }) => key.vkey))),
+    quorumTime: policy === null ? null : quorumTime(policy, cosigned),
+  };
 }
 
 /** A checkpoint that no key of the log signed. */

@@ -28,8 +28,12 @@ export interface ReaderOptions {
   readonly sha256: Sha256;
   /** Checkpoints that earlier runs accepted, oldest first. */
   readonly known: readonly AnchoredCheckpoint[];
+  /** Sizes of which the root is asked for later. */
+  readonly watched: readonly number[];
   readonly settleMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Unix ms. */
+  readonly now: () => number;
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -47,17 +51,27 @@ export class PublishedReader {
   tree: LogTree;
   /** Every entry and tile of the checkpoint's tree was read and agrees. */
   whole = false;
+  /** By size, the roots (base64) that were asked for, as far as the log was read. */
+  readonly rootsAt = new Map<number, string>();
+  /** When `served` was asked for, unix ms. */
+  servedAt: number;
+  /** There is no checkpoint. */
+  isAbsent = false;
   entries = 0;
   tiles = 0;
   private readonly options: ReaderOptions;
   private readonly roots: KnownRoot[];
+  private readonly watched: ReadonlySet<number>;
   private nextRoot = 0;
   private refused = 0;
+  private askedAt = 0;
   /** Something was served as the checkpoint that is none. */
   private isWrong = false;
 
   constructor(options: ReaderOptions) {
     this.options = options;
+    this.watched = new Set(options.watched);
+    this.servedAt = options.now();
     this.tree = LogTree.empty(options.sha256);
     this.roots = options.known.map(({ size, root, note }) => ({
       size,
@@ -75,21 +89,18 @@ export class PublishedReader {
   async begin(): Promise<void> {
     const { findings, resources, settleMs, signal } = this.options;
     const largest = this.roots.at(-1);
+    const expected = Math.max(largest?.size ?? 0, ...this.watched);
     const until = performance.now() + settleMs;
     try {
       let served = await this.ask();
       // A cache may still serve the one before.
-      while (
-        !this.isWrong &&
-        largest !== undefined &&
-        (served?.checkpoint.size ?? 0) < largest.size &&
-        performance.now() < until
-      ) {
+      while (!this.isWrong && (served?.checkpoint.size ?? 0) < expected && performance.now() < until) {
         await pause(Math.min(200, settleMs), signal);
         served = await this.ask();
       }
       if (served === null) {
         if (this.isWrong) return;
+        this.isAbsent = true;
         if (largest !== undefined) findings.add(rolledBack(largest, null));
         else
           findings.add({
@@ -162,10 +173,14 @@ export class PublishedReader {
 
   private async ask(): Promise<ServedCheckpoint | null> {
     const { resources, trust, findings } = this.options;
+    const at = this.options.now();
     const note = await resources.read('checkpoint', maxCheckpointBytes);
     if (note === null) return null;
     const opened = openServed(note, trust);
-    if (!('wrong' in opened)) return opened;
+    if (!('wrong' in opened)) {
+      this.askedAt = at;
+      return opened;
+    }
     findings.add(opened.wrong);
     this.isWrong = true;
     return null;
@@ -175,6 +190,7 @@ export class PublishedReader {
   private take(served: ServedCheckpoint): void {
     const { size, root } = served.checkpoint;
     this.served = served;
+    this.servedAt = this.askedAt;
     const note = encodeBase64(served.note);
     const same = this.roots.find((each) => each.size === size);
     if (same === undefined) {
@@ -221,6 +237,7 @@ export class PublishedReader {
   }
 
   private compareRoots(): void {
+    if (this.watched.has(this.tree.size)) this.rootsAt.set(this.tree.size, encodeBase64(this.tree.root()));
     for (let known = this.roots[this.nextRoot]; known?.size === this.tree.size; known = this.roots[this.nextRoot]) {
       this.nextRoot += 1;
       const found = encodeBase64(this.tree.root());

@@ -53,6 +53,7 @@ function partition(number: number, more: Partial<CheckedPartition> = {}): Checke
     head: hash(number + 1),
     lastStatement: hash(number + 9),
     unsealed: 12,
+    oldestUnsealed: { since: '2026-03-01T02:59:59.000Z', clock: 'stored' },
     logStart: 0,
     highWatermark: 1_204_344 + number,
     content: {
@@ -94,6 +95,7 @@ const big = {
     ],
     quorum: 'both',
     quorumTime: '2026-03-01T02:59:57.000Z',
+    given: [{ name: 'w1.checkpoint', size: 5_200, root: hash(75), outcome: 'consistent' }],
   },
   queryCopy: {
     place: 'https://clickhouse.example.com:8443/audit',
@@ -126,7 +128,12 @@ const big = {
     lives: 0,
     ids: { compared: 0, duplicates: 0, conflicts: 0 },
   },
-  counts: { rubbish: 0, noise: 0, races: 3, resends: 1, forks: 0, unsealed: 48 },
+  counts: { rubbish: 0, noise: 0, races: 3, resends: 1, forks: 0, unsealed: 48, pending: 2 },
+  ages: {
+    unsealed: { since: '2026-03-01T02:59:59.000Z', clock: 'stored' },
+    pending: { since: '2026-03-01T02:59:58.500Z', clock: 'stored' },
+    checkpoint: { since: '2026-03-01T02:59:57.000Z', clock: 'witnesses' },
+  },
 } as const satisfies Partial<Verdict>;
 
 function run(verdict: Verdict): VerificationRun {
