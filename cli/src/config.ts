@@ -47,6 +47,11 @@ export class Config {
     return file === undefined ? inPlace : readSecret(file, `${path}File`);
   }
 
+  /** The same with a setting that a flag gives. */
+  with(path: string, value: unknown, from: string): Config {
+    return new Config(new Map([...this.#values, [path, { value, from }]]));
+  }
+
   /** Every setting that was given, by its path. */
   *entries(): Generator<[path: string, value: unknown]> {
     for (const [path, { value }] of this.#values) yield [path, value];

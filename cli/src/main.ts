@@ -2,10 +2,12 @@
 import { CommanderError } from 'commander';
 import { TallystickError } from '@tallystick/core/errors';
 import { commandName } from './command-name.ts';
+import { endProcess } from './end-process.ts';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { checkNode } from './node-version.ts';
 import { buildProgram } from './program.ts';
+import { tellError } from './verification/tell-error.ts';
 
 // Whoever closed the pipe (`| head`) wants no more lines: the work goes on to its end, and the exit code stays what it says.
 for (const stream of [process.stdout, process.stderr]) {
@@ -18,6 +20,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const program = buildProgram();
+const line = process.argv.slice(2);
+const verifies = commandName(program, line) === 'verify';
 
 /** Says what ended the command. Of a verification 1 means tampering, and that only: whatever else happens to it ends 3 at best. */
 function fail(error: unknown): void {
@@ -29,7 +33,7 @@ function fail(error: unknown): void {
       : `tallystick: unexpected: ${String(error instanceof Error ? error.stack : error)}\n`,
   );
   const code = exitCodeOf(error);
-  process.exitCode = code === 1 && commandName(program, process.argv.slice(2)) === 'verify' ? 3 : code;
+  process.exitCode = code === 1 && verifies ? 3 : code;
 }
 
 // Node itself would end with 1.
@@ -42,6 +46,8 @@ try {
   checkNode(process.versions.node);
   await program.parseAsync();
 } catch (error) {
+  const help = error instanceof CommanderError && error.exitCode === 0;
+  if (verifies && line.includes('--json') && !help) tellError((text) => process.stdout.write(`${text}\n`), error);
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2; // commander has said why
   } else {
@@ -50,3 +56,5 @@ try {
     if (error instanceof CliError && error.code === 'INTERRUPTED') process.exit(130);
   }
 }
+// With a verification all is over: what was cancelled, and does not heed that, would hold the process with its sockets, timers and threads.
+if (verifies) await endProcess();

@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { decodeUtf8 } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
-import { parseVerifierKey, type VerifierKey } from '@tallystick/core/note';
 import { parsePolicy, type Policy } from '@tallystick/core/policy';
 import { checkProof } from '@tallystick/core/proof';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
 import { readNamed } from '../named-file.ts';
+import { namedVkey } from '../named-vkey.ts';
 import { readProofFile } from '../proof-file.ts';
 import { proofAsJson, proofInWords } from '../proof-words.ts';
 
@@ -23,7 +22,7 @@ const maxPolicyBytes = 1 << 20;
 /** Offline: from the file, the keys and the policy alone. Exit 0 verified, 1 the proof fails, 2 usage or configuration. */
 export function checkProofCommand(context: Context, flags: CheckProofFlags, [file = '']: readonly string[]): number {
   const deployment = deploymentOf(context);
-  const rootKey = rootKeyOf(deployment, flags.rootKey);
+  const rootKey = flags.rootKey === undefined ? deployment.rootKey : namedVkey(context, flags.rootKey, '--root-key');
   const policy = policyOf(deployment, flags.policy);
   const bytes = readProofFile(file);
   if (bytes.length === 0)
@@ -43,14 +42,6 @@ export function checkProofCommand(context: Context, flags: CheckProofFlags, [fil
     else context.out(`NOT VERIFIED (${finding}): ${message} [${code}]`);
     return 1;
   }
-}
-
-/** A vkey, a file that holds one, or what is configured or installed. @throws CliError CONFIG_…; CoreError KEY_MALFORMED */
-function rootKeyOf(deployment: Deployment, given: string | undefined): VerifierKey {
-  if (given === undefined) return deployment.rootKey;
-  return parseVerifierKey(
-    existsSync(given) ? readNamed(given, '--root-key', maxPolicyBytes).toString('utf8').trim() : given,
-  );
 }
 
 /** @throws CliError CONFIG_…; CoreError POLICY_MALFORMED */

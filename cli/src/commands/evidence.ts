@@ -11,6 +11,7 @@ import { readNamed } from '../named-file.ts';
 import { progressLine, progressMode } from '../progress.ts';
 import { placeOfLog } from '../published-log.ts';
 import { withLog } from '../statements.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 export interface EvidenceFlags {
   readonly output: string;
@@ -43,10 +44,7 @@ async function run(
   { choice, flags, file }: { choice: Choice; flags: EvidenceFlags; file: string | null },
 ): Promise<Exported> {
   const line = progressLine(progressMode(context.terminal));
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
+  const signal = stopSignal();
   const { policyFile } = deployment;
   const published = await openPublished(deployment);
   try {
@@ -63,7 +61,7 @@ async function run(
         choice,
         asked: { from: flags.from ?? null, to: flags.to ?? null, partition: choice.partition },
         sink: file === null ? streamSink(process.stdout) : await fileSink(file),
-        signal: stop.signal,
+        signal,
         onProgress: (progress) => line.update(wordsOf(progress)),
         onNotice: (message) => {
           line.clear();
@@ -72,8 +70,6 @@ async function run(
       }),
     );
   } finally {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
     line.clear();
     await published?.close();
   }

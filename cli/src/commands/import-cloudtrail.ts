@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { importFiles } from '../import-files.ts';
 import { progressLine, progressMode } from '../progress.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 /**
  * Exit 0: every record was imported or is of a kind that is not imported; 1: something was broken, refused or left out, or no
@@ -13,16 +14,12 @@ export async function importCloudTrailCommand(
   files: string[],
 ): Promise<number> {
   const line = progressLine(progressMode(context.terminal, flags.json));
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
   try {
     const result = await importFiles(
       context,
       files.map((file) => resolve(context.cwd, file)),
       {
-        signal: stop.signal,
+        signal: stopSignal(),
         onProgress: (records) => line.update(`importing: ${records} records`),
         onProblem: ({ code, file, line: at, column, record, message }) => {
           line.clear();
@@ -50,8 +47,6 @@ export async function importCloudTrailCommand(
     const nothingOfUse = result.unsupported > 0 && result.imported === 0;
     return result.broken + result.refused + result.filesFailed > 0 || result.stopped || nothingOfUse ? 1 : 0;
   } finally {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
     line.clear();
   }
 }

@@ -3,42 +3,48 @@ import { progressText, renderText } from '@tallystick/verifier/render';
 import type { Progress, Verdict } from '@tallystick/verifier/verdict';
 import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
+import { namedVkey } from '../named-vkey.ts';
 import { progressLine, progressMode } from '../progress.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { FollowWords } from '../verification/follow-words.ts';
 import { runVerification, withVerification } from '../verification/run-verification.ts';
-import { plainError, runOnceReported, runScheduled } from '../verification/run-reported.ts';
+import { runOnceReported, runScheduled } from '../verification/run-reported.ts';
+import { tellError } from '../verification/tell-error.ts';
 import { modeOf, usage, type VerifyFlags } from '../verification/verify-flags.ts';
 
 /** Exit codes of protocol section 9: 0 verified, 1 tampering, loss or fork, 2 usage or configuration, 3 inconclusive. */
-export async function verifyCommand(context: Context, flags: VerifyFlags): Promise<number> {
-  const mode = modeOf(flags, flags.anchor !== undefined || context.config.has('verify.anchorFile'));
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  process.once('SIGINT', abort);
-  process.once('SIGTERM', abort);
+export async function verifyCommand(given: Context, flags: VerifyFlags): Promise<number> {
+  const signal = stopSignal();
   try {
-    switch (mode) {
+    const context = withRootKey(given, flags);
+    switch (modeOf(flags, flags.anchor !== undefined || context.config.has('verify.anchorFile'))) {
       case 'self-test':
-        return await selfTest(context, flags, stop.signal);
+        return await selfTest(context, flags, signal);
       case 'follow':
-        return await follow(context, flags, stop.signal);
+        return await follow(context, flags, signal);
       case 'schedule':
-        return await runScheduled(context, flags, stop.signal);
+        return await runScheduled(context, flags, signal);
       case 'once':
-        return await once(context, flags, stop.signal);
+        return await once(context, flags, signal);
     }
   } catch (error) {
-    // 1 is kept for what was found: a check that broke off has found nothing.
-    const exitCode = exitCodeOf(error) === 1 ? 3 : exitCodeOf(error);
-    if (flags.json === true)
-      context.out(JSON.stringify({ version: 1, verdict: null, exitCode, error: plainError(error) }));
+    if (flags.json === true) tellError((line) => given.out(line), error);
     if (exitCodeOf(error) !== 1) throw error;
-    context.say(`tallystick: the verification broke off: ${wordsOf(error)}`);
+    given.say(`tallystick: the verification broke off: ${wordsOf(error)}`);
     return 3;
-  } finally {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
   }
+}
+
+/** With the key of the flag in place of one that is configured or installed, and the log that it is named after. */
+function withRootKey(context: Context, { rootKey }: VerifyFlags): Context {
+  if (rootKey === undefined) return context;
+  const { vkey, name } = namedVkey(context, rootKey, '--root-key');
+  const config = context.config.with('rootKey', vkey, '--root-key');
+  const named = config.has('origin') || !name.endsWith('/root');
+  return {
+    ...context,
+    config: named ? config : config.with('origin', name.slice(0, -'/root'.length), '--root-key'),
+  };
 }
 
 async function once(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {

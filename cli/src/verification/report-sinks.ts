@@ -40,7 +40,9 @@ export async function openReporters(
     const kafka = deployment.kafka('reporter');
     reporters.push(auditEventReporter({ kafka, registry, topic: topics.events, origin, logger: parts.logger }));
     const { clickhouse } = deployment;
-    if (clickhouse !== null) {
+    if (clickhouse === null)
+      context.say('--record: no ClickHouse is configured (clickhouse.url): each run is written into the ledger only');
+    else {
       const { clickHouseReporter } = await import('../verification-tables.ts');
       reporters.push(clickHouseReporter(clickhouse));
     }

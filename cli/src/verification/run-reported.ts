@@ -11,9 +11,8 @@ import { exitCodeOf } from '../exit-codes.ts';
 import { createLogger } from '../log-lines.ts';
 import { listenOf, openReporters } from './report-sinks.ts';
 import { runVerification } from './run-verification.ts';
-import type { VerifyFlags } from './verify-flags.ts';
-
-const reportMs = 30_000;
+import { plainError } from './tell-error.ts';
+import { timeoutOf, type VerifyFlags } from './verify-flags.ts';
 
 /**
  * One verification, told to whoever is asked for. With `--state` one runs at a time, and what an earlier process left unfinished is told too.
@@ -24,33 +23,23 @@ export async function runOnceReported(context: Context, flags: VerifyFlags, sign
   const heartbeat = flags.state !== undefined;
   const reporters = await openReporters(context, deploymentOf(context), flags, { version, logger, heartbeat });
   try {
-    if (flags.state !== undefined) return await underLock(context, flags, { signal, reporters, logger });
+    const parts = { signal, reporters, logger };
+    if (flags.state !== undefined) return await underLock(context, flags, parts);
     const head = { id: randomUUID(), trigger: 'once', startedAt: new Date().toISOString() } as const;
     const over = () => ({ ...head, finishedAt: new Date().toISOString() });
     try {
       const verdict = await runVerification(context, flags, signal);
-      await tell(context, reporters, { ...over(), verdict });
+      await tell(context, { ...over(), verdict }, parts);
       return verdict;
     } catch (error) {
       // A run that broke off is told too: a report of the run before would look like this one's.
       const { code, message } = plainError(error);
-      await tell(context, reporters, { ...over(), error: { code, message, exitCode: codeOf(error) } });
+      await tell(context, { ...over(), error: { code, message, exitCode: codeOf(error) } }, parts);
       throw error;
     }
   } finally {
-    for (const reporter of reporters) await reporter.close?.();
-  }
-}
-
-async function tell(context: Context, reporters: readonly Reporter[], run: VerificationRun): Promise<void> {
-  for (const reporter of reporters) {
-    try {
-      await reporter.report(run, AbortSignal.timeout(reportMs));
-    } catch (error) {
-      context.say(
-        `tallystick: the report ${reporter.name} failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
+    const { closeReporters } = await import('@tallystick/verifier/run-once');
+    await closeReporters(reporters);
   }
 }
 
@@ -58,6 +47,15 @@ interface Parts {
   readonly signal: AbortSignal;
   readonly reporters: readonly Reporter[];
   readonly logger: Logger;
+}
+
+async function tell(context: Context, run: VerificationRun, { signal, reporters, logger }: Parts): Promise<void> {
+  const { tellRun } = await import('@tallystick/verifier/run-once');
+  sayFailed(context, await tellRun(run, { reporters, logger, signal }));
+}
+
+function sayFailed(context: Context, failed: readonly string[]): void {
+  for (const name of failed) context.say(`tallystick: the report ${name} failed`);
 }
 
 async function underLock(context: Context, flags: VerifyFlags, { signal, reporters, logger }: Parts): Promise<Verdict> {
@@ -78,9 +76,11 @@ async function underLock(context: Context, flags: VerifyFlags, { signal, reporte
     signal,
     exitCodeOf: codeOf,
   });
-  for (const name of failed) context.say(`tallystick: the report ${name} failed`);
+  sayFailed(context, failed);
   if (run.verdict !== undefined) return run.verdict;
-  throw cause ?? new VerifierError('VERIFY_TIMED_OUT', run.error.message);
+  const { code, message } = run.error;
+  // What was thrown says then that the run was cancelled, not why.
+  throw code === 'VERIFY_TIMED_OUT' ? new VerifierError(code, message) : cause;
 }
 
 /** Verifies at the times of a cron pattern until the signal ends it. */
@@ -105,23 +105,22 @@ export async function runScheduled(context: Context, flags: VerifyFlags, signal:
   return 0;
 }
 
-/** Any error as what a report or a script can take. */
-export function plainError(error: unknown): { code: string; message: string } {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNEXPECTED';
-  return { code, message: error instanceof Error ? error.message : String(error) };
-}
-
 function codeOf(error: unknown): 2 | 3 {
   return exitCodeOf(error) === 2 ? 2 : 3;
 }
 
 async function memoryOf(context: Context, flags: VerifyFlags) {
+  const maxRunMs = timeoutOf(flags);
   const { fileRunRecord } = await import('@tallystick/verifier/run-record');
   const { folderRunLock } = await import('@tallystick/verifier/run-lock');
   const folder =
     flags.state === undefined ? deploymentOf(context).verification.stateDir : resolve(context.cwd, flags.state);
   await mkdir(folder, { recursive: true });
-  return { lock: folderRunLock(join(folder, 'run.lock')), record: fileRunRecord(join(folder, 'last-run.json')) };
+  return {
+    lock: folderRunLock(join(folder, 'run.lock')),
+    record: fileRunRecord(join(folder, 'last-run.json')),
+    ...(maxRunMs === undefined ? {} : { maxRunMs }),
+  };
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -1,6 +1,6 @@
 import type { Logger } from '@tallystick/kafka/logger';
 import type { Overdue, Reporter, VerificationRun } from '../report/reporter.ts';
-import type { ScheduleClock } from './clock.ts';
+import { systemClock, type ScheduleClock } from './clock.ts';
 
 /** What is told: a run, or that none finished in time. */
 export type Message = { readonly run: VerificationRun } | { readonly overdue: Overdue };
@@ -15,6 +15,32 @@ export interface Delivery {
   /** No more tries; what is under way is broken off. */
   readonly stop: AbortSignal;
   readonly onResult?: (reporter: string, delivered: boolean) => void;
+}
+
+/** What was to be told when the process is told to end is told yet, if that takes no longer than the grace. */
+export interface Grace extends Omit<Delivery, 'stop'> {
+  /** The process is to end. */
+  readonly ending: AbortSignal;
+  /** ms. */
+  readonly graceMs: number;
+}
+
+/** As `deliver`, until some time after the process is told to end. */
+export async function deliverInGrace(
+  reporters: readonly Reporter[],
+  message: Message,
+  { ending, graceMs, ...delivery }: Grace,
+): Promise<readonly string[]> {
+  const over = new AbortController();
+  const late = new AbortController();
+  const onEnding = (): void => void delivery.clock.sleep(graceMs, over.signal).then(() => late.abort());
+  if (ending.aborted) onEnding();
+  else ending.addEventListener('abort', onEnding, { once: true, signal: over.signal });
+  try {
+    return await deliver(reporters, message, { ...delivery, stop: late.signal });
+  } finally {
+    over.abort();
+  }
 }
 
 /**
@@ -36,6 +62,16 @@ export async function deliver(
   );
   return failed.filter((name) => name !== null);
 }
+
+/** What a reporter holds (connections) is given back. One that does not end soon, or fails at it, holds up nothing: its reports are told. */
+export async function closeReporters(reporters: readonly Reporter[], clock = systemClock): Promise<void> {
+  const over = new AbortController();
+  const closed = Promise.allSettled(reporters.map(async (reporter) => await reporter.close?.()));
+  await Promise.race([closed, clock.sleep(longestCloseMs, over.signal)]);
+  over.abort();
+}
+
+const longestCloseMs = 2_000;
 
 async function tryOften(reporter: Reporter, message: Message, delivery: Delivery): Promise<boolean> {
   const { clock, logger, attempts, stop } = delivery;

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { waitedMs } from '../ages.ts';
 import type { VerificationRun } from '../report/reporter.ts';
-import type { Verdict } from '../verdict.ts';
+import type { Age, Verdict } from '../verdict.ts';
 import type { RunObserver } from './observer.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -22,6 +23,22 @@ export class ScheduleMetrics implements RunObserver {
   ]);
   readonly #checked = this.#gauge('last_checked', 'What the last run that had a verdict found to agree.', ['what']);
   readonly #unsealed = this.#gauge('last_unsealed_events', 'Records that were not sealed yet at the last run.');
+  readonly #pending = this.#gauge(
+    'last_unpublished_statements',
+    'Accepted statements that the published log did not hold at the last run.',
+  );
+  readonly #unsealedAge = this.#gauge(
+    'last_unsealed_age_seconds',
+    'For how long the oldest unsealed record had been stored when the last run began; 0: there was none.',
+  );
+  readonly #pendingAge = this.#gauge(
+    'last_unpublished_age_seconds',
+    'For how long the first statement that the published log lacked had been stored; 0: there was none.',
+  );
+  readonly #checkpointAge = this.#gauge(
+    'last_checkpoint_age_seconds',
+    "Age of the checkpoint when the last run began, by the quorum's time.",
+  );
   readonly #started = this.#gauge('last_started_timestamp_seconds', 'Start of the last run.');
   readonly #finished = this.#gauge('last_finished_timestamp_seconds', 'End of the last run that had a verdict.');
   readonly #verified = this.#gauge('last_verified_timestamp_seconds', 'End of the last run that ended 0.');
@@ -42,7 +59,8 @@ export class ScheduleMetrics implements RunObserver {
     this.#now = now;
     collectDefaultMetrics({ register: this.#registry, prefix: 'tallystick_' });
     const unknown = [this.#exitCode, this.#unsealed, this.#started, this.#finished, this.#verified, this.#next];
-    for (const gauge of [...unknown, this.#duration]) gauge.set(Number.NaN);
+    const ages = [this.#pending, this.#unsealedAge, this.#pendingAge, this.#checkpointAge];
+    for (const gauge of [...unknown, ...ages, this.#duration]) gauge.set(Number.NaN);
     for (const why of ['running', 'locked']) this.#skipped.inc({ why }, 0);
     for (const verdict of [...verdicts, 'interrupted', 'stopped', 'lost', 'stuck']) this.#runs.inc({ verdict }, 0);
   }
@@ -114,10 +132,12 @@ export class ScheduleMetrics implements RunObserver {
     for (const verdict of verdicts) this.#verdict.set({ verdict }, verdict === what ? 1 : 0);
   }
 
-  #figuresOf({ anchoredTo, startedAt, checked, counts, findings, findingsOmitted }: Verdict): void {
+  #figuresOf(verdict: Verdict): void {
+    const { anchoredTo, startedAt, checked, counts, findings, findingsOmitted } = verdict;
     const since = anchoredTo.updated ? startedAt : anchoredTo.since;
     this.#anchoredAt = since === null ? null : Date.parse(since);
     this.#unsealed.set(counts.unsealed);
+    this.#agesOf(verdict);
     for (const what of ['events', 'seals', 'statements'] as const) this.#checked.set({ what }, checked[what]);
     this.#findings.reset();
     for (const { code, severity, acknowledged } of findings)
@@ -126,6 +146,14 @@ export class ScheduleMetrics implements RunObserver {
       const severity = findings.find((finding) => finding.code === code)?.severity ?? 'unknown';
       this.#findings.inc({ code, severity, acknowledged: 'no' }, count);
     }
+  }
+
+  #agesOf({ startedAt, counts, ages }: Verdict): void {
+    const seconds = (age: Age | null): number => (age === null ? Number.NaN : waitedMs(age, { startedAt }) / 1000);
+    this.#pending.set(counts.pending ?? Number.NaN);
+    this.#unsealedAge.set(counts.unsealed === 0 ? 0 : seconds(ages.unsealed));
+    this.#pendingAge.set(counts.pending === 0 ? 0 : seconds(ages.pending));
+    this.#checkpointAge.set(seconds(ages.checkpoint));
   }
 
   #gauge<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {

@@ -1,6 +1,11 @@
+import { silentLogger } from '@tallystick/kafka/logger';
 import { VerifierError } from '../errors.ts';
 import type { VerificationRun } from '../report/reporter.ts';
-import { Runner, type RunnerOptions } from './runner.ts';
+import { systemClock } from './clock.ts';
+import { deliverInGrace } from './deliver.ts';
+import { defaultReporting, Runner, type RunnerOptions } from './runner.ts';
+
+export { closeReporters } from './deliver.ts';
 
 export interface OnceOptions extends RunnerOptions {
   readonly signal: AbortSignal;
@@ -31,4 +36,15 @@ export async function runOnce(options: OnceOptions): Promise<OnceResult> {
     case 'stopped':
       throw new VerifierError('VERIFY_ABORTED', 'The verification was cancelled before it could give a verdict.');
   }
+}
+
+type TellOptions = Pick<OnceOptions, 'reporters' | 'signal' | 'clock' | 'logger'>;
+
+/**
+ * Tells the reporters of a run that had no lock, with as many tries and as much time as one that had.
+ * @returns the names of those that could not be told
+ */
+export async function tellRun(run: VerificationRun, options: TellOptions): Promise<readonly string[]> {
+  const { reporters, signal, clock = systemClock, logger = silentLogger } = options;
+  return await deliverInGrace(reporters, { run }, { clock, logger, ending: signal, ...defaultReporting });
 }

@@ -4,7 +4,7 @@ import type { Reporter, RunError, RunTrigger, VerificationRun } from '../report/
 import type { Verdict } from '../verdict.ts';
 import { systemClock, type ScheduleClock } from './clock.ts';
 import { invalid } from './cron.ts';
-import { deliver, type Message } from './deliver.ts';
+import { deliverInGrace, type Message } from './deliver.ts';
 import { noObserver, type RunObserver } from './observer.ts';
 import { isHeld, type HeldLock, type RunLock } from './run-lock.ts';
 import {
@@ -38,6 +38,9 @@ export interface RunnerOptions {
   /** UUIDs. */
   readonly newId?: () => string;
 }
+
+/** Of each report: tries, the time for one and, where the process is to end, for what is under way yet, ms. */
+export const defaultReporting = { attempts: 3, attemptMs: 30_000, graceMs: 10_000 } as const;
 
 /** What became of one attempt to run. `failed` are the reporters that could not be told. */
 export type Attempt =
@@ -146,20 +149,14 @@ export class Runner {
   }
 
   async deliver(message: Message, stop: AbortSignal): Promise<readonly string[]> {
-    const { reporters, reportAttempts: attempts = 3, reportMs: attemptMs = 30_000, graceMs = 10_000 } = this.#options;
+    const { reporters, reportAttempts, reportMs } = this.#options;
     const { clock, logger } = this;
-    const over = new AbortController();
-    const late = new AbortController();
-    // What is known when the process is to end is told yet, if that takes no longer than the grace.
-    const onStop = (): void => void clock.sleep(graceMs, over.signal).then(() => late.abort());
-    if (stop.aborted) onStop();
-    else stop.addEventListener('abort', onStop, { once: true, signal: over.signal });
-    try {
-      const onResult = (reporter: string, delivered: boolean): void => this.observer.reported(reporter, delivered);
-      return await deliver(reporters, message, { clock, logger, attempts, attemptMs, stop: late.signal, onResult });
-    } finally {
-      over.abort();
-    }
+    const attempts = reportAttempts ?? defaultReporting.attempts;
+    const attemptMs = reportMs ?? defaultReporting.attemptMs;
+    const graceMs = this.#options.graceMs ?? defaultReporting.graceMs;
+    const onResult = (reporter: string, delivered: boolean): void => this.observer.reported(reporter, delivered);
+    const delivery = { clock, logger, attempts, attemptMs, ending: stop, graceMs, onResult };
+    return await deliverInGrace(reporters, message, delivery);
   }
 
   /** Another process on the same state may have run meanwhile. */

@@ -1,4 +1,5 @@
 import { systemClock } from './clock.ts';
+import { closeReporters } from './deliver.ts';
 import { ScheduleMetrics } from './metrics.ts';
 import { startMetricsServer, type Health } from './metrics-server.ts';
 import type { RunObserver } from './observer.ts';
@@ -30,7 +31,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await runSchedule({ ...schedule, clock, reporters, observer, onBeat: () => (beatAt = clock.now()) });
   } finally {
     await server?.close();
-    for (const reporter of reporters) await reporter.close?.();
+    await closeReporters(reporters, clock);
   }
 }
 

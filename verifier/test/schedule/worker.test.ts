@@ -4,10 +4,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeFinding } from '@tallystick/core/finding';
+import { silentLogger } from '@tallystick/kafka/logger';
 import { ScheduleMetrics } from '../../src/schedule/metrics.ts';
 import { startMetricsServer, type Health, type MetricsServer } from '../../src/schedule/metrics-server.ts';
 import { newRecord } from '../../src/schedule/run-record.ts';
-import { runOnce } from '../../src/schedule/once.ts';
+import { closeReporters, runOnce, tellRun } from '../../src/schedule/once.ts';
 import { runWorker } from '../../src/schedule/worker.ts';
 import { Heard, HeldClock, MemoryLock, MemoryRecord, settle, verdictOf } from './support.ts';
 
@@ -191,6 +192,66 @@ test('a worker serves its metrics while it runs and closes all at its end', asyn
   await done;
   expect(closed).toEqual(['one']);
   await expect(fetch(`${url}/livez`)).rejects.toThrow();
+});
+
+test('a worker ends though a reporter does not close, or fails at it', async () => {
+  const stop = new AbortController();
+  const clock = new HeldClock('2026-03-01T12:00:00Z');
+  const deaf = { name: 'deaf', report: async () => undefined, close: () => new Promise<void>(() => undefined) };
+  const torn = { name: 'torn', report: async () => undefined, close: () => Promise.reject(new Error('torn')) };
+  let ended = false;
+  const options = {
+    cron: '@hourly',
+    reporters: [deaf, torn],
+    lock: new MemoryLock(),
+    record: new MemoryRecord(),
+    clock,
+  };
+  void runWorker({ ...options, run: async () => verdictOf('verified'), signal: stop.signal }).then(
+    () => (ended = true),
+  );
+  await settle();
+  stop.abort();
+  await clock.pass(1_900);
+  expect(ended).toBe(false);
+  await clock.pass(200);
+  expect(ended).toBe(true);
+  await closeReporters([torn], clock);
+});
+
+describe('the reports of a run without a lock', () => {
+  const run = { ...times, verdict: verdictOf('verified') };
+
+  test('are tried three times, 30 seconds each, and one that never answers is left behind', async () => {
+    const clock = new HeldClock('2026-03-01T12:00:00Z');
+    const heard = new Heard();
+    heard.failures = 2;
+    let tries = 0;
+    const silent = { name: 'silent', report: () => ((tries += 1), new Promise<void>(() => undefined)) };
+    const lines: string[] = [];
+    const logger = { ...silentLogger, error: (_: string, fields = {}) => void lines.push(JSON.stringify(fields)) };
+    const signal = new AbortController().signal;
+    let failed: readonly string[] | null = null;
+    void tellRun(run, { reporters: [silent, heard], signal, clock, logger }).then((names) => (failed = names));
+    await clock.pass(92_000);
+    expect(failed).toBeNull();
+    await clock.pass(2_000);
+    expect([failed, tries, heard.runs.length]).toEqual([['silent'], 3, 1]);
+    expect(lines).toEqual([expect.stringContaining('"code":"REPORT_FAILED"')]);
+  });
+
+  test('are told for ten seconds yet where the process is to end', async () => {
+    const clock = new HeldClock('2026-03-01T12:00:00Z');
+    const silent = { name: 'silent', report: () => new Promise<void>(() => undefined) };
+    let failed: readonly string[] | null = null;
+    const signal = AbortSignal.abort();
+    void tellRun(run, { reporters: [silent], signal, clock }).then((names) => (failed = names));
+    await clock.pass(9_000);
+    expect(failed).toBeNull();
+    await clock.pass(1_000);
+    expect(failed).toEqual(['silent']);
+    expect(await tellRun(run, { reporters: [new Heard()], signal, clock })).toEqual([]);
+  });
 });
 
 describe('one run, as a CronJob begins it', () => {
