@@ -146,7 +146,7 @@ describe('on a log of more statements than it copies', () => {
 describe('on a log of some hours, the beginning of which is not what is there now', () => {
   const seals = 310;
   const instead =
-    'This says nothing of the log: run a verification for that. To try the verifier on the newest part, give the self-test room for all statements (option statements of selfTest), or run it on a log with fewer.';
+    'This says nothing of the log: run a verification for that. To try the verifier on the newest part, run the self-test on a log with fewer statements.';
   const notVerified =
     'The copy is not verified as it is, before anything was altered: it begins with the oldest 300 of';
   const long = async (after: (maker: Maker) => Promise<void>): Promise<SmallLog> => {

@@ -57,7 +57,7 @@ export async function copyTopic(
 function tooLarge(topic: string): VerifierError {
   return new VerifierError(
     'SELF_TEST_TOO_LARGE',
-    `Topic ${topic} holds more than a self-test copies into memory. Give it more room (maxBytes), or test against an evidence bundle of a shorter range.`,
+    `Topic ${topic} holds more than a self-test copies into memory. Where many events wait to be sealed, try again once they are; a verification has no such limit.`,
     { evidence: { topic } },
   );
 }

@@ -36,7 +36,7 @@ export function whyNot(copy: Evidence, untouched: Verdict): string | null {
 }
 
 const instead =
-  'This says nothing of the log: run a verification for that. To try the verifier on the newest part, give the self-test room for all statements (option statements of selfTest), or run it on a log with fewer.';
+  'This says nothing of the log: run a verification for that. To try the verifier on the newest part, run the self-test on a log with fewer statements.';
 
 function oldestOf({ records, log, topics }: Evidence): string {
   const { logStart, highWatermark } = log.partition(topics.seals, 0);
