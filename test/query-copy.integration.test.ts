@@ -4,6 +4,7 @@ import { connectClickHouse } from '@tallystick/anomaly-worker/clickhouse';
 import { applyMigrations } from '@tallystick/anomaly-worker/migrations';
 import { startWorker } from '@tallystick/anomaly-worker/worker';
 import type { Worker } from '@tallystick/anomaly-worker/worker';
+import { verdictOf } from '@tallystick/core/finding';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
 import { silentLogger } from '@tallystick/kafka/logger';
 import type { RecordLog } from '@tallystick/kafka/record-log';
@@ -109,11 +110,21 @@ async function scene(count: number, partitions = 1) {
       {},
       { mutations_sync: '2', insert_deduplicate: 0 },
     );
+  const query = async (text: string): Promise<unknown[][]> =>
+    await clickhouse.query(text.replaceAll('{db}', config.database));
   const end = async (): Promise<void> => {
     await sql('DROP DATABASE {db}');
     await Promise.all([clickhouse.close(), rows.close()]);
   };
-  return { topics, topicId, config, ledger, compare, sql, send, fill, end };
+  return { topics, topicId, config, ledger, compare, sql, query, send, fill, end };
+}
+
+const columnNames = rowColumns.map(({ name }) => name).join(', ');
+
+/** Puts the row of an offset in once more, with these columns changed. */
+function forge(offset: number | string, change: Readonly<Record<string, string>>): string {
+  const values = rowColumns.map(({ name }) => change[name] ?? name).join(', ');
+  return `INSERT INTO {db}.events (${columnNames}) SELECT ${values} FROM {db}.events WHERE offset = ${offset} AND partition = 0 AND generation = 0`;
 }
 
 const codesOf = ({ findings }: QueryCopyResult) => findings.map(({ code, place }) => `${code} ${place ?? '-'}`);
@@ -170,17 +181,12 @@ describe('a copy that somebody changed', () => {
 
   test('rows removed, doubled, made up, moved', async () => {
     const { compare, sql, end, topics } = await scene(60);
-    const all = rowColumns.map(({ name }) => name).join(', ');
-    const copyOf = (offset: number, change: Readonly<Record<string, string>>) => {
-      const values = rowColumns.map(({ name }) => change[name] ?? name).join(', ');
-      return `INSERT INTO {db}.events (${all}) SELECT ${values} FROM {db}.events WHERE offset = ${offset} AND partition = 0 AND generation = 0`;
-    };
-    await sql(copyOf(5, {}));
-    await sql(copyOf(6, { offset: '90' }));
-    await sql(copyOf(6, { offset: '18446744073709551615' }));
-    await sql(copyOf(7, { partition: '3' }));
-    await sql(copyOf(8, { generation: '2' }));
-    await sql(copyOf(9, { appended_at: 'addMonths(appended_at, -2)' }));
+    await sql(forge(5, {}));
+    await sql(forge(6, { offset: '90' }));
+    await sql(forge(6, { offset: '18446744073709551615' }));
+    await sql(forge(7, { partition: '3' }));
+    await sql(forge(8, { generation: '2' }));
+    await sql(forge(9, { appended_at: 'addMonths(appended_at, -2)' }));
     // The newest row too: the claim of its run says that there was one.
     await sql('ALTER TABLE {db}.events DELETE WHERE offset IN (20, 21, 22, 30, 61) AND partition = 0');
     const result = await compare();
@@ -205,6 +211,39 @@ describe('a copy that somebody changed', () => {
     expect(result.findings.every(({ topic }) => topic === topics.events)).toBe(true);
     await end();
   });
+
+  test('a row of another topic with the id of an event, which the views show in its place', async () => {
+    const { compare, sql, query, end } = await scene(20);
+    const shown = async () => await query('SELECT topic, action FROM {db}.events_once WHERE offset = 5');
+    await sql(forge(5, { topic: `'a'`, action: `'forged'` }));
+    expect(await shown()).toEqual([['a', 'forged']]);
+    await sql(forge(6, { topic: `concat(topic, ' ')`, generation: '4', partition: '9' }));
+    const result = await compare();
+    expect(verdictOf(result.findings).exitCode).toBe(1);
+    expect(result.findings).toMatchObject([
+      { code: 'copy-extra', topic: 'a', generation: 0, partition: 0, place: 'offsets 5-5', found: '1' },
+      { code: 'copy-extra', topic: expect.stringMatching(/ "$/), generation: 4, partition: 9, place: 'offsets 6-6' },
+    ]);
+    expect(result.counts).toMatchObject({ compared: 22, extra: 2 });
+    const elsewhere = [{ topic: 'a', partition: 0, generation: 0 }];
+    expect((await compare({ elsewhere })).findings).toMatchObject([
+      { code: 'archive-unchecked', topic: 'a', found: '1' },
+      { code: 'copy-extra', generation: 4 },
+    ]);
+    // Names that no topic can have, and more of them than are named.
+    await sql(forge(7, { topic: `unhex('00ff0a')` }));
+    await sql(
+      `${forge(8, { topic: `concat('t', toString(n))` })}`.replace(
+        '{db}.events WHERE',
+        '{db}.events, (SELECT number AS n FROM numbers(12000)) AS m WHERE',
+      ),
+    );
+    const many = await compare();
+    expect(many.findings).toHaveLength(101);
+    expect(many.findings[0]).toMatchObject({ topic: String.raw`"\x00\xff\x0a"` });
+    expect(many.findings.at(-1)).toMatchObject({ code: 'copy-extra', found: '9900 in 9900' });
+    await end();
+  }, 60_000);
 
   test('a key twice in a map, and text that is no UTF-8', async () => {
     const { compare, sql, end } = await scene(20);
@@ -245,16 +284,27 @@ describe('a copy that is not all there', () => {
     await end();
   });
 
-  test('expired rows are not missing, but those that are left are compared', async () => {
+  test('rows that the database says expired are missing, unless the limit allows it; those that are left are compared', async () => {
     const { compare, sql, end, topics } = await scene(30);
     await sql(
       `INSERT INTO {db}.watermarks (topic, generation, partition, rows_from, next_offset) VALUES ('${topics.events}', 0, 0, 10, 32)`,
     );
     await sql('ALTER TABLE {db}.events DELETE WHERE offset < 8');
+    const hidden = await compare();
+    expect(codesOf(hidden)).toEqual(['copy-missing offsets 0-7']);
+    expect(verdictOf(hidden.findings).exitCode).toBe(1);
+    expect(hidden.partitions).toMatchObject([{ rowsFrom: 10, expired: 0 }]);
+    // An hour is not over.
+    const young = await compare({ minRetentionMs: 3_600_000 });
+    expect(codesOf(young)).toEqual(['copy-missing offsets 0-7']);
+    const inAnHour = { minRetentionMs: 3_600_000, now: () => Date.now() + 3_600_000 };
+    const allowed = await compare(inAnHour);
+    expect(verdictOf(allowed.findings).exitCode).toBe(0);
+    expect(allowed.counts).toMatchObject({ compared: 24, missing: 0 });
+    expect(allowed.partitions).toMatchObject([{ from: 0, to: 32, rowsFrom: 10, expired: 8, compared: 24 }]);
     await sql(`ALTER TABLE {db}.events UPDATE action = 'x' WHERE offset = 9`);
-    const result = await compare();
-    expect(codesOf(result)).toEqual(['copy-altered offsets 9-9']);
-    expect(result.partitions).toMatchObject([{ from: 0, to: 32, rowsFrom: 10, compared: 24 }]);
+    await sql('ALTER TABLE {db}.events DELETE WHERE offset = 12');
+    expect(codesOf(await compare(inAnHour))).toEqual(['copy-altered offsets 9-9', 'copy-missing offsets 12-12']);
     await end();
   });
 
@@ -267,6 +317,32 @@ describe('a copy that is not all there', () => {
     const result = await compare({ segments });
     expect(result.findings).toMatchObject([{ code: 'archive-unchecked', generation: 0, found: '12' }]);
     expect(result.counts).toMatchObject({ compared: 0, uncheckable: 12 });
+    await end();
+  });
+
+  test('what stands in the place of the table, and can answer each user another thing, is said', async () => {
+    const { compare, sql, end } = await scene(5);
+    await sql(`ALTER TABLE {db}.events DROP COLUMN user_agent`);
+    await sql(`ALTER TABLE {db}.events ADD COLUMN user_agent String ALIAS if(currentUser() = 'somebody', 'x', '')`);
+    const computed = await compare();
+    expect(verdictOf(computed.findings).exitCode).toBe(3);
+    expect(computed.findings).toMatchObject([
+      { code: 'unavailable', message: expect.stringContaining('user_agent is computed (ALIAS)') as string },
+    ]);
+    await sql(`ALTER TABLE {db}.events DROP COLUMN user_agent`);
+    await sql(`ALTER TABLE {db}.events ADD COLUMN user_agent Nullable(String)`);
+    expect((await compare()).findings[0]).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('user_agent has the type Nullable(String), not String') as string,
+    });
+    await sql(`ALTER TABLE {db}.events DROP COLUMN user_agent`);
+    await sql(`ALTER TABLE {db}.events ADD COLUMN user_agent String`);
+    await sql('RENAME TABLE {db}.events TO {db}.others');
+    await sql('CREATE VIEW {db}.events AS SELECT * FROM {db}.others');
+    const view = await compare();
+    expect(view.findings).toMatchObject([
+      { code: 'unavailable', message: expect.stringContaining('has the engine View') as string },
+    ]);
     await end();
   });
 

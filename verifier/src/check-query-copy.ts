@@ -1,8 +1,8 @@
+import type { FindingCode } from '@tallystick/core/finding';
 import type { Judge } from '@tallystick/core/judge';
 import { SchemasError } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { compareQueryCopy } from './query-copy/compare-query-copy.ts';
-import type { CopySegment } from './query-copy/compare-query-copy.ts';
 import type { TimeLeft } from './progress.ts';
 import type { Run } from './run.ts';
 import { rangesOf } from './scope.ts';
@@ -23,12 +23,16 @@ export async function checkQueryCopy(
 ): Promise<QueryCopyVerdict | null> {
   const { queryCopy, topics, scope = { kind: 'all' } } = options;
   if (queryCopy === undefined) return null;
-  const { rows, maxLagMs } = queryCopy;
-  const { counts, partitions, findings } = await compareQueryCopy({
+  const { rows, maxLagMs, minRetentionMs } = queryCopy;
+  const geneses = judge.partitions().flatMap((chain) => chain.geneses);
+  const { counts, partitions } = await compareQueryCopy({
     rows,
     log: run.log,
     topic: topics.events,
-    segments: segmentsOf(judge, topics.events),
+    segments: geneses.filter(({ topic }) => topic === topics.events),
+    elsewhere: geneses.filter(({ topic }) => topic !== topics.events),
+    statementsRead: geneses.length > 0 && statementsRead(run),
+    onFinding: (finding) => run.findings.add(finding),
     schemas: options.schemas ?? noSchemas,
     range: (partition) => {
       const ranges = rangesOf(scope, topics.events, { topic: topics.events, partition });
@@ -45,18 +49,16 @@ export async function checkQueryCopy(
     codecs: run.codecs,
     onProgress: (compared, total, partition) => progress.tell('copy', compared, total, partition),
     ...(maxLagMs === undefined ? {} : { maxLagMs }),
+    ...(minRetentionMs === undefined ? {} : { minRetentionMs }),
     ...(run.signal === undefined ? {} : { signal: run.signal }),
   });
-  for (const finding of findings) run.findings.add(finding);
-  return { place: rows.place, counts, partitions };
+  return { place: rows.place, counts, partitions, ...(minRetentionMs === undefined ? {} : { minRetentionMs }) };
 }
 
-function segmentsOf(judge: Judge, topic: string): CopySegment[] {
-  return judge
-    .partitions()
-    .flatMap(({ geneses }) => geneses)
-    .filter((genesis) => genesis.topic === topic)
-    .map(({ partition, generation, topicId, firstOffset }) => ({ partition, generation, topicId, firstOffset }));
+/** Whether nothing kept statements of the seals topic from being read: what was not read can have begun a generation. */
+function statementsRead({ findings, topics }: Run): boolean {
+  const unread = new Set<FindingCode>(['unavailable', 'unreadable', 'unknown-statement', 'topic-missing']);
+  return !findings.list().some(({ code, topic }) => topic === topics.seals && unread.has(code));
 }
 
 const noSchemas: SchemaSource = {

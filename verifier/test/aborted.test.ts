@@ -33,7 +33,9 @@ function stopping(
 /** A query copy without rows: the topic is asked once more because of it. */
 const rows: CopiedRows = {
   place: 'memory',
+  faults: async () => await Promise.resolve([]),
   extents: async () => await Promise.resolve([]),
+  others: async function* () {},
   watermark: async () => await Promise.resolve({ rowsFrom: 0, nextOffset: 0, claimedTo: 0 }),
   count: async () => await Promise.resolve(0),
   rows: async function* () {},

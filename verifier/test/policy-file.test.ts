@@ -12,6 +12,7 @@ describe('the verification policy', () => {
       maxTailAgeMs: 60_000,
       maxCheckpointAgeMs: 0,
       maxClockSkewMs: 5,
+      minCopyRetentionMs: 31_536_000_000,
     };
     expect(parse(policy)).toEqual(policy);
     expect(parse({ version: 1 })).toEqual({ version: 1, acknowledged: [] });
@@ -30,6 +31,8 @@ describe('the verification policy', () => {
     ],
     ['a limit below 0', { version: 1, maxTailAgeMs: -1 }, 'maxTailAgeMs'],
     ['half a millisecond', { version: 1, maxClockSkewMs: 0.5 }, 'maxClockSkewMs'],
+    ['a retention that is endless', { version: 1, minCopyRetentionMs: 1e300 }, 'minCopyRetentionMs'],
+    ['a retention of the other spelling', { version: 1, minRetentionMs: 1 }, 'minRetentionMs is not known'],
     ['a limit that is text', { version: 1, maxCheckpointAgeMs: '1' }, 'maxCheckpointAgeMs'],
     ['a limit that is null', { version: 1, maxCheckpointAgeMs: null }, 'maxCheckpointAgeMs'],
     ['no list', { version: 1, acknowledged: {} }, 'acknowledged is no list'],

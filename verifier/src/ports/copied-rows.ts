@@ -17,7 +17,7 @@ export interface CopiedExtent extends CopiedPlace {
 
 /** What the copy itself says of how far it goes. */
 export interface CopiedWatermark {
-  /** First offset that is to have a row: those before expired. 0 where nothing says so. */
+  /** First offset that is to have a row: it says that those before expired. 0 where nothing says so. */
   readonly rowsFrom: number;
   /** Every offset below was given a row. */
   readonly nextOffset: number;
@@ -37,8 +37,12 @@ export interface CopiedRow {
 export interface CopiedRows {
   /** For messages. */
   readonly place: string;
+  /** What answers is another thing than the table of the migrations (a view, a computed column, another type): one line each, none where it is that. */
+  faults(): Promise<readonly string[]>;
   /** Of the rows of this topic, in every partition and generation that there are rows of. */
   extents(topic: string): Promise<readonly CopiedExtent[]>;
+  /** The same of every other topic, in a fixed order; of very many only the first ones. Topics as `shownTopic` gives them. */
+  others(topic: string): AsyncIterable<CopiedExtent>;
   watermark(place: CopiedPlace): Promise<CopiedWatermark>;
   /** How many rows with `from <= offset < to` there are. */
   count(place: CopiedPlace, from: number, to: number): Promise<number>;

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { ClickHouseError, ClickHouseLogLevel, SettingsMap, createClient } from '@clickhouse/client';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { rowColumns } from '@tallystick/schemas/row';
 import { VerifierError } from '../errors.ts';
 import type { CopiedExtent, CopiedPlace, CopiedRow, CopiedRows, CopiedWatermark } from '../ports/copied-rows.ts';
 import type { CopiedCell } from './compare-cells.ts';
 import { linesOf } from './lines.ts';
+import { shownTopic, shownTopicBytes } from './shown-topic.ts';
 
 export interface ClickHouseCopyConfig {
   /** `http://host:8123` or `https://…`. */
@@ -23,6 +24,24 @@ const sliceRows = 20_000;
 /** Rows of one offset, or partitions and generations: nobody has so many, so who answers more never ends. */
 const mostTies = 1_000_000;
 const mostExtents = 100_000;
+/** Places of other topics that are looked at: each of them is a finding or counted in one. */
+const mostOthers = 10_000;
+const mostColumns = 10_000;
+/** One table that keeps every row as it was written. Others replace rows, or take them from elsewhere. */
+const plainEngine = /^(?:Replicated|Shared)?MergeTree$/;
+/** What a settings profile of the user could say to hide rows from it; these are the server's own defaults. */
+const everyRow = {
+  additional_table_filters: SettingsMap.from({}),
+  additional_result_filter: '',
+  limit: '0',
+  offset: '0',
+  final: 0,
+  read_overflow_mode: 'throw',
+  result_overflow_mode: 'throw',
+  group_by_overflow_mode: 'throw',
+  sort_overflow_mode: 'throw',
+  timeout_overflow_mode: 'throw',
+} as const;
 /** No row that a worker writes is near it: a record has at most 2 MiB. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -76,18 +95,42 @@ class ClickHouseRows implements CopiedRows {
     const found: CopiedExtent[] = [];
     const sql = `SELECT generation, partition, count(), min(offset), max(offset) FROM ${this.db}.events WHERE topic = {topic:String} GROUP BY generation, partition ORDER BY partition, generation`;
     for await (const { cells } of this.ask(sql, { topic })) {
-      const [generation, partition, rows, first, last] = cells.map(String);
       if (found.length >= mostExtents) throw this.unreadable(`more than ${mostExtents} partitions`);
-      found.push({
-        topic,
-        generation: Number(generation),
-        partition: Number(partition),
-        rows: Number(rows),
-        first: this.integer(first),
-        last: this.integer(last),
-      });
+      found.push(this.extent(topic, cells));
     }
     return found;
+  }
+
+  async *others(topic: string): AsyncGenerator<CopiedExtent, void, void> {
+    // In the order of the table's key, so that the server keeps one place at a time in memory.
+    const sql = `SELECT hex(substring(topic, 1, ${shownTopicBytes})), length(topic), generation, partition, count(), min(offset), max(offset) FROM ${this.db}.events WHERE topic != {topic:String} OR isNull(topic) GROUP BY topic, generation, partition ORDER BY topic, generation, partition LIMIT ${mostOthers} SETTINGS optimize_aggregation_in_order = 1`;
+    let seen = 0;
+    for await (const { cells } of this.ask(sql, { topic })) {
+      const [name, length, ...extent] = cells;
+      if ((seen += 1) > mostOthers) throw this.unreadable(`more than ${mostOthers} partitions`);
+      yield this.extent(shownTopic(Buffer.from(String(name), 'hex'), this.safe(length ?? null)), extent);
+    }
+  }
+
+  async faults(): Promise<string[]> {
+    const faults: string[] = [];
+    const engines: string[] = [];
+    const sql = `SELECT engine FROM system.tables WHERE database = {database:String} AND name = 'events' LIMIT 2`;
+    for await (const { cells } of this.ask(sql, { database: this.db })) engines.push(String(cells[0]));
+    const [engine = 'none that its user can see'] = engines;
+    if (!plainEngine.test(engine)) faults.push(`events has the engine ${engine}, not MergeTree`);
+    const found = new Map<string, readonly CopiedCell[]>();
+    for await (const { cells } of this.ask(`DESCRIBE TABLE ${this.db}.events`, {})) {
+      if (found.size >= mostColumns) throw this.unreadable(`more than ${mostColumns} columns`);
+      found.set(String(cells[0]), cells);
+    }
+    for (const { name, type } of rowColumns) {
+      const [, typeFound = 'none', kind = ''] = (found.get(name) ?? []).map(String);
+      if (typeFound !== type) faults.push(`column ${name} has the type ${typeFound}, not ${type}`);
+      // What is computed can be computed anew for whoever asks.
+      if (kind !== '' && kind !== 'DEFAULT') faults.push(`column ${name} is computed (${kind})`);
+    }
+    return faults;
   }
 
   async watermark(place: CopiedPlace): Promise<CopiedWatermark> {
@@ -140,12 +183,15 @@ class ClickHouseRows implements CopiedRows {
         query_params: parameters,
         abort_signal: stop.signal,
         clickhouse_settings: {
+          ...everyRow,
           wait_end_of_query: 1,
           max_execution_time: Math.max(1, Math.ceil(this.deadlineMs / 1000)),
           output_format_json_quote_64bit_integers: 1,
           output_format_json_escape_forward_slashes: 0,
           output_format_json_named_tuples_as_objects: 0,
           date_time_output_format: 'simple',
+          describe_compact_output: 0,
+          describe_include_subcolumns: 0,
         },
       });
       for await (const line of linesOf(stream, { maxLineBytes, waitMs: this.deadlineMs }))
@@ -173,8 +219,21 @@ class ClickHouseRows implements CopiedRows {
     return Number.isFinite(number) ? Math.min(number, Number.MAX_SAFE_INTEGER) : 0;
   }
 
-  private integer(text: string | undefined): bigint {
-    if (text === undefined || !/^\d{1,20}$/.test(text)) throw this.unreadable(JSON.stringify(text));
+  private extent(topic: string, cells: readonly CopiedCell[]): CopiedExtent {
+    const [generation, partition, rows, first, last] = cells.map((cell) => this.integer(String(cell)));
+    if (last === undefined) throw this.unreadable(`${cells.length} cells`);
+    return {
+      topic,
+      generation: Number(generation),
+      partition: Number(partition),
+      rows: Number(rows),
+      first: first ?? 0n,
+      last,
+    };
+  }
+
+  private integer(text: string): bigint {
+    if (!/^\d{1,20}$/.test(text)) throw this.unreadable(JSON.stringify(text));
     return BigInt(text);
   }
 

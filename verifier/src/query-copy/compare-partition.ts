@@ -23,6 +23,8 @@ export interface CopyParts extends Patience {
   readonly codecs: Codecs;
   readonly settleMs: number;
   readonly maxLagMs: number;
+  /** How long a row has to be kept, ms; null: for ever. */
+  readonly minRetentionMs: number | null;
   readonly now: () => number;
   readonly range: (partition: number) => { readonly first: number; readonly last: number } | null;
   readonly add: (finding: NewFinding) => void;
@@ -59,9 +61,12 @@ export async function comparePartition(
   const limit = Math.min(end, ...later.map((each) => each.firstOffset));
   const from = Math.max(firstOffset, logStart, range.first);
   const found = new CopyFindings(place, add);
-  const required = [Math.max(from, mark.rowsFrom), newest ? end : limit] as const;
-  const compared =
-    from < end ? await comparePlace({ ...parts, source }, place, { from, to: end, required }, found, count) : 0;
+  const takenBefore = parts.minRetentionMs === null ? null : parts.now() - parts.minRetentionMs;
+  const { rowsFrom } = mark;
+  const offsets = { from, to: end, requiredTo: newest ? end : limit, expiry: { rowsFrom, takenBefore } };
+  const { compared, expired, unread } =
+    from < end ? await comparePlace({ ...parts, source }, place, offsets, found, count) : nothing;
+  if (unread > 0) uncheckable(parts, place, unread, 'their records are not stored, or cannot be read');
   await outside(parts, place, found, { firstOffset, logStart, highWatermark, extent, range });
   found.flush();
   count('altered', found.altered);
@@ -71,8 +76,10 @@ export async function comparePartition(
   const wanted = Math.min(highWatermark, range.last + 1, ...later.map((each) => each.firstOffset));
   const without = Math.max(reached, from);
   if (without < wanted) await behind(parts, source, place, without, wanted);
-  return { partition, generation, from, to: from + Math.max(0, end - from), rowsFrom: mark.rowsFrom, compared };
+  return { partition, generation, from, to: from + Math.max(0, end - from), rowsFrom, expired, compared };
 }
+
+const nothing = { compared: 0, expired: 0, unread: 0 };
 
 /** A high watermark below what has rows is asked again for a while: a new leader may serve a lower one for some seconds (KIP-207). */
 async function boundsBehind(

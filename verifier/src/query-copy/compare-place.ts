@@ -13,13 +13,30 @@ export interface PlaceRange {
   /** Offsets whose records and rows are held against each other, `to` exclusive. */
   readonly from: number;
   readonly to: number;
-  /** Offsets in here must have a row: not those that expired, nor those that a later generation covers. */
-  readonly required: readonly [from: number, to: number];
+  /** Offsets below it must have a row, but for those that may have expired: not those that a later generation covers. */
+  readonly requiredTo: number;
+  readonly expiry: Expiry;
+}
+
+/** Which rows may be gone: those that the database says expired, where the limits of the run allow it. */
+export interface Expiry {
+  /** By the watermark of the database, rows below it expired; it alone allows nothing. */
+  readonly rowsFrom: number;
+  /** Rows of records that the broker took before this time (unix ms) may be gone; null: none may. */
+  readonly takenBefore: number | null;
+}
+
+export interface PlaceCompared {
+  /** Rows held against their records. */
+  readonly compared: number;
+  /** Records without a row, which the limits allow. */
+  readonly expired: number;
+  /** Rows whose records are not stored or cannot be read. */
+  readonly unread: number;
 }
 
 /**
  * One merge of the records and the rows of one place, both in the order of offsets, in bounded memory.
- * @returns how many rows were held against their records
  * @throws KafkaError, SchemasError REGISTRY_…, VerifierError COPY_UNAVAILABLE
  */
 export async function comparePlace(
@@ -30,12 +47,14 @@ export async function comparePlace(
     readonly codecs: Codecs;
   },
   place: CopiedPlace,
-  { from, to, required: [requiredFrom, requiredTo] }: PlaceRange,
+  { from, to, requiredTo, expiry }: PlaceRange,
   found: CopyFindings,
-  count: (name: 'compared' | 'uncheckable', by: number) => void,
-): Promise<number> {
+  count: (name: 'compared', by: number) => void,
+): Promise<PlaceCompared> {
   const { rows, source } = parts;
   let compared = 0;
+  let expired = 0;
+  let unread = 0;
   const cursor = new Cursor(rows.rows(place, from, to));
   try {
     await cursor.next();
@@ -43,15 +62,18 @@ export async function comparePlace(
       checkAbort(source.signal);
       if (piece.kind === 'hole') {
         // What is wrong there the check of the records says; with what could the rows be compared?
-        count('uncheckable', await cursor.skip((offset) => offset <= piece.last));
+        unread += await cursor.skip((offset) => offset <= piece.last);
         continue;
       }
       const before = compared;
       for (const batch of piece.batches) {
-        for (const { offset, cells } of await expectedRows(place, batch, [from, to], parts)) {
+        for (const { offset, appendedAtMs, cells } of await expectedRows(place, batch, [from, to], parts)) {
           await beyond(cursor, offset, found, source.signal);
           if (cursor.row?.offset !== offset) {
-            if (offset >= requiredFrom && offset < requiredTo) found.rowMissing(offset);
+            if (offset >= requiredTo) continue;
+            const why = whyRequired(offset, appendedAtMs, expiry);
+            if (why === null) expired += 1;
+            else found.rowMissing(offset, why);
             continue;
           }
           const altered = compareCells(rowColumns, cells, cursor.row.cells);
@@ -72,7 +94,16 @@ export async function comparePlace(
   } finally {
     await cursor.close();
   }
-  return compared;
+  return { compared, expired, unread };
+}
+
+/** Why a row has to be there, behind "though"; null where it may have expired. */
+function whyRequired(offset: number, appendedAtMs: number | null, { rowsFrom, takenBefore }: Expiry): string | null {
+  if (offset >= rowsFrom) return 'the worker wrote one, or later ones';
+  const says = `the table watermarks says that rows below ${rowsFrom} expired`;
+  if (takenBefore === null) return `all have to be kept: ${says}, and no limit allows it (minCopyRetentionMs)`;
+  if (appendedAtMs !== null && appendedAtMs < takenBefore) return null;
+  return `it has to be kept longer: ${says}, which the limit minCopyRetentionMs does not allow yet`;
 }
 
 const notText = { column: '(some text)', expected: 'UTF-8', found: 'bytes that are no UTF-8' };

@@ -8,9 +8,10 @@ import { SchemasError } from '@tallystick/schemas/errors';
 import { inTime } from '../deadline.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import { VerifierError } from '../errors.ts';
-import type { CopiedExtent, CopiedRows } from '../ports/copied-rows.ts';
+import type { CopiedExtent, CopiedPlace, CopiedRows } from '../ports/copied-rows.ts';
 import { comparePartition } from './compare-partition.ts';
 import type { CopyParts } from './compare-partition.ts';
+import { ofNoGeneration, otherTopics } from './other-topics.ts';
 import type { CopiedPartition, QueryCopyCounts, QueryCopyResult } from './query-copy-result.ts';
 
 export type { CopiedPartition, QueryCopyCounts, QueryCopyResult } from './query-copy-result.ts';
@@ -34,6 +35,17 @@ export interface QueryCopyOptions {
   readonly range?: (partition: number) => { readonly first: number; readonly last: number } | null;
   /** How old the oldest record without a row may be, ms; default 60,000. */
   readonly maxLagMs?: number;
+  /**
+   * How long a row has to be kept, ms since the broker took its record: an older one may be gone where `rows_from` says that it expired. Default:
+   * every row has to be there, whatever the database says.
+   */
+  readonly minRetentionMs?: number;
+  /** Generations of other topics that accepted statements name: their rows are not compared, and said to be so. */
+  readonly elsewhere?: readonly CopiedPlace[];
+  /** Whether all statements could be read; default true. Where not, rows of a generation that is not known are no tampering. */
+  readonly statementsRead?: boolean;
+  /** Is told each finding at once; those of the result are none then. For what can have more findings than memory. */
+  readonly onFinding?: (finding: NewFinding) => void;
   /** How long the worker is waited for, ms; default 10,000. */
   readonly settleMs?: number;
   readonly deadlineMs?: number;
@@ -52,6 +64,9 @@ export interface QueryCopyOptions {
 export async function compareQueryCopy(options: QueryCopyOptions): Promise<QueryCopyResult> {
   const { rows, log, topic, segments, deadlineMs = 30_000, signal } = options;
   const findings: NewFinding[] = [];
+  const add = options.onFinding ?? ((finding: NewFinding) => void findings.push(finding));
+  const count = (name: keyof QueryCopyCounts, by: number): void => void (counts[name] += by);
+  const { statementsRead = true } = options;
   const counts: { -readonly [Name in keyof QueryCopyCounts]: number } = {
     compared: 0,
     altered: 0,
@@ -64,11 +79,14 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
   const patience = { deadlineMs, signal };
   try {
     const { topicId } = await inTime(`A description of topic ${topic}`, patience, log.describeTopic(topic));
+    const faults = await rows.faults();
+    if (faults.length > 0) add(anotherTable(topic, faults));
+    await otherTopics({ rows, topic, elsewhere: options.elsewhere ?? [], statementsRead, add, count, signal });
     const extents = await rows.extents(topic);
     for (const extent of extents) {
       if (segments.some((each) => isOf(each, extent))) continue;
-      findings.push(ofNoGeneration(extent));
-      counts.extra += extent.rows;
+      add(ofNoGeneration(extent, statementsRead));
+      count(statementsRead ? 'extra' : 'uncheckable', extent.rows);
     }
     const range = options.range ?? (() => ({ first: 0, last: Infinity }));
     const total = rowsToCompare(
@@ -89,11 +107,12 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
       codecs: options.codecs ?? nodeCodecs,
       settleMs: options.settleMs ?? 1e4,
       maxLagMs: options.maxLagMs ?? 6e4,
+      minRetentionMs: options.minRetentionMs ?? null,
       now: options.now ?? Date.now,
       range,
-      add: (finding) => void findings.push(finding),
+      add,
       count: (name, by) => {
-        counts[name] += by;
+        count(name, by);
         if (name === 'compared') tell();
       },
     };
@@ -107,7 +126,7 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
       if (compared !== null) partitions.push(compared);
     }
   } catch (error) {
-    findings.push(unavailable(error, topic));
+    add(unavailable(error, topic));
   }
   return { counts, partitions, findings };
 }
@@ -131,16 +150,14 @@ function rowsToCompare(
   return total;
 }
 
-function ofNoGeneration({ topic, partition, generation, rows, first, last }: CopiedExtent): NewFinding {
+/** What was compared is what this thing answers now, and no table that would answer everybody the same. */
+function anotherTable(topic: string, faults: readonly string[]): NewFinding {
+  const more = faults.length > 5 ? ` and ${faults.length - 5} more` : '';
   return {
-    code: 'copy-extra',
+    code: 'unavailable',
     topic,
-    partition,
-    generation,
-    place: `offsets ${first}-${last}`,
-    expected: 'no such row',
-    found: String(rows),
-    message: `The query copy holds ${rows} rows of generation ${generation} of partition ${partition}, which no accepted statement begins.`,
+    found: 'COPY_UNAVAILABLE',
+    message: `The query copy is not the table of the migrations: ${faults.slice(0, 5).join('; ')}${more}. Undo what was changed.`,
   };
 }
 

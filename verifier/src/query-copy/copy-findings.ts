@@ -39,9 +39,10 @@ export class CopyFindings {
     this.extend('extra', offset, why);
   }
 
-  rowMissing(offset: number): void {
+  /** @param why says why there has to be one, behind "though" */
+  rowMissing(offset: number, why: string): void {
     this.missing += 1;
-    this.extend('missing', offset, '');
+    this.extend('missing', offset, why);
   }
 
   /** Says what is not said yet. */
@@ -60,7 +61,7 @@ export class CopyFindings {
       message:
         kind === 'extra'
           ? `There ${rows === 1 ? 'is a row' : `are ${rows} rows`} too many at ${offsets}: ${why}.`
-          : `There is no row for ${offsets}, though the worker wrote one, or later ones.`,
+          : `There is no row for ${offsets}, though ${why}.`,
     });
   }
 

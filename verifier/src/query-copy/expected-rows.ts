@@ -9,6 +9,8 @@ import type { CopiedPlace } from '../ports/copied-rows.ts';
 
 export interface ExpectedRow {
   readonly offset: number;
+  /** When the broker took the record, unix ms; null where its batch has another clock. */
+  readonly appendedAtMs: number | null;
   readonly cells: readonly Cell[];
 }
 
@@ -24,13 +26,18 @@ export async function expectedRows(
 ): Promise<ExpectedRow[]> {
   const parsed = parseBatch(bytes, header, codecs);
   const rows: ExpectedRow[] = [];
+  const appendedAtMs = header.appendTime ? Number(header.maxTimestamp) : null;
   if (!parsed.parsed) {
     // Each offset of such a batch is an entry, with the time that the header gives.
     const timestamp = unparsedTimestamp(header);
     const content = { status: 'unparsed', message: parsed.reason } as const;
     const end = Math.min(to, header.lastOffset + 1);
     for (let offset = Math.max(from, header.baseOffset); offset < end; offset++)
-      rows.push({ offset, cells: rowOf({ ...place, offset, timestamp, key: null, value: null, content }) });
+      rows.push({
+        offset,
+        appendedAtMs,
+        cells: rowOf({ ...place, offset, timestamp, key: null, value: null, content }),
+      });
     return rows;
   }
   for (const record of recordsOf(parsed)) {
@@ -40,7 +47,7 @@ export async function expectedRows(
       ? { status: 'control' }
       : decoder.decode(record);
     const content = judged instanceof Promise ? await judged : judged;
-    rows.push({ offset, cells: rowOf({ ...place, offset, timestamp, key, value, content }) });
+    rows.push({ offset, appendedAtMs, cells: rowOf({ ...place, offset, timestamp, key, value, content }) });
   }
   return rows;
 }

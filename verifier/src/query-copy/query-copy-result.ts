@@ -25,7 +25,9 @@ export interface CopiedPartition {
   /** Offsets that were compared, `to` exclusive. */
   readonly from: number;
   readonly to: number;
-  /** Below it rows may be missing, by the watermark that the database itself holds. */
+  /** Below it rows expired, says the watermark that the database itself holds. That alone allows none to be missing. */
   readonly rowsFrom: number;
+  /** Records below `rowsFrom` that have no row and may have none: they are older than the limit `minRetentionMs`. */
+  readonly expired: number;
   readonly compared: number;
 }

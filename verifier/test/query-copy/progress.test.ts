@@ -12,7 +12,9 @@ function copyOf({ rows, breaksAt = Infinity }: { rows: number; breaksAt?: number
   const extent = { generation: 0, rows, first: 0n, last: BigInt(rows - 1) };
   return {
     place: 'a test',
+    faults: async () => await Promise.resolve([]),
     extents: async (topic) => await Promise.resolve([0, 1].map((partition) => ({ ...extent, topic, partition }))),
+    others: async function* () {},
     watermark: async () => await Promise.resolve({ rowsFrom: 0, nextOffset: rows, claimedTo: rows }),
     count: async (_, from, to) => await Promise.resolve(Math.max(0, Math.min(to, rows) - from)),
     async *rows({ partition }, from, to): AsyncIterable<CopiedRow> {

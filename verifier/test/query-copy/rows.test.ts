@@ -15,8 +15,11 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function answering(answer: (response: ServerResponse) => void) {
-  const server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
+async function answering(answer: (response: ServerResponse, url: URL) => void) {
+  const server = createServer((request, response) => answer(response, new URL(request.url ?? '', 'http://h'))).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -65,6 +68,44 @@ describe('a server', () => {
       more();
     });
     await expect(rows.extents('t')).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+  });
+
+  it('whose other topics never end is unavailable, in bounded memory', async () => {
+    const line = '["61","1",0,"1","1","0","0"]\n'.repeat(5_000);
+    const rows = await answering((response) => {
+      const more = (): void =>
+        void (response.destroyed || (response.write(line) ? setImmediate(more) : response.once('drain', more)));
+      more();
+    });
+    const reading = async () => {
+      for await (const each of rows.others('t')) expect(each).toMatchObject({ topic: 'a', rows: 1 });
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+  });
+
+  it.each(['["61","1",0,"1","1","0"]', '["61","1",null,"1","1","0","0"]', '["61","1",-1,"1","1","0","0"]'])(
+    'that answers the other topic %s is unavailable',
+    async (line) => {
+      const rows = await answering((response) => void response.end(line));
+      const reading = async () => {
+        for await (const each of rows.others('t')) expect(each).toBeNull();
+      };
+      await expect(reading()).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+    },
+  );
+
+  it('is told to give all rows, whatever the settings of the user are', async () => {
+    const asked: URL[] = [];
+    const rows = await answering((response, url) => {
+      asked.push(url);
+      response.end();
+    });
+    await rows.extents('t');
+    expect(Object.fromEntries(asked[0]?.searchParams ?? [])).toMatchObject({
+      ...{ additional_table_filters: '{}', additional_result_filter: '', limit: '0', offset: '0', final: '0' },
+      ...{ read_overflow_mode: 'throw', result_overflow_mode: 'throw', timeout_overflow_mode: 'throw' },
+      ...{ group_by_overflow_mode: 'throw', sort_overflow_mode: 'throw' },
+    });
   });
 
   it.each(['ftp://x', 'nowhere', 'http://'])('%s is refused', (url) => {
