@@ -57,6 +57,8 @@ export class RunProgress {
   private keptAt = performance.now();
   private begun = false;
   private broken = false;
+  /** The source is known to be what it is named after; null: that is still looked at. */
+  private sound: boolean | null = null;
   /** When the run before began, unix ms. */
   private takenFrom: number | null = null;
   private takenEvents = 0;
@@ -80,6 +82,7 @@ export class RunProgress {
     if (store === undefined || judged.source === null || (scope !== undefined && scope.kind !== 'all')) return null;
     const first: FirstPart = { version: 1, release, binding: bindingOf(options, judged), begunAt: now };
     const progress = new RunProgress(store, first, options);
+    progress.heedSource(options);
     try {
       return await progress.takeOver();
     } catch (error) {
@@ -120,11 +123,11 @@ export class RunProgress {
     return parts;
   }
 
-  /** Keeps what was checked, soon. */
+  /** Keeps what was checked, soon; not before the source is known to be what it is named after. */
   async keep(part: CheckedPart): Promise<void> {
     if (this.broken) return;
     this.waiting.push(part);
-    if (performance.now() - this.keptAt >= this.everyMs) await this.flush();
+    if (this.sound === true && performance.now() - this.keptAt >= this.everyMs) await this.flush();
   }
 
   /** Before the anchor is written: room that progress takes is no reason for the anchor to stay where it is. */
@@ -134,10 +137,30 @@ export class RunProgress {
     await this.store.clear().catch((error: unknown) => this.leave(error));
   }
 
-  /** Once a run has its verdict nothing of this is needed. @param verdict whether it has one */
+  /** Once a run has its verdict, or its source is damaged, nothing of this is needed. @param verdict whether it has one */
   async end(verdict: boolean): Promise<void> {
     this.waiting = [];
-    await (verdict ? this.store.clear() : this.store.leave()).catch((error: unknown) => this.leave(error));
+    const isOver = verdict || this.sound === false;
+    await (isOver ? this.store.clear() : this.store.leave()).catch((error: unknown) => this.leave(error));
+  }
+
+  /** A bundle is named after its sums. Until they are compared, what is read may be another one's, with the sums of this one. */
+  private heedSource({ intact, signal }: VerifyOptions): void {
+    if (intact === undefined) {
+      this.sound = true;
+      return;
+    }
+    intact().then(
+      () => {
+        this.sound = true;
+      },
+      () => {
+        this.broken = true;
+        this.waiting = [];
+        // Who was stopped before all was compared has found nothing wrong.
+        if (signal?.aborted !== true) this.sound = false;
+      },
+    );
   }
 
   private async takeOver(): Promise<this> {

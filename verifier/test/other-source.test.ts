@@ -1,11 +1,12 @@
 // What was read of one source counts for nothing in another one: each may have been altered by itself, and before any run began.
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import { openBundle } from '../src/bundle/open-bundle.ts';
 import type { Verdict } from '../src/verdict.ts';
 import type { VerifyOptions } from '../src/verify.ts';
-import { BundleFolder, withBundle } from './bundle/bundles.ts';
+import { BundleFolder, membersOf, withBundle } from './bundle/bundles.ts';
 import { summary, topics, World } from './support/world.ts';
 
 const bundles = new BundleFolder();
@@ -87,6 +88,108 @@ describe('the progress of a run that was killed', () => {
       exitCode: 1,
       resumed: null,
     });
+  });
+});
+
+describe('the progress of a run over a bundle whose sums are compared beside it', () => {
+  /** As the command verifies a bundle; the records of partition 1 come only `when` that resolves. */
+  async function beside(world: World, file: string, anchor: Anchor, when?: (intact: Promise<void>) => Promise<void>) {
+    const bundle = await openBundle(file, { digests: 'beside' });
+    const { records, intact } = bundle;
+    const log = Object.assign(Object.create(records) as RecordLog, {
+      fetch: async (request: FetchRequest) => {
+        if (request.topic === topics.events && request.partition === 1) await when?.(intact());
+        return await records.fetch({ ...request, maxBytes: 1 });
+      },
+    });
+    try {
+      return await world.verify({ anchor, log, intact, ...often });
+    } finally {
+      await bundle.close();
+    }
+  }
+
+  /** The good bundle with the sums of the altered one. */
+  async function forged() {
+    const world = await World.small({ partitions: 2 });
+    const good = (await bundles.export(world)).file;
+    world.cluster.flipByte(topics.events, 0, { offset: 1, at: -1, mendCrc: true });
+    const bad = (await bundles.export(world)).file;
+    const [bytes, theirs] = [readFileSync(good), readFileSync(bad)];
+    const [to, from] = [membersOf(bytes).get('sha256sums')!, membersOf(theirs).get('sha256sums')!];
+    expect(to.size).toBe(from.size);
+    theirs.copy(bytes, to.at, from.at, from.at + from.size);
+    writeFileSync(good, bytes);
+    return { world, forged: good, bad };
+  }
+
+  test('is worth nothing where the sums are those of another bundle: what is altered there is found', async () => {
+    const { world, forged: first, bad } = await forged();
+    const alone = await beside(world, bad, memoryAnchorStore());
+    expect(alone.exitCode).toBe(1);
+    for (const when of [undefined, async (intact: Promise<void>) => await intact.catch(() => undefined)]) {
+      const anchor = memoryAnchorStore();
+      await expect(beside(world, first, anchor, when)).rejects.toMatchObject({ code: 'BUNDLE_DIGEST' });
+      expect(anchor.progress.parts).toEqual([]);
+      const verdict = await beside(world, bad, anchor);
+      expect(verdict).toMatchObject({ exitCode: 1, resumed: null });
+      expect(summary(verdict)).toEqual(summary(alone));
+      expect(summary(verdict)).toContain('altered 0 offsets 1-1');
+      expect(await anchor.load()).toBeNull();
+    }
+  });
+
+  test('of an earlier run goes with a bundle that turns out to be damaged', async () => {
+    const { world, good, same } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    await withBundle(good, async ({ records }) => await brokenOff(world, anchor, records));
+    const bytes = readFileSync(same);
+    const { at, size } = membersOf(bytes).get('records/events/0000000/0000000000000000')!;
+    bytes[at + size - 1]! ^= 1;
+    writeFileSync(same, bytes);
+    await expect(beside(world, same, anchor)).rejects.toMatchObject({ code: 'BUNDLE_DIGEST' });
+    expect(anchor.progress.parts).toEqual([]);
+  });
+
+  test('is kept once they are known to be right', async () => {
+    const { world, same, good } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    const broken = new Error('broken off');
+    const run = beside(world, good, anchor, async (intact) => {
+      expect(anchor.progress.parts).toEqual([]);
+      await intact;
+      throw broken;
+    });
+    await expect(run).rejects.toBe(broken);
+    expect(anchor.progress.parts).toEqual([]);
+    // Where they are known before the last records come, what was read until then is kept with the first part of those.
+    let asked = 0;
+    const later = beside(world, good, anchor, async (intact) => {
+      await intact;
+      asked += 1;
+      if (asked === 5) throw broken;
+    });
+    await expect(later).rejects.toBe(broken);
+    expect(anchor.progress.parts.length).toBeGreaterThan(3);
+    expect(await beside(world, same, anchor)).toMatchObject({ exitCode: 0, resumed: { leftAside: null } });
+  });
+
+  test('of an earlier run stays where a run is stopped before they are known', async () => {
+    const { world, good } = await goodAndBad();
+    const anchor = memoryAnchorStore();
+    await withBundle(good, async ({ records }) => await brokenOff(world, anchor, records));
+    const kept = anchor.progress.parts.length;
+    const stop = new AbortController();
+    const { signal } = stop;
+    const intact = async (): Promise<void> => {
+      stop.abort();
+      await Promise.reject(new Error('stopped'));
+    };
+    const run = withBundle(good, async ({ records }) => {
+      return await world.verify({ anchor, log: records, intact, signal, ...often });
+    });
+    await expect(run).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    expect(anchor.progress.parts).toHaveLength(kept);
   });
 });
 
