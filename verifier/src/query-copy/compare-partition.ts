@@ -9,6 +9,7 @@ import type { CopiedExtent, CopiedPlace, CopiedRows, CopiedWatermark } from '../
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
 import { comparePlace } from './compare-place.ts';
+import type { PlaceCompared, PlaceRange } from './compare-place.ts';
 import type { CopySegment } from './compare-query-copy.ts';
 import { CopyFindings } from './copy-findings.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy-result.ts';
@@ -64,10 +65,14 @@ export async function comparePartition(
   const takenBefore = parts.minRetentionMs === null ? null : parts.now() - parts.minRetentionMs;
   const { rowsFrom } = mark;
   const offsets = { from, to: end, requiredTo: newest ? end : limit, expiry: { rowsFrom, takenBefore } };
-  const { compared, expired, unread } =
-    from < end ? await comparePlace({ ...parts, source }, place, offsets, found, count) : nothing;
-  if (unread > 0) uncheckable(parts, place, unread, 'their records are not stored, or cannot be read');
-  await outside(parts, place, found, { firstOffset, logStart, highWatermark, extent, range });
+  const compare = async (of: PlaceRange): Promise<PlaceCompared> =>
+    of.from < of.to ? await comparePlace({ ...parts, source }, place, of, found, count) : nothing;
+  const { compared, expired, unread } = await compare(offsets);
+  const grownTo = await outside(parts, place, found, { firstOffset, logStart, highWatermark, extent, range });
+  // Rows that were ahead of their records when those were compared, and are not any more: the worker writes none such.
+  const grown = await compare({ ...offsets, from: Math.max(from, highWatermark), to: grownTo, requiredTo: 0 });
+  if (unread + grown.unread > 0)
+    uncheckable(parts, place, unread + grown.unread, 'their records are not stored, or cannot be read');
   found.flush();
   count('altered', found.altered);
   count('extra', found.extra);
@@ -76,7 +81,15 @@ export async function comparePartition(
   const wanted = Math.min(highWatermark, range.last + 1, ...later.map((each) => each.firstOffset));
   const without = Math.max(reached, from);
   if (without < wanted) await behind(parts, source, place, without, wanted);
-  return { partition, generation, from, to: from + Math.max(0, end - from), rowsFrom, expired, compared };
+  return {
+    partition,
+    generation,
+    from,
+    to: from + Math.max(0, end - from),
+    rowsFrom,
+    expired,
+    compared: compared + grown.compared,
+  };
 }
 
 const nothing = { compared: 0, expired: 0, unread: 0 };
@@ -109,7 +122,10 @@ async function settled(parts: CopyParts, place: CopiedPlace, newest: boolean): P
   return await rows.watermark(place);
 }
 
-/** Rows where there can be none, and rows whose records are gone. */
+/**
+ * Rows where there can be none, and rows whose records are gone.
+ * @returns how far rows behind the high watermark have records by now; they were not compared
+ */
 async function outside(
   parts: CopyParts,
   place: CopiedPlace,
@@ -121,9 +137,9 @@ async function outside(
     readonly extent: CopiedExtent | null;
     readonly range: { readonly first: number; readonly last: number };
   },
-): Promise<void> {
+): Promise<number> {
   const { firstOffset, logStart, highWatermark, extent, range } = bounds;
-  if (extent === null) return;
+  if (extent === null) return highWatermark;
   const { rows } = parts;
   const extra = async (from: number, to: number, why: string): Promise<void> => {
     for await (const { offset } of rows.rows(place, from, to)) {
@@ -139,10 +155,10 @@ async function outside(
     const gone = await rows.count(place, goneFrom, goneTo);
     if (gone > 0) uncheckable(parts, place, gone, 'their records were removed; no archive is read');
   }
-  if (range.last < Number.MAX_SAFE_INTEGER) return;
+  if (range.last < Number.MAX_SAFE_INTEGER) return highWatermark;
+  let end = highWatermark;
   // What was there when the run began: the partition has grown since.
   if (extent.last >= BigInt(highWatermark)) {
-    let end = highWatermark;
     let askedAt = -Infinity;
     for await (const { offset } of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
       checkAbort(parts.signal);
@@ -155,6 +171,7 @@ async function outside(
   }
   if (extent.last >= BigInt(Number.MAX_SAFE_INTEGER))
     found.rowExtra(Number.MAX_SAFE_INTEGER, 'no partition has such offsets');
+  return end;
 }
 
 function uncheckable(parts: CopyParts, place: CopiedPlace, rows: number, why: string): void {

@@ -1,5 +1,6 @@
 // What somebody with the rights of the worker's user on ClickHouse can put in, take out and say of it.
 import { describe, expect, test } from 'vitest';
+import { sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { VerifyOptions } from '../../src/verify.ts';
 import { genesisText } from '../support/tiny-sealer.ts';
 import { World, origin, sealKey, summary, topics } from '../support/world.ts';
@@ -144,6 +145,21 @@ describe('rows that the database says expired', () => {
     expect(summary(verdict)).toEqual(['copy-missing 0 offsets 2-4']);
   });
 
+  test('a record without the clock of the broker never expires', async () => {
+    const world = await World.make();
+    await world.emit(0, 2);
+    const [batch] = world.cluster.batches(topics.events, 0);
+    batch?.writeInt16BE(batch.readInt16BE(21) & ~8, 21);
+    sealCrc(batch!);
+    await world.seal(0);
+    const copy = await MemoryCopy.of(world);
+    copy.rowsFrom = 2;
+    copy.remove(() => true);
+    const verdict = await world.verify({ queryCopy: { rows: copy, minRetentionMs: 0 } });
+    expect(summary(verdict)).toContain('copy-missing 0 offsets 0-1');
+    expect(verdict.exitCode).toBe(1);
+  });
+
   test('the limit allows nothing that the database does not say expired', async () => {
     const { verify } = await expire(2, 5);
     const verdict = await verify({ minRetentionMs: 0 });
@@ -161,6 +177,22 @@ describe('rows that the database says expired', () => {
     const { verify } = await scene();
     await expect(verify(limit)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
   });
+});
+
+test('a row that was there before its record is compared once the record is there', async () => {
+  const { world, copy, verify } = await scene();
+  const row = copy.table.find(({ offset }) => offset === 9);
+  copy.table.push({ ...row!, offset: 11, cells: row!.cells.map(() => 'x') });
+  await world.emit(0, 3);
+  world.cluster.holdHighWatermark(topics.events, 0, 10);
+  const rows = copy.rows.bind(copy);
+  copy.rows = (place, from, to) => {
+    if (from === 10) world.cluster.holdHighWatermark(topics.events, 0, null);
+    return rows(place, from, to);
+  };
+  const verdict = await verify();
+  expect(summary(verdict)).toEqual(['copy-altered 0 offsets 11-11']);
+  expect(verdict).toMatchObject({ exitCode: 1, queryCopy: { counts: { compared: 11, altered: 1 } } });
 });
 
 test('what is no table is not verified', async () => {
