@@ -7,9 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../cli/src/config.ts';
 import { buildProgram } from '../cli/src/program.ts';
-import { placeVariables } from '../cli/src/settings.ts';
+import { placeVariables, settings, variableOf } from '../cli/src/settings.ts';
 import { listenOf } from '../cli/src/verification/report-sinks.ts';
 import { modeOf, type VerifyFlags } from '../cli/src/verification/verify-flags.ts';
+import { parseVerificationPolicy } from '../verifier/src/policy-file.ts';
 import { parseCron } from '../verifier/src/schedule/cron.ts';
 import { root } from './support/packages.ts';
 
@@ -17,7 +18,11 @@ interface Container {
   readonly image: string;
   readonly command: readonly string[];
   readonly args: readonly string[];
-  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly env: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+  }[];
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
 }
 interface PodTemplate {
@@ -78,7 +83,7 @@ describe.each([
   });
 
   it('finds its configuration and its secrets', () => {
-    for (const name of variables.keys()) expect(placeVariables).toContain(name);
+    for (const [name, value] of variables) if (value !== undefined) expect(placeVariables).toContain(name);
     expect(variables.get('TALLYSTICK_CONFIG')).toBe(mounted.get('config'));
     const files = [...config.entries()].flatMap(([path, value]) => (path.endsWith('File') ? [String(value)] : []));
     expect(files.length).toBe(3);
@@ -88,6 +93,33 @@ describe.each([
     const [command = ''] = /kubectl create secret generic tallystick-verifier .*/.exec(docs) ?? [];
     const given = [...command.matchAll(/--from-file=(\S+)/g)].map(([, name]) => name);
     expect(given.sort()).toEqual(files.map((file) => file.slice(dirname(file).length + 1)).sort());
+  });
+});
+
+describe.each([
+  ['verifier-cronjob.yaml', cronJob.spec.containers[0]],
+  ['verifier-worker.yaml', worker.spec.containers[0]],
+] as const)('%s: a ledger that stands still is noticed', (_, container) => {
+  it('by limits, which are mounted where the flag says', () => {
+    const { limits = '?' } = flagsOf(container.args);
+    const mount = container.volumeMounts.find(({ mountPath }) => mountPath === limits) as
+      { subPath?: string } | undefined;
+    const text = configMap.data[mount?.subPath ?? '?'] ?? '';
+    const { maxTailAgeMs, maxPendingAgeMs, maxCheckpointAgeMs } = parseVerificationPolicy(Buffer.from(text), limits);
+    expect([maxTailAgeMs, maxPendingAgeMs].every((limit) => Number(limit) > 0)).toBe(true);
+    // Without a quorum it would end every run with exit 2.
+    if (!config.has('log.policyFile')) expect(maxCheckpointAgeMs).toBeUndefined();
+  });
+
+  it('by a heartbeat, from a secret that the documents make', () => {
+    const secrets = container.env.filter(({ valueFrom }) => valueFrom !== undefined);
+    expect(secrets.map(({ name }) => name)).toEqual([variableOf('verify.heartbeatUrl')]);
+    expect(settings['verify.heartbeatUrl']?.secret).toBe(true);
+    const { name, key } = secrets[0]?.valueFrom?.secretKeyRef ?? { name: '?', key: '?' };
+    const docs = readFileSync(join(root, 'docs', 'verification.md'), 'utf8');
+    expect(docs).toContain(`kubectl create secret generic ${name} --from-file=${key}\n`);
+    // A run has a heartbeat where it has a memory.
+    expect(flagsOf(container.args).state).toBeDefined();
   });
 });
 

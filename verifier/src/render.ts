@@ -1,6 +1,7 @@
+import { waitedMs } from './ages.ts';
 import { findingLines } from './render-findings.ts';
-import { counted, number, printable } from './render-words.ts';
-import type { CheckedPartition, Progress, Verdict } from './verdict.ts';
+import { counted, number, printable, span } from './render-words.ts';
+import type { Age, CheckedPartition, ComparedCheckpoint, Progress, Verdict } from './verdict.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */
@@ -19,7 +20,7 @@ const verdictColours = { verified: '32', failed: '31', inconclusive: '33' } as c
 /** A verdict for a terminal: what was found first, then what it rests on. Ends without a newline. */
 export function renderText(verdict: Verdict, { colour = false, findings: shown = 20 }: RenderOptions = {}): string {
   const paint = (code: string, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const { checked, counts, rates } = verdict;
+  const { checked, rates } = verdict;
   const lines = [
     paint(`1;${verdictColours[verdict.verdict]}`, `${titles[verdict.verdict]}${answeredFor(verdict)}`),
     '',
@@ -37,7 +38,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       ...sequences(verdict),
       ...clocks(verdict),
       ...queryCopy(verdict),
-      ...(counts.unsealed > 0 ? [['not sealed yet', `${number(counts.unsealed)} records`] as const] : []),
+      ...notYet(verdict),
       ...ignored(verdict),
       ['took', `${(verdict.durationMs / 1000).toFixed(1)} s, ${number(rates.eventsPerSecond)} events/s`],
     ]),
@@ -107,13 +108,18 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
     .filter(([, rows]) => rows > 0)
     .map(([name, rows]) => `${number(rows)} ${name}`);
   const expired = copy.partitions
-    .filter(({ rowsFrom, from }) => rowsFrom > from)
-    .map(({ partition, rowsFrom }) => `below ${rowsFrom} of partition ${partition}`);
+    .filter((each) => each.expired > 0)
+    .map((each) => `${number(each.expired)} below ${each.rowsFrom} of partition ${each.partition}`);
   const gone =
     expired.length === 0
       ? []
-      : [`rows may be missing ${expired.slice(0, 5).join(', ')}: the database says that they expired`];
+      : [`rows allowed to be gone, for the database says that they expired: ${someOf(expired)}`];
   return [['query copy', [`${counted(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
+}
+
+function someOf(words: readonly string[]): string {
+  const more = words.length - 5;
+  return `${words.slice(0, 5).join(', ')}${more > 0 ? ` and ${counted(more, 'more partition')}` : ''}`;
 }
 
 /** "Verified" with findings that somebody answers for is another thing than without. */
@@ -131,22 +137,18 @@ export function progressText({ phase, done, total, partition, leftMs }: Progress
     copy: 'comparing the query copy',
   }[phase];
   const where = partition === null ? '' : ` (partition ${partition})`;
-  return `${what}: ${number(done)} of ${number(total)}${where}${leftMs === null || leftMs === 0 ? '' : `, about ${spanText(leftMs)} left`}`;
-}
-
-function spanText(ms: number): string {
-  const seconds = Math.max(1, Math.round(ms / 1000));
-  if (seconds < 100) return `${seconds} s`;
-  return seconds < 6_000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+  return `${what}: ${number(done)} of ${number(total)}${where}${leftMs === null || leftMs === 0 ? '' : `, about ${span(leftMs)} left`}`;
 }
 
 /** The published log: what it was found to be, and who cosigned it. */
-function published({ published: log }: Verdict): [string, string][] {
+function published({ published: log, ages, startedAt }: Verdict): [string, string][] {
   if (log === null) return [['published log', 'not read: the seals topic alone says what was accepted']];
   const { place, size, root, entries, tiles, cosigners, quorum, quorumTime } = log;
-  if (size === null) return [['published log', `${printable(place)}: no checkpoint that counts`]];
+  if (size === null)
+    return [['published log', `${printable(place)}: no checkpoint that counts`], ...compared(log.given)];
   const names = cosigners.map(({ name, time }) => `${printable(name)} (${printable(time)})`).join(', ');
-  const stood = quorumTime === null ? 'not reached' : `stood at ${quorumTime}`;
+  const before = ages.checkpoint === null ? '' : `, ${waited(ages.checkpoint, startedAt)}`;
+  const stood = quorumTime === null ? 'not reached' : `stood at ${quorumTime}${before}`;
   return [
     [
       'published log',
@@ -156,7 +158,47 @@ function published({ published: log }: Verdict): [string, string][] {
       'cosigned by',
       `${names === '' ? 'nobody' : names}${quorum === null ? '' : `; quorum ${printable(quorum)} ${stood}`}`,
     ],
+    ...compared(log.given),
   ];
+}
+
+const outcomes = {
+  ahead: 'of more than the log that is served has',
+  other: 'of another history',
+  unknown: 'not compared',
+} as const;
+
+/** Checkpoints from elsewhere; nothing where none was given. */
+function compared(given: readonly ComparedCheckpoint[]): [string, string][] {
+  if (given.length === 0) return [];
+  const fits = given.filter(({ outcome }) => outcome === 'consistent').length;
+  const others = given.flatMap(({ name, size, outcome }) =>
+    outcome === 'consistent' ? [] : [`${printable(name)} (${number(size)} entries) is ${outcomes[outcome]}`],
+  );
+  const words = fits === 0 ? [] : [`consistent with ${counted(fits, 'checkpoint')} given`];
+  return [['compared with', [...words, ...others].join('; ')]];
+}
+
+/** What nothing covers yet, and since when. */
+function notYet({ counts, ages, startedAt }: Verdict): [string, string][] {
+  const { unsealed, pending } = counts;
+  const lines: [string, string][] = [];
+  if (unsealed > 0)
+    lines.push([
+      'not sealed yet',
+      `${counted(unsealed, 'record')}${ages.unsealed === null ? '' : `, the oldest stored at ${ages.unsealed.since}, ${waited(ages.unsealed, startedAt)}`}`,
+    ]);
+  if (pending !== null && pending > 0)
+    lines.push([
+      'not published yet',
+      `${counted(pending, 'statement')} of the seals topic${ages.pending === null ? '' : `, the first stored at ${ages.pending.since}, ${waited(ages.pending, startedAt)}`}`,
+    ]);
+  return lines;
+}
+
+function waited(age: Age, startedAt: string): string {
+  const ms = waitedMs(age, { startedAt });
+  return ms === 0 ? 'since this run began' : `${span(ms)} before this run`;
 }
 
 function coverage({ mode, since, fullBecause, resumed, scope }: Verdict): [string, string][] {
@@ -196,7 +238,7 @@ function takenOver(resumed: Verdict['resumed']): [string, string][] {
   return lines;
 }
 
-function anchorText({ anchoredTo }: Verdict): string {
+function anchorText({ anchoredTo, published: log }: Verdict): string {
   const { kind, since, partitions, witnesses, checkpoint, updated } = anchoredTo;
   const moved = updated ? '; it was moved to this run' : '';
   const quorum = witnesses.length > 0 ? `the witnesses ${witnesses.map(printable).join(', ')}` : null;
@@ -206,6 +248,9 @@ function anchorText({ anchoredTo }: Verdict): string {
     return quorum === null ? own : `${own}, and ${quorum}`;
   }
   const made = updated ? ' (an anchor was made now)' : '';
+  const given = (log?.given ?? []).filter(({ outcome }) => outcome === 'consistent');
+  if (quorum === null && given.length > 0)
+    return `the root key, and ${counted(given.length, 'checkpoint')} given, the largest of ${number(Math.max(...given.map(({ size }) => size)))} entries: what came after could be rewritten as a whole${made}`;
   return quorum === null
     ? `only the root key: a history that was rewritten as a whole would not show${made}`
     : `${quorum}${made}`;

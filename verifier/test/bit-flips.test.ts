@@ -4,7 +4,7 @@ import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { Verdict } from '../src/verdict.ts';
 import { World, topics } from './support/world.ts';
 
-// Every bit of a small log. What no leaf covers is listed here, bit by bit, and in the README with why it is harmless.
+// Every bit of a small log. What no leaf covers is listed here, bit by bit, and in docs/threat-model.md with why it is harmless.
 
 /** Byte ranges of a batch's header, ends exclusive. */
 const header = {

@@ -10,6 +10,7 @@ describe('the verification policy', () => {
       version: 1,
       acknowledged: [{ hash, reason: 'known', by: 'Ada', until: '2027-01-31T00:00:00Z' }],
       maxTailAgeMs: 60_000,
+      maxPendingAgeMs: 600_000,
       maxCheckpointAgeMs: 0,
       maxClockSkewMs: 5,
       minCopyRetentionMs: 31_536_000_000,

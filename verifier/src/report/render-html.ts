@@ -1,4 +1,6 @@
-import type { Verdict } from '../verdict.ts';
+import { waitedMs } from '../ages.ts';
+import { span } from '../render-words.ts';
+import type { Age, Verdict } from '../verdict.ts';
 import { findingsSection } from './html-findings.ts';
 import { html, lines, page, type Html } from './html.ts';
 import { shellCommand, type ReportContext } from './report-context.ts';
@@ -49,7 +51,8 @@ function broken({ code, message }: { readonly code: string; readonly message: st
 }
 
 function figures(verdict: Verdict): Html {
-  const { checked, scope, counts } = verdict;
+  const { checked, scope, counts, ages } = verdict;
+  const since = (age: Age | null): string => (age === null ? '' : `, for ${span(waitedMs(age, verdict))}`);
   const { fails, open, lifted } = tallyOf(verdict);
   const { inScope, sealedEvents } = scope;
   const agree =
@@ -60,7 +63,9 @@ function figures(verdict: Verdict): Html {
   return html`<ul class="figures" aria-label="Figures">
     ${figure(number(checked.events), agree)} ${figure(number(checked.seals), 'seals agree')}
     ${figure(number(fails), 'findings that fail it')} ${figure(number(open), 'findings that leave it open')}
-    ${figure(number(lifted), 'acknowledged')} ${figure(number(counts.unsealed), 'records not sealed yet')}
+    ${figure(number(lifted), 'acknowledged')}
+    ${figure(number(counts.unsealed), `records not sealed yet${since(ages.unsealed)}`)}
+    ${counts.pending === null ? null : figure(number(counts.pending), `statements not published yet${since(ages.pending)}`)}
   </ul>`;
 }
 
@@ -129,6 +134,13 @@ function partitions({ checked, topics }: Verdict): Html {
   </section>`;
 }
 
+const outcomes = {
+  consistent: 'consistent',
+  ahead: 'more than is served',
+  other: 'another history',
+  unknown: 'not compared',
+} as const;
+
 function published({ published: log }: Verdict): Html | null {
   if (log === null) return null;
   return html`<section aria-labelledby="log">
@@ -154,6 +166,11 @@ function published({ published: log }: Verdict): Html | null {
         ({ name, vkey, time: at }) =>
           html`<dt>Cosigned by</dt>
             <dd>${name} at ${time(at)}, <code>${vkey}</code></dd>`,
+      )}
+      ${log.given.map(
+        ({ name, size, root, outcome }) =>
+          html`<dt>Compared with</dt>
+            <dd>${name}: ${number(size)} entries, root <code>${root}</code>: ${outcomes[outcome]}</dd>`,
       )}
     </dl>
   </section>`;

@@ -1,6 +1,8 @@
 import { findingCodes } from '@tallystick/core/finding';
+import { waitedMs } from '../ages.ts';
 import type { ContentCounts } from '../content/content-types.ts';
-import type { ReportedFinding, Verdict } from '../verdict.ts';
+import { span } from '../render-words.ts';
+import type { Age, ReportedFinding, Verdict } from '../verdict.ts';
 import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
 import { count, number, time, visible } from './text.ts';
@@ -127,8 +129,17 @@ function anchorsOf(verdict: Verdict): string[] {
       `An earlier checkpoint of the log, of ${count(checkpoint.size, 'entry', 'entries')}, ${size === null ? 'is known; there was no checkpoint to hold against it' : 'was held against the log'}.`,
     );
   }
+  const given = (published?.given ?? []).filter(({ outcome }) => outcome === 'consistent');
+  if (given.length > 0)
+    words.push(
+      `${count(given.length, 'checkpoint')} that ${given.length === 1 ? 'was' : 'were'} given: the log that is served had ${given.length === 1 ? 'this very state' : 'these very states'} (${given.map(({ name, size }) => `${visible(name)}, ${count(size, 'entry', 'entries')}`).join('; ')}).`,
+    );
   words.push('The pinned root key: nothing counts that it does not vouch for.');
-  if (kind === 'key')
+  if (kind === 'key' && given.length > 0)
+    words.push(
+      'Nothing else: what came after the checkpoints that were given could be rewritten as a whole, with the keys.',
+    );
+  else if (kind === 'key')
     words.push(
       'Nothing else: a history that was rewritten as a whole, with the keys, would not show. Keep an anchor, or ask witnesses.',
     );
@@ -161,6 +172,10 @@ function coveredBy(verdict: Verdict): string[] {
   if (queryCopy !== null)
     words.push(
       `The query copy at ${visible(queryCopy.place)}: ${count(queryCopy.counts.compared, 'row')} held against the records.`,
+    );
+  if (verdict.ages.checkpoint !== null)
+    words.push(
+      `The checkpoint's age: ${span(waitedMs(verdict.ages.checkpoint, verdict))} when this run began, by the witnesses' time.`,
     );
   words.push(...clocksCompared(verdict));
   if (mode === 'incremental')
@@ -218,13 +233,61 @@ const passedOver = {
   resends: { one: 'statement that came again', many: 'statements that came again' },
 } as const;
 
+/** What nothing covers yet, and what was given and could not be compared. */
+function notYet({ counts, ages, published, startedAt }: Verdict): string[] {
+  const { unsealed, pending } = counts;
+  const words: string[] = [];
+  if (unsealed > 0)
+    words.push(
+      `${count(unsealed, 'record')} ${unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace${storedSince('the oldest', ages.unsealed, startedAt)}.`,
+    );
+  if (pending !== null && pending > 0)
+    words.push(
+      `${count(pending, 'statement')} of the seals topic ${pending === 1 ? 'is' : 'are'} not in the published log yet: who sees only that does not know of ${pending === 1 ? 'it' : 'them'}${storedSince('the first', ages.pending, startedAt)}.`,
+    );
+  if (published !== null && published.size !== null && ages.checkpoint === null)
+    words.push('How old the checkpoint is nobody says: no quorum of witnesses stands for its time.');
+  for (const { name, size, outcome } of published?.given ?? []) {
+    if (outcome !== 'consistent')
+      words.push(`${outcomes[outcome]}: ${visible(name)}, ${count(size, 'entry', 'entries')}.`);
+  }
+  return words;
+}
+
+const outcomes = {
+  ahead: 'A checkpoint that was given is of more entries than the log that is served',
+  other: 'A checkpoint that was given is of another history than the log that is served',
+  unknown: 'A checkpoint that was given could not be compared',
+} as const;
+
+function storedSince(which: string, age: Age | null, startedAt: string): string {
+  if (age === null) return '';
+  const ms = waitedMs(age, { startedAt });
+  return `; ${which} was stored at ${time(age.since)}, ${ms === 0 ? 'since this run began' : `${span(ms)} before this run`}`;
+}
+
+function expiredRows({ queryCopy }: Verdict): string[] {
+  const expired = (queryCopy?.partitions ?? []).filter((each) => each.expired > 0);
+  if (expired.length === 0) return [];
+  const shown = expired
+    .slice(0, 5)
+    .map((each) => `${number(each.expired)} below offset ${number(each.rowsFrom)} of partition ${each.partition}`);
+  const more = expired.length - shown.length;
+  return [
+    `Rows of the query copy are gone that were allowed to be, for the database says that they expired: ${shown.join(', ')}${more > 0 ? ` and ${count(more, 'more partition')}` : ''}. What was in them was not compared.`,
+  ];
+}
+
 function limitsOf(verdict: Verdict): string[] {
   const { mode, resumed, scope, checked, counts, published, queryCopy } = verdict;
   const words: string[] = [];
   const { open } = tallyOf(verdict);
   if (open > 0) words.push(`What could not be looked at, or not as it should be: ${count(open, 'finding')} below.`);
   if (mode === 'incremental')
-    words.push('What earlier runs had checked was taken from their state and not read again.');
+    words.push(
+      'What earlier runs had checked was taken from their state and not read again.',
+      'Ids and used sequence numbers of new events were not compared with those of events that were checked earlier.',
+    );
   words.push(...takenOver(resumed));
   const silent = checked.partitions.filter(({ content }) => content === null).length;
   if (silent > 0)
@@ -235,15 +298,13 @@ function limitsOf(verdict: Verdict): string[] {
     words.push(
       `Only a part was asked for: ${count(scope.inScope, 'sealed event')} of ${number(scope.sealedEvents)} (${(scope.ranges ?? []).map((range) => `partition ${range.partition}, offsets ${range.first}-${range.last ?? 'end'}`).join('; ')}).`,
     );
-  if (counts.unsealed > 0)
-    words.push(
-      `${count(counts.unsealed, 'record')} ${counts.unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace.`,
-    );
+  words.push(...notYet(verdict));
   if (published === null) words.push('The published log, its tiles and its witnesses were not part of this run.');
   if (queryCopy === null)
     words.push('The query copy was not compared: what it answers is not covered by this verdict.');
   else if (queryCopy.counts.notYet > 0)
     words.push(`${count(queryCopy.counts.notYet, 'record')} the query copy does not have yet.`);
+  words.push(...expiredRows(verdict));
   if (queryCopy !== null && queryCopy.counts.uncheckable > 0)
     words.push(
       `${count(queryCopy.counts.uncheckable, 'row')} of the query copy could not be compared: the records are gone or cannot be read.`,

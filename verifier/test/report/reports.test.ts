@@ -13,6 +13,7 @@ import { renderJunit } from '../../src/report/render-junit.ts';
 import { shellCommand } from '../../src/report/report-context.ts';
 import { visible } from '../../src/report/text.ts';
 import type { VerificationRun } from '../../src/report/reporter.ts';
+import { renderText } from '../../src/render.ts';
 import type { Verdict } from '../../src/verdict.ts';
 import { verdictOf } from '../schedule/support.ts';
 import { World, topics } from '../support/world.ts';
@@ -216,12 +217,61 @@ describe('the HTML report', () => {
     expect(text).toContain('Verification of example.com/audit');
     expect(text).toContain('✓ Verified');
     expect(text).toContain('2 witnesses cosigned the log (w1, w2); their quorum stood at 2026-03-01 02:59:57 UTC.');
-    expect(text).toContain('48 records are not sealed yet');
+    expect(text).toContain(
+      '48 records are not sealed yet and could still be changed without a trace; the oldest was stored at 2026-03-01 02:59:59 UTC, 1 s before this run.',
+    );
+    expect(text).toContain('2 statements of the seals topic are not in the published log yet');
+    expect(text).toContain("The checkpoint's age: 3 s when this run began".replace("'", '&#39;'));
+    expect(text).toContain(
+      '1 checkpoint that was given: the log that is served had this very state (w1.checkpoint, 5,200 entries).',
+    );
     expect(text).toContain('The query copy at https://clickhouse.example.com:8443/audit: 4,817,334 rows');
     expect(text).toContain('12 records the query copy does not have yet');
     expect(text).toContain('tallystick verify --anchor &#39;/var/lib/tallystick verifier/example.anchor&#39; --log');
     expect(text).toContain('6a4f9f5c-8a36-4f0e-9d0a-1f6f0d3b7a55');
     for (const vkey of [verified.verdict!.rootKey, ...context.logKeys!]) expect(text).toContain(vkey);
+  });
+
+  test('says what was not looked at: rows that expired, checkpoints that could not be compared, and what an incremental run leaves', () => {
+    const { verdict } = verified;
+    const { queryCopy, published, ages, counts } = verdict!;
+    const expired = { generation: 0, from: 0, to: 900, compared: 10, rowsFrom: 1_000, expired: 890 };
+    const partitions = [0, 1, 2, 3, 4, 5, 6].map((partition) => ({ partition, ...expired }));
+    const given = (['ahead', 'unknown', 'other'] as const).map((outcome, at) => ({
+      ...{ name: `<kept ${at}>`, size: 9, root: 'AA==', outcome },
+    }));
+    const said: Verdict = {
+      ...verdict!,
+      mode: 'incremental',
+      queryCopy: { ...queryCopy!, partitions },
+      published: { ...published!, given },
+      ages: { ...ages, checkpoint: null, unsealed: null },
+      counts: { ...counts, pending: 0 },
+    };
+    const page = renderHtml(withVerdict(said), context);
+    const text = words(page);
+    expect(page).not.toContain('<kept');
+    expect(text).toContain('they expired: 890 below offset 1,000 of partition 0, 890 below');
+    expect(text).toContain('of partition 4 and 2 more partitions. What was in them was not compared.');
+    expect(text).toContain(
+      'Ids and used sequence numbers of new events were not compared with those of events that were checked earlier.',
+    );
+    expect(text).toContain(
+      'A checkpoint that was given is of more entries than the log that is served: &lt;kept 0&gt;, 9 entries.',
+    );
+    expect(text).toContain('A checkpoint that was given could not be compared: &lt;kept 1&gt;, 9 entries.');
+    expect(text).toContain('How old the checkpoint is nobody says');
+    expect(text).toContain('without a trace.');
+    expect(text).not.toContain('are not in the published log yet');
+    expect(text).not.toContain('this very state');
+    const xml = renderJunit(withVerdict(said), context);
+    expect(xml).toContain('A checkpoint that was given could not be compared');
+    // A full run compares all of them.
+    expect(words(renderHtml(verified, context))).not.toContain('were not compared with those of events');
+    expect(renderText(said)).toContain(
+      'rows allowed to be gone, for the database says that they expired: 890 below 1000 of partition 0',
+    );
+    expect(renderText(said)).toContain('(9 entries) is of another history');
   });
 
   test('lists every finding with hash and evidence, the worst first', () => {

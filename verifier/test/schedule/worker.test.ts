@@ -73,6 +73,35 @@ describe('metrics', () => {
     expect(linesOf(after, 'state_age_seconds')).toEqual(['tallystick_verify_state_age_seconds 3600']);
   });
 
+  test('say how much waits, and for how long it has', async () => {
+    const metrics = new ScheduleMetrics();
+    const names = [
+      'unsealed_age_seconds',
+      'unpublished_statements',
+      'unpublished_age_seconds',
+      'checkpoint_age_seconds',
+    ];
+    const values = async () => {
+      const text = await metrics.text();
+      return names.map((name) => linesOf(text, `last_${name}`).map((line) => line.split(' ')[1]));
+    };
+    expect(await values()).toEqual(names.map(() => ['Nan']));
+    const { counts, startedAt } = verdictOf('verified');
+    const since = (seconds: number) => new Date(Date.parse(startedAt) - seconds * 1000).toISOString();
+    const ages = {
+      unsealed: { since: since(2_678_400), clock: 'stored' },
+      pending: { since: since(90), clock: 'stored' },
+      checkpoint: { since: since(-5), clock: 'witnesses' },
+    } as const;
+    metrics.ended({ ...times, verdict: verdictOf('verified', { ages, counts: { ...counts, pending: 4 } }) });
+    expect(await values()).toEqual([['2678400'], ['4'], ['90'], ['0']]);
+    // Nothing waits; or nobody knows.
+    metrics.ended({ ...times, verdict: verdictOf('verified', { counts: { ...counts, unsealed: 0, pending: 0 } }) });
+    expect(await values()).toEqual([['0'], ['0'], ['0'], ['Nan']]);
+    metrics.ended({ ...times, verdict: verdictOf('verified') });
+    expect(await values()).toEqual(names.map(() => ['Nan']));
+  });
+
   test('are those that the documents name, with their labels', async () => {
     const text = readFileSync(join(import.meta.dirname, '../../../docs/verification.md'), 'utf8');
     const told = [...text.matchAll(/^\| `tallystick_verify_(\w+)(?:\{[\w,]+\})?` \|/gm)].map(([, name]) => name);
