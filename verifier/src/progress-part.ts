@@ -34,8 +34,8 @@ export interface OpenSeal {
   readonly met: boolean;
 }
 
-/** What is known of a part without its content. */
-export type PartHead = Omit<CheckedPart, 'content'>;
+/** Which records a part speaks of, and what those were judged by. */
+export type PartHead = Pick<CheckedPart, 'topic' | 'partition' | 'from' | 'end' | 'statement' | 'keys' | 'logStart'>;
 
 /** Events that nothing could be said of keep their part from being kept: another run may have more luck. */
 export function canBeKept({ tally, overflow, ids }: ContentPart): boolean {
@@ -50,7 +50,13 @@ export function encodePart({ content, ...head }: CheckedPart): Uint8Array {
 
 /** Only the head of {@link encodePart}'s bytes. @throws Error where they are something else */
 export function headOfPart(bytes: Uint8Array): PartHead {
-  return opened(bytes).head;
+  const { topic, partition, from, end, statement, keys, logStart } = opened(bytes).head;
+  return { topic, partition, from, end, statement, keys, logStart };
+}
+
+/** Whether a part is the one that has this head. */
+export function hasHead(part: PartHead, head: PartHead): boolean {
+  return (Object.keys(head) as (keyof PartHead)[]).every((key) => part[key] === head[key]);
 }
 
 /**
@@ -66,7 +72,7 @@ export function decodePart(bytes: Uint8Array, tempDir: string): CheckedPart {
 }
 
 interface Opened {
-  readonly head: PartHead;
+  readonly head: Omit<CheckedPart, 'content'>;
   readonly content: ContentPart | null;
   readonly ids: Uint8Array | null;
 }

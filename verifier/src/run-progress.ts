@@ -5,7 +5,7 @@ import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import type { ProgressStore } from './ports/progress-store.ts';
-import { encodePart, headOfPart, decodePart } from './progress-part.ts';
+import { decodePart, encodePart, hasHead, headOfPart } from './progress-part.ts';
 import type { CheckedPart, PartHead } from './progress-part.ts';
 import { fittingParts } from './progress-fit.ts';
 import type { ResumedRun } from './verdict.ts';
@@ -87,6 +87,8 @@ export class RunProgress {
       return await progress.takeOver();
     } catch (error) {
       progress.leftAside = asUnusable(error);
+      // Some may have been read already: they are gone with the rest, and other parts will have their numbers.
+      progress.heads.length = 0;
       await store.clear().catch(() => undefined);
       return progress;
     }
@@ -110,8 +112,11 @@ export class RunProgress {
   async taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): Promise<readonly CheckedPart[]> {
     const parts: CheckedPart[] = [];
     try {
-      for (const index of fittingParts(this.heads, plan, logStart, keys))
-        parts.push(decodePart(await this.store.read(index + 1), tempDir));
+      for (const index of fittingParts(this.heads, plan, logStart, keys)) {
+        const part = decodePart(await this.store.read(index + 1), tempDir);
+        if (!hasHead(part, this.heads[index] ?? part)) throw otherPart();
+        parts.push(part);
+      }
     } catch (error) {
       // Nothing of the partition then: a part that is missing in the middle would be a hole.
       this.leave(error);
@@ -253,6 +258,10 @@ function headIn(bytes: Uint8Array): PartHead {
   } catch {
     throw otherRelease();
   }
+}
+
+function otherPart(): VerifierError {
+  return new VerifierError('PROGRESS_CORRUPT', 'The progress of a run that did not end was altered while it was read.');
 }
 
 function otherRelease(): VerifierError {

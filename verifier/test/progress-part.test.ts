@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { compareIds } from '../src/content/compare-ids.ts';
 import { openContentCheck } from '../src/content/content-check.ts';
 import type { ContentPart } from '../src/content/content-types.ts';
-import { decodePart, encodePart, headOfPart } from '../src/progress-part.ts';
+import { decodePart, encodePart, hasHead, headOfPart } from '../src/progress-part.ts';
 import type { CheckedPart } from '../src/progress-part.ts';
 import { life, origin, Records, topic } from './content/support.ts';
 
@@ -53,9 +53,13 @@ test.each([
   expect(part.ids.file !== null).toBe(inFile);
   const bytes = encodePart(around(part));
   if (part.ids.file !== null) rmSync(part.ids.file);
-  expect(headOfPart(bytes)).toEqual({ ...around(null), content: undefined });
-  const { content, ...head } = decodePart(bytes, folder);
-  expect(head).toEqual(headOfPart(bytes));
+  const { content, ...of } = decodePart(bytes, folder);
+  expect({ ...of, content: null }).toEqual(around(null));
+  const head = headOfPart(bytes);
+  expect(of).toMatchObject(head);
+  expect(hasHead(of, head)).toBe(true);
+  for (const change of [{ partition: 4 }, { from: 8 }, { end: 13 }, { statement: '' }, { keys: '' }, { logStart: 3 }])
+    expect(hasHead({ ...of, ...change }, head)).toBe(false);
   expect({ ...content, ids: null }).toEqual({ ...structuredClone(part), ids: null });
   expect(content?.ids.file !== null).toBe(inFile);
   const again = await compareIds(content === null ? [] : [content], {
