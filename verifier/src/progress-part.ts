@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import type { ContentPart } from './content/content-types.ts';
+import type { SpilledIds } from './content/id-spill.ts';
 import type { NewFinding } from './domain/findings.ts';
 
 /** What one run of sections of one partition came to, in the form of a run's progress. */
@@ -65,10 +66,15 @@ export function hasHead(part: PartHead, head: PartHead): boolean {
  */
 export function decodePart(bytes: Uint8Array, tempDir: string): CheckedPart {
   const { head, content, ids } = opened(bytes);
-  if (content === null || ids === null) return { ...head, content };
-  const file = join(tempDir, `ids-${randomUUID()}`);
-  writeFileSync(file, ids, { flag: 'wx', mode: 0o600 });
-  return { ...head, content: { ...content, ids: { ...content.ids, file } } };
+  if (content === null) return { ...head, content };
+  const file = ids === null ? null : join(tempDir, `ids-${randomUUID()}`);
+  if (file !== null && ids !== null) writeFileSync(file, ids, { flag: 'wx', mode: 0o600 });
+  return { ...head, content: { ...content, ids: { ...copied(content.ids), file } } };
+}
+
+/** What was read of bytes may be a view of them, and would keep all of them in memory. */
+function copied({ memory, chunks, ...ids }: SpilledIds): SpilledIds {
+  return { ...ids, memory: memory.map((words) => words.slice()), chunks: chunks.map((places) => places.slice()) };
 }
 
 interface Opened {

@@ -74,6 +74,33 @@ test.each([
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test.each([30, 6_000])(
+  'nothing of a part of %i events is a view of its bytes, which would stay in memory',
+  async (count) => {
+    const { part } = await contentOf(count);
+    const written = encodePart(around(part));
+    // At every place in memory: arrays that lie at multiples of eight are made as views.
+    for (let shift = 0; shift < 8; shift++) {
+      const room = new Uint8Array(shift + written.length);
+      room.set(written, shift);
+      const { content } = decodePart(room.subarray(shift), folder);
+      const arrays = viewsIn(content);
+      expect(arrays.length).toBeGreaterThanOrEqual(64);
+      for (const { buffer, byteLength } of arrays) {
+        expect(buffer).not.toBe(room.buffer);
+        expect(buffer.byteLength).toBe(byteLength);
+      }
+      rmSync(content?.ids.file ?? '', { force: true });
+    }
+    rmSync(part.ids.file ?? '', { force: true });
+  },
+);
+
+function viewsIn(value: unknown): ArrayBufferView[] {
+  if (ArrayBuffer.isView(value)) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(viewsIn) : [];
+}
+
 test('without events, and what is no part at all', () => {
   expect(decodePart(encodePart(around(null)), folder)).toEqual(around(null));
   for (const bytes of [new Uint8Array(), Buffer.from('{}'), Buffer.from('no part'), new Uint8Array(100)])
