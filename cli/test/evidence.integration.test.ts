@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
@@ -10,6 +10,7 @@ import type { Verdict } from '@tallystick/verifier/verdict';
 import { small } from '../../schemas/test/samples.ts';
 import { evidenceExportCommand } from '../src/commands/evidence.ts';
 import type { EvidenceFlags } from '../src/commands/evidence.ts';
+import { newKey } from '../src/key-files.ts';
 import { Site } from './site.ts';
 
 // The main job of a bundle: exported from the real stack, verified by somebody who has the file and the public keys, and no network.
@@ -71,6 +72,21 @@ async function emitReal(): Promise<void> {
   }
 }
 
+/** The command in a folder of its own and without settings but those given, in a process that ends with 99 when it asks for a network. */
+function auditor(name: string, flags: readonly string[], settings: NodeJS.ProcessEnv = {}) {
+  const cwd = join(site.folder, name);
+  mkdirSync(cwd, { recursive: true });
+  copyFileSync(join(site.folder, 'all.bundle'), join(cwd, 'all.bundle'));
+  copyFileSync(site.installation.policyFile ?? '', join(cwd, 'policy.txt'));
+  const preload = ['--import', join(import.meta.dirname, 'no-network.ts')];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=@tallystick/source', ...preload, main, 'verify', '--bundle', 'all.bundle', ...flags],
+    { cwd, encoding: 'utf8', env: { PATH: process.env['PATH'], ...settings } },
+  );
+  return { status, stdout, stderr, words: stdout.replaceAll(/\s+/g, ' ') };
+}
+
 describe('evidence export', () => {
   it('gives one file that is verified without any network, as the cluster is', async () => {
     const registry = { TALLYSTICK_REGISTRY_URL: stack.registry?.url ?? '' };
@@ -92,6 +108,30 @@ describe('evidence export', () => {
     expect(verdict).toMatchObject({ exitCode: 0, verdict: 'verified', checked: { events: all } });
     expect(verdict.checked.partitions).toMatchObject([{ content: { decoded: 2, unavailable: 0 } }]);
     expect(verdict.published).toMatchObject({ size: verdict.checked.statements });
+  });
+
+  it('is verified by the command that is documented, with the root key and a policy alone', () => {
+    const { rootVkey } = site.installation;
+    const held = ['--policy', 'policy.txt', '--anchor', 'anchor.json'];
+    const first = auditor('auditor', held, { TALLYSTICK_ROOT_KEY: rootVkey });
+    expect([first.status, first.stderr]).toEqual([0, '']);
+    expect(first.stdout).toMatch(/^VERIFIED\n/);
+    const size = offline('all.bundle').published?.size ?? 0;
+    expect(size).toBeGreaterThan(3);
+    expect(first.words).toContain(`${size} entries`);
+    expect(existsSync(join(site.folder, 'auditor', 'anchor.json'))).toBe(true);
+    // The same again, by its flag, held against the anchor, and by two threads.
+    const again = auditor('auditor', [...held, '--root-key', rootVkey, '--workers', '2', '--json']);
+    expect([again.status, again.stderr]).toEqual([0, '']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ verdict: 'verified', published: { size }, origin: site.origin });
+  });
+
+  it('is not verified with another root key', () => {
+    const { rootVkey } = site.installation;
+    const otherRoot = newKey(`${site.origin}/root`).key.vkey;
+    const key = auditor('other-key', ['--policy', 'policy.txt', '--root-key', otherRoot]);
+    expect([key.status, key.stderr], key.stdout).toEqual([1, '']);
+    expect(key.words).toContain('under the root key given (0 rubbish, 14 signed by no valid key). Check the root key');
   });
 
   it('without a registry is inconclusive where an event cannot be read without', async () => {

@@ -125,6 +125,12 @@ export class Site {
     return ended(child);
   }
 
+  /** Begins a command that goes on until it is told to end. */
+  start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+    const child = this.#spawn(args, env, this.folder);
+    return { child, ended: ended(child) };
+  }
+
   /** Runs a command that must end well, and gives what it printed. */
   async ok(args: string[], env: NodeJS.ProcessEnv = {}, cwd = this.folder): Promise<string> {
     const { code, out, errors } = await this.run(args, env, cwd);
