@@ -233,7 +233,7 @@ describe('a copy that somebody changed', () => {
     // Names that no topic can have, and more of them than are named.
     await sql(forge(7, { topic: `unhex('00ff0a')` }));
     await sql(
-      `${forge(8, { topic: `concat('t', toString(n))` })}`.replace(
+      forge(8, { topic: `concat('t', toString(n))` }).replace(
         '{db}.events WHERE',
         '{db}.events, (SELECT number AS n FROM numbers(12000)) AS m WHERE',
       ),
