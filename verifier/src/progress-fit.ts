@@ -7,13 +7,14 @@ import type { PartHead } from './progress-part.ts';
 import { producerKeysOf } from './record-content.ts';
 
 /**
- * The indexes of the parts that say of this plan's first sections what reading their records would say: without a hole from its beginning on, under
+ * The indexes of the parts that say of this plan's first sections that are there what reading their records would say: without a hole from its beginning on, under
  * the very statements and producer keys that count now. What does not fit is passed over.
  */
 export function fittingParts(heads: readonly PartHead[], plan: Plan, logStart: number, keys: KeyState): number[] {
   const { sections } = plan;
   const fitting: number[] = [];
-  let next = beyondSkips(plan, 0);
+  // Where shards begin: what lies below the log start is in none of them.
+  let next = beyondSkips(plan, firstEndingAt(sections, Math.max(plan.from, logStart)));
   for (const [index, part] of heads.entries()) {
     const begins = sections.at(next);
     if (begins === undefined) break;

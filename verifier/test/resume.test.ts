@@ -16,7 +16,8 @@ import type { Verdict } from '../src/verdict.ts';
 import type { VerifyOptions } from '../src/verify.ts';
 import { event } from './content/support.ts';
 import { LogWorld } from './support/log-world.ts';
-import { origin, rootKey, summary, topics, World } from './support/world.ts';
+import { pruneText } from './support/tiny-sealer.ts';
+import { origin, rootKey, sealKey, summary, topics, World } from './support/world.ts';
 
 const day = 86_400_000;
 
@@ -151,6 +152,32 @@ describe('a run goes on where the one before was killed', () => {
     await world.check({ anchor: other, incremental: true });
     const [one, two] = [await anchor.load(), await other.load()];
     expect({ ...one, savedAt: 0, log: null }).toEqual({ ...two, savedAt: 0, log: null });
+  });
+
+  test.each(['pruned', 'a gap'])('where the first offsets are gone: %s', async (what) => {
+    const world = await World.make({ partitions: 2 });
+    await world.emit(0, 4);
+    if (what === 'a gap') await world.gap(0, 0, 3);
+    else {
+      await world.seal(0);
+      const prune = pruneText(origin, topics.events, world.state(0), 3, 3);
+      await world.statement(sealKey.sign(prune.text));
+      world.states.set(0, prune.next);
+    }
+    world.cluster.deleteRecords(topics.events, 0, 4);
+    for (const partition of [0, 1]) {
+      for (let i = 0; i < 3; i++) {
+        await world.emit(partition, 2);
+        await world.seal(partition);
+      }
+    }
+    const { anchor, again } = await killed(world, '1:4');
+    const { length } = anchor.progress.parts;
+    expect(length).toBeGreaterThan(4);
+    const { fetched, ...verdict } = await again();
+    expect(same(verdict)).toEqual(same(await world.verify({ anchor: memoryAnchorStore() })));
+    expect(verdict.resumed?.events).toBe(2 * (length - 1));
+    expect(fetched.filter((place) => place.startsWith('0:') && Number(place.slice(2)) < 8)).toEqual([]);
   });
 
   test('with what was sealed meanwhile, and with leaves that are missing', async () => {
