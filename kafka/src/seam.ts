@@ -4,30 +4,35 @@ import type { FetchResponse } from './record-log.ts';
 
 /** How the next fetch is made, so that it shows what is stored right behind what was read. */
 export interface SeamFetch {
-  /** Bytes of the batch before, from which the fetch begins; 0: it begins at the offset that is due. */
-  readonly back: number;
+  /** The offset to ask for: one of the batch before, or the one that is due. */
+  readonly offset: number;
   readonly maxBytes: number;
+  /** Whether it begins with the batch before. */
+  readonly back: boolean;
 }
 
 const lengthFieldEnd = 12;
 /** No broker takes a batch so large by its defaults: what says a length beyond it is not waited for. */
 const largestWanted = 64 * 1024 * 1024;
-/** Answers that may part from each other at one place before the last one is judged as it is. */
+/** Answers that may part from what was read at one place. */
 const mostParted = 4;
 
 /**
  * The seam between two fetches. A broker looks for an offset by what batches say, so that a fetch of offset n leaves out whatever is stored
  * before the batch of n and says lower offsets, though another reader is served it in the middle of an answer. So either the batch that
- * was cut off at the end of one answer begins the next one, or the next fetch begins with the batch before.
+ * was cut off at the end of one answer begins the next one, or the next fetch begins with the batch before: it is asked for by its own base
+ * offset, for of the batches that reach to another offset of it Kafka may serve one behind it (`FileRecords`, since 4.1).
  */
 export class Seam {
   /** The last batch read, whole: another one may have the same header, and the same CRC. */
   private before: Uint8Array | null;
   /** Header of what was seen behind it. */
   private cut: Uint8Array | null = null;
-  /** What lies behind `before` cannot be seen from there: it is the last of a segment, or the log was cut there. */
+  /** What lies behind `before` cannot be seen from there: it is the last of a segment, or the log begins behind it. */
   private plain = false;
-  /** Something else came than was seen: what lies between is asked for whole. */
+  /** Its base offset cannot be asked for, but its last one may be: the log begins inside it. */
+  private low = false;
+  /** How often something else came than was seen: what lies between is asked for whole. */
   private parted = 0;
   /** Whoever answers says itself that it goes on where it ended. */
   private follows = false;
@@ -35,32 +40,37 @@ export class Seam {
   /** What `before` lies in, used again: a batch is copied for each answer. */
   private kept = new Uint8Array(0);
 
+  /** @param before the batch that ends before what is due, if it was read */
   constructor(before: Uint8Array | null, maxBytes: number) {
     this.before = before;
     this.maxBytes = maxBytes;
   }
 
-  next(): SeamFetch {
+  /** @param due the offset behind what was read */
+  next(due: number): SeamFetch {
     const { before, cut, maxBytes } = this;
-    if (before === null || this.plain) return { back: 0, maxBytes };
-    const back = before.length;
+    const plainly = { offset: due, maxBytes, back: false };
+    if (before === null || this.plain) return plainly;
+    const offset = this.low ? due - 1 : baseOffset(before);
     if (this.parted > 0) {
       const wanted = cut === null ? 0 : totalLength(cut);
-      return { back, maxBytes: back + Math.min(Math.max(maxBytes, wanted), largestWanted) };
+      const most = Math.min(Math.max(maxBytes, wanted), largestWanted);
+      return { offset, maxBytes: before.length + most, back: true };
     }
-    return cut !== null || this.follows ? { back: 0, maxBytes } : { back, maxBytes: back + maxBytes };
+    if (cut !== null || this.follows) return plainly;
+    return { offset, maxBytes: before.length + maxBytes, back: true };
   }
 
   /**
    * What of an answer comes right behind what was read.
-   * @returns null: ask again, as `next` says now
+   * @returns null: ask again, as `next` says now, unless `isLost`
    */
   take({ back }: SeamFetch, answer: FetchResponse): Uint8Array | null {
     const { records } = answer;
     const { before, cut, parted } = this;
     this.follows = answer.follows !== undefined;
-    if (before === null || this.plain || parted > mostParted) return records;
-    if (back === 0) {
+    if (before === null || this.plain) return records;
+    if (!back) {
       if (records.length === 0 || answer.follows === true) return records;
       const at = cut === null ? -1 : placeOf(cut, records);
       if (at >= 0) return records.subarray(at);
@@ -72,8 +82,11 @@ export class Seam {
       return null;
     }
     const at = placeOf(before, records);
-    // It is not there any more: what came instead is judged as it is.
-    if (at < 0) return records;
+    // What came instead may be good: that nothing was put in between nobody can say.
+    if (at < 0) {
+      this.parted += 1;
+      return null;
+    }
     const rest = records.subarray(at + before.length);
     if (rest.length >= lengthFieldEnd && totalLength(rest) <= rest.length) return rest;
     if (rest.length < batchHeaderLength) this.plain = true;
@@ -86,9 +99,21 @@ export class Seam {
     return null;
   }
 
-  /** Asking from the batch before failed: it is asked for what is due alone. */
-  giveUp(): void {
-    this.plain = true;
+  /** What was read last is not shown any more, or always with something else behind it. */
+  get isLost(): boolean {
+    return this.parted > mostParted;
+  }
+
+  /**
+   * Asking from the batch before failed.
+   * @param isBelow because the offset lies below what can be asked for: where all of that batch does, nothing is asked of it any more
+   * @returns whether to ask again, as `next` says now
+   */
+  lower(isBelow: boolean): boolean {
+    if (this.low && !isBelow) return false;
+    this.plain = this.low;
+    this.low = true;
+    return true;
   }
 
   /** The last batch that was read: a copy, until the next one is. */
@@ -102,6 +127,7 @@ export class Seam {
     this.kept.set(last);
     this.before = this.kept.subarray(0, last.length);
     this.plain = false;
+    this.low = false;
     this.parted = 0;
     this.cut = rest.length >= batchHeaderLength ? headerOf(rest) : null;
   }
@@ -112,10 +138,16 @@ function headerOf(batch: Uint8Array): Uint8Array {
   return new Uint8Array(batch.subarray(0, batchHeaderLength));
 }
 
+function baseOffset(batch: Uint8Array): number {
+  return Number(viewOf(batch).getBigInt64(batchField.baseOffset));
+}
+
 function totalLength(batch: Uint8Array): number {
-  return (
-    lengthFieldEnd + new DataView(batch.buffer, batch.byteOffset, batch.byteLength).getInt32(batchField.batchLength)
-  );
+  return lengthFieldEnd + viewOf(batch).getInt32(batchField.batchLength);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Where the batch begins that begins with these bytes; -1 where there is none. */

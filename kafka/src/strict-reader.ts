@@ -86,9 +86,9 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
   if (end !== null && from >= end) return;
   const { contiguous = false, behind = null, maxBytes = defaultMaxBytes } = options;
   const seam = contiguous ? new Seam(behind, maxBytes) : null;
-  let how: SeamFetch = { back: 0, maxBytes };
+  let how: SeamFetch = { offset: from, maxBytes, back: false };
   const begin = (waitMs: number): Promise<Outcome> => {
-    how = seam?.next() ?? how;
+    how = seam?.next(position.offset) ?? { ...how, offset: position.offset };
     return start(options, position, how, waitMs, trouble.left());
   };
 
@@ -97,8 +97,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
   for (;;) {
     const { judgement, startedAt, settledAt } = await attempt;
     if (signal?.aborted === true) throw aborted('Reading', signal.reason);
-    if (judgement.kind === 'stop' && how.back > 0) {
-      seam?.giveUp();
+    if (judgement.kind === 'stop' && how.back && seam?.lower(isTooLow(judgement.error)) === true) {
       attempt = begin(maxWaitMs);
       continue;
     }
@@ -114,6 +113,7 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
     end ??= highWatermark;
     const records = seam === null ? judgement.answer.records : seam.take(how, judgement.answer);
     if (records === null) {
+      if (seam?.isLost === true) throw parted(position);
       if (options.reuse === true) release?.();
       attempt = begin(maxWaitMs);
       continue;
@@ -158,15 +158,15 @@ interface Outcome {
 async function start(
   options: ReadOptions,
   due: ReadPosition,
-  { back, maxBytes }: SeamFetch,
+  { offset, maxBytes }: SeamFetch,
   maxWaitMs: number,
   leftMs: number,
 ): Promise<Outcome> {
   const { log, topic, topicId, partition } = options;
-  const position = back === 0 ? due : { ...due, offset: due.offset - 1 };
+  const position = { ...due, offset };
   const clock = log.clock ?? systemClock;
   const startedAt = clock.monotonic();
-  const { offset, lastEpoch: lastFetchedEpoch } = position;
+  const { lastEpoch: lastFetchedEpoch } = position;
   let judgement: Judgement;
   try {
     const judged = log
@@ -178,6 +178,7 @@ async function start(
   } catch (error) {
     if (error instanceof KafkaError && error.code === 'TOPIC_MISSING') judgement = { kind: 'doubt', error };
     else if (error instanceof KafkaError && error.retriable) judgement = { kind: 'again', error };
+    else if (error instanceof KafkaError && error.code === 'NOT_INCLUDED') judgement = { kind: 'stop', error };
     else throw error;
   }
   return { judgement, startedAt, settledAt: clock.monotonic() };
@@ -215,6 +216,17 @@ class Trouble {
     this.doubts = judgement.kind === 'doubt' ? this.doubts + 1 : 0;
     if (judgement.kind === 'stop' || this.doubts >= doubtsToStop || this.left() <= 0) throw judgement.error;
   }
+}
+
+/** Whether an offset lies below what can be asked for. */
+function isTooLow({ code }: KafkaError): boolean {
+  return code === 'RECORDS_DELETED' || code === 'NOT_INCLUDED';
+}
+
+function parted({ topic, partition, offset }: ReadPosition): KafkaError {
+  const message = `What was read of ${topic}/${partition} up to offset ${offset - 1} is not shown any more as it was: what is stored behind it cannot be looked at.`;
+  const evidence = { topic, partition, offset, expected: `the batch that ends at offset ${offset - 1}`, found: null };
+  return new KafkaError('LOG_DIVERGED', message, { evidence });
 }
 
 function late({ topic, partition, offset }: ReadPosition, ms: number): KafkaError {

@@ -66,6 +66,8 @@ export function damageFindings(plan: PlanOfDamage, hasUnknown: boolean, { first,
       return [repeated(error, first)];
     case 'misplaced':
       return [misplaced(base, batchLast ?? base, error)];
+    case 'parted':
+      return [partedFinding(base, error)];
     case 'missing':
       return covered(plan, first, last).map(([from, to]) =>
         // Behind everything that is sealed a statement of a later version may say what they were.
@@ -105,6 +107,11 @@ export function unreadable(first: number, last: number, error: KafkaError | null
     found: error?.code ?? null,
     message: `Offsets ${first} to ${last} ${why}.`,
   };
+}
+
+/** What is stored right behind what was read could not be looked at. */
+export function partedFinding(position: number, { code, message }: KafkaError): NewFinding {
+  return { code: 'unreadable', expected: offsetsPlace(position - 1, position), found: code, message };
 }
 
 function lostBelow({ sections, prunedTo }: PlanOfDamage, first: number, last: number, logStart: number): NewFinding[] {

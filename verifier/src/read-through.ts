@@ -23,8 +23,10 @@ export interface Damage {
    * `missing`: no batch holds them. `corrupt`: CRC or length wrong. `magic`, `invalid`: not a batch that is ever sealed.
    * `deleted`: below the log start. `truncated`: beyond the end. `repeated`: a batch that goes back behind what was read, of which
    * nobody can tell where it belongs. `misplaced`: a batch that says other offsets than those where its neighbours show it to lie.
+   * `parted`: what was read before is not shown any more, so that nobody can say what is stored behind it.
    */
-  readonly cause: 'missing' | 'corrupt' | 'magic' | 'invalid' | 'deleted' | 'truncated' | 'repeated' | 'misplaced';
+  readonly cause:
+    'missing' | 'corrupt' | 'magic' | 'invalid' | 'deleted' | 'truncated' | 'repeated' | 'misplaced' | 'parted';
   /** Offset at which the reader stood: the base offset of the bad batch. Of a `misplaced` one: where it lies. */
   readonly base: number;
   /** Last offset of the bad batch itself, as its header says and what follows it confirms; null if that is not known. */
@@ -60,73 +62,91 @@ const mostMisplaced = 1_000;
  *   CLOSED, ABORTED
  */
 export async function* readThrough(source: Source, from: number, to: number): AsyncGenerator<Piece, void, void> {
-  let position = from;
-  let lastEpoch = -1;
-  let retriedAt = -1;
-  // The batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may
-  // go past it.
-  let behind: Uint8Array | null = null;
-  const without: BatchId[] = [];
-  while (position < to) {
-    let misplaced: Misplaced | null = null;
-    const told = without.length < mostMisplaced;
+  const state: ReadState = { position: from, lastEpoch: -1, retriedAt: -1, behind: null, without: [] };
+  while (state.position < to) {
     try {
-      const options: ReadOptions = {
-        ...base(source, without),
-        from: position,
-        to,
-        lastEpoch,
-        contiguous: true,
-        behind,
-      };
-      for await (const chunk of readPartition(options)) {
-        if (told) misplaced = await firstOverlong(source, chunk.batches);
-        const batches = chunk.batches.slice(0, misplaced?.at);
-        const last = batches.at(-1);
-        if (last !== undefined) {
-          position = last.header.lastOffset + 1;
-          lastEpoch = last.header.leaderEpoch;
-          behind = misplaced === null ? (chunk.last ?? null) : null;
-          yield { kind: 'batches', batches };
-        }
-        if (misplaced !== null) break;
-      }
+      const misplaced = yield* readOn(source, state, to);
       if (misplaced === null) return;
+      yield passOver(state, misplaced, to);
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
-      if (told) misplaced = await misplacedAt(source, error, position, without);
-      if (misplaced === null) {
-        const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
-        // What is bad is asked for once more: it may have been changed on its way only. And without the leader epoch read before: the
-        // stored epoch is no part of what the CRC covers, and the content decides.
-        const bad = badBatch.has(error.code) && !error.retriable;
-        if (retriedAt !== position && (goesBack || bad || (ofEpoch.has(error.code) && lastEpoch >= 0))) {
-          retriedAt = position;
-          lastEpoch = -1;
-          if (goesBack) {
-            behind = null;
-            yield hole(position, position - 1, 'repeated', error);
-          }
-          continue;
-        }
-        const { piece, next } = await judge(source, error, position, to, behind !== null);
-        if (piece === null) throw error;
-        yield piece;
-        position = next;
-        lastEpoch = -1;
-        behind = null;
-        continue;
-      }
+      const piece = await afterError(source, state, error, to);
+      if (piece !== 'again') yield piece;
     }
-    const { id, place, error } = misplaced;
-    const next = Math.max(position, Math.min(place.last + 1, to));
-    const damage: Damage = { cause: 'misplaced', base: place.first, batchLast: place.last, error };
-    yield { kind: 'hole', first: position, last: next - 1, damage };
-    without.push(id);
-    position = next;
-    lastEpoch = -1;
-    behind = null;
   }
+}
+
+/** How far a partition was read. */
+interface ReadState {
+  /** The next offset. */
+  position: number;
+  /** Leader epoch of the batch before; -1: it is not asked for. */
+  lastEpoch: number;
+  /** Where something bad was asked for once more. */
+  retriedAt: number;
+  /** The batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may go past it. */
+  behind: Uint8Array | null;
+  /** Batches that say wrong offsets. */
+  readonly without: BatchId[];
+}
+
+/** Reads up to the end, or to a batch that does not lie where it says. */
+async function* readOn(source: Source, state: ReadState, to: number): AsyncGenerator<Piece, Misplaced | null, void> {
+  const { position: from, lastEpoch, behind, without } = state;
+  const told = isTold(state);
+  const options: ReadOptions = { ...base(source, without), from, to, lastEpoch, contiguous: true, behind };
+  for await (const chunk of readPartition(options)) {
+    const misplaced = told ? await firstOverlong(source, chunk.batches) : null;
+    const batches = chunk.batches.slice(0, misplaced?.at);
+    const last = batches.at(-1);
+    if (last !== undefined) {
+      state.position = last.header.lastOffset + 1;
+      state.lastEpoch = last.header.leaderEpoch;
+      state.behind = misplaced === null ? (chunk.last ?? null) : null;
+      yield { kind: 'batches', batches };
+    }
+    if (misplaced !== null) return misplaced;
+  }
+  return null;
+}
+
+/** @throws the error, where it is not about offsets */
+async function afterError(source: Source, state: ReadState, error: KafkaError, to: number): Promise<Piece | 'again'> {
+  const { position, lastEpoch, behind, without } = state;
+  const misplaced = isTold(state) ? await misplacedAt(source, error, position, without) : null;
+  if (misplaced !== null) return passOver(state, misplaced, to);
+  const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
+  // What is bad is asked for once more: it may have been changed on its way only. And without the leader epoch read before: the
+  // stored epoch is no part of what the CRC covers, and the content decides.
+  const bad = badBatch.has(error.code) && !error.retriable;
+  state.lastEpoch = -1;
+  if (state.retriedAt !== position && (goesBack || bad || (ofEpoch.has(error.code) && lastEpoch >= 0))) {
+    state.retriedAt = position;
+    if (!goesBack) return 'again';
+    state.behind = null;
+    return hole(position, position - 1, 'repeated', error);
+  }
+  const { piece, next } = await judge(source, error, position, to, behind !== null);
+  if (piece === null) throw error;
+  state.position = next;
+  state.behind = null;
+  return piece;
+}
+
+/** Takes note of a batch that does not lie where it says, and goes on behind it. */
+function passOver(state: ReadState, { id, place, error }: Misplaced, to: number): Piece {
+  const first = state.position;
+  const next = Math.max(first, Math.min(place.last + 1, to));
+  state.without.push(id);
+  state.position = next;
+  state.lastEpoch = -1;
+  state.behind = null;
+  const damage: Damage = { cause: 'misplaced', base: place.first, batchLast: place.last, error };
+  return { kind: 'hole', first, last: next - 1, damage };
+}
+
+function isTold({ without }: ReadState): boolean {
+  return without.length < mostMisplaced;
 }
 
 /** A batch that does not lie where it says. */
@@ -199,6 +219,8 @@ async function judge(
     }
     case 'OFFSET_OUT_OF_RANGE':
       return until(to, 'truncated');
+    case 'LOG_DIVERGED':
+      return joined ? until(position, 'parted') : notOffsets;
     case 'OFFSET_GAP': {
       const found = numberIn(error, 'found');
       // Nothing was sent until the deadline: every further place would cost as long.

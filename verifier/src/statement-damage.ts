@@ -1,6 +1,6 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
-import { betweenText, evidenceOf } from './damage-findings.ts';
+import { betweenText, evidenceOf, partedFinding } from './damage-findings.ts';
 import type { NewFinding } from './domain/findings.ts';
 import type { Hole } from './read-through.ts';
 
@@ -23,6 +23,7 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
       },
     ];
   }
+  if (cause === 'parted') return [{ ...where, ...partedFinding(base, error) }];
   if (cause === 'repeated') {
     const from = Number(error.evidence['found']);
     return [

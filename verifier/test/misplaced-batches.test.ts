@@ -1,6 +1,7 @@
 import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
+import type { RecordLog } from '@tallystick/kafka/record-log';
 import { describe, expect, test } from 'vitest';
-import { scanning } from './support/scanning-log.ts';
+import { lookups, scanning } from './support/scanning-log.ts';
 import { World, summary, topics } from './support/world.ts';
 
 // Headers that say other offsets than those where their batches lie. A broker looks for an offset by these headers, a memory cluster by
@@ -9,9 +10,14 @@ import { World, summary, topics } from './support/world.ts';
 // Events of the small log: offsets 0-1 and 2-3 in seal 0, 4-6 in seal 1, 7 in seal 2; 8-9 are not sealed.
 // Its statements: 0 key, 1 genesis, 2 to 4 seals.
 
-const brokers = ['by an index', 'by what batches say'] as const;
-const logOf = (world: World, how: (typeof brokers)[number]) =>
-  how === 'by an index' ? world.log : scanning(world.cluster);
+type LogOf = (world: World) => RecordLog;
+const brokers: readonly (readonly [how: string, logOf: LogOf])[] = [
+  ['by an index', (world) => world.log],
+  ...lookups.map(([kafka, find]): [string, LogOf] => [
+    `by what batches say, as Kafka ${kafka}`,
+    (world) => scanning(world.cluster, Infinity, find),
+  ]),
+];
 
 function batchAt(world: World, topic: string, offset: number): Buffer {
   return world.cluster.batches(topic, 0).find((each) => each.readBigInt64BE(0) === BigInt(offset))!;
@@ -24,7 +30,7 @@ function reach(batch: Buffer, delta: number, count = false): void {
   sealCrc(batch);
 }
 
-describe.each(brokers)('a broker that finds offsets %s', (how) => {
+describe.each(brokers)('a broker that finds offsets %s', (_, logOf) => {
   describe('events: a base offset that was changed names its batch and no other', () => {
     // What a batch says, and what is found. Offsets above all, below all, inside its neighbours.
     test.each([
@@ -46,7 +52,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ] as const)('the batch at %i says %i', async (first, says, [from, to]) => {
       const world = await World.small();
       batchAt(world, topics.events, first).writeBigInt64BE(BigInt(says));
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       expect(summary(verdict)).toEqual([`root-mismatch 0 offsets ${from}-${to}`]);
       expect(verdict.exitCode).toBe(1);
       // The rest is checked all the same: seals that do not touch it agree.
@@ -65,7 +71,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ])('two of them, at %i and %i', async (...pair) => {
       const world = await World.small();
       for (const first of pair) batchAt(world, topics.events, first).writeBigInt64BE(BigInt(first + 1000));
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       const ends = new Map([
         [0, 1],
         [2, 3],
@@ -88,7 +94,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     ] as const)('the batch at %i, to a delta of %i: it is named and no other', async (first, delta, [from, to]) => {
       const world = await World.small();
       reach(batchAt(world, topics.events, first), delta);
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       expect(summary(verdict)).toEqual([`root-mismatch 0 offsets ${from}-${to}`]);
       expect(verdict.exitCode).toBe(1);
     });
@@ -96,7 +102,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     test('with its number of records: found at its offsets, at least', async () => {
       const world = await World.small();
       reach(batchAt(world, topics.events, 2), 4, true);
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       expect(verdict.exitCode).toBe(1);
       expect(summary(verdict).some((line) => touches(line, 2))).toBe(true);
     });
@@ -110,7 +116,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       async (delta) => {
         const world = await World.small();
         reach(batchAt(world, topics.seals, 2), delta);
-        const verdict = await world.verify({ log: logOf(world, how) });
+        const verdict = await world.verify({ log: logOf(world) });
         expect(verdict.exitCode).toBe(1);
         expect(summary(verdict)).toContain(alone);
         // Seal 0 cannot be read, and those behind it contradict its absence: they were read.
@@ -121,7 +127,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     test('the last one that hides the end of its chain', async () => {
       const world = await World.small();
       reach(batchAt(world, topics.seals, 3), 1);
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       expect(summary(verdict)).toContain('bad-crc 0 offsets 3-3');
       expect(verdict).toMatchObject({ exitCode: 1, counts: { forks: 1 } });
     });
@@ -130,7 +136,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       for (const says of [0, 1, 3, 4, 1_000]) {
         const world = await World.small();
         batchAt(world, topics.seals, 2).writeBigInt64BE(BigInt(says));
-        const verdict = await world.verify({ log: logOf(world, how) });
+        const verdict = await world.verify({ log: logOf(world) });
         expect(summary(verdict).filter((line) => !line.startsWith('fork'))).toEqual(['nothing-to-check - -', alone]);
         expect(verdict.exitCode).toBe(1);
       }
@@ -145,7 +151,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       ] as const) {
         const world = await World.small();
         reach(batchAt(world, topics.seals, offset), delta, true);
-        const verdict = await world.verify({ log: logOf(world, how) });
+        const verdict = await world.verify({ log: logOf(world) });
         expect(verdict.exitCode).not.toBe(0);
         expect(summary(verdict)).toContain('unreadable 0 -');
       }
@@ -156,7 +162,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
       const batch = batchAt(world, topics.seals, 4);
       batch.writeUInt8(0xff, 61);
       sealCrc(batch);
-      const verdict = await world.verify({ log: logOf(world, how) });
+      const verdict = await world.verify({ log: logOf(world) });
       expect(summary(verdict)).toEqual(['unreadable 0 -', 'unparsed-batch 0 offsets 4-4']);
       expect(verdict.exitCode).toBe(3);
     });
@@ -167,7 +173,7 @@ describe.each(brokers)('a broker that finds offsets %s', (how) => {
     reach(batchAt(world, topics.events, 4), 1_000);
     // A range that ends inside what it says: what follows is looked at all the same.
     const verdict = await world.verify({
-      log: logOf(world, how),
+      log: logOf(world),
       scope: { kind: 'ranges', ranges: [{ partition: 0, first: 4, last: 6 }] },
     });
     expect(summary(verdict)).toEqual(['root-mismatch 0 offsets 4-6']);
