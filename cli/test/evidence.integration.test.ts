@@ -127,7 +127,6 @@ describe('evidence export', () => {
   });
 
   it('is not verified with another root key', () => {
-    const { rootVkey } = site.installation;
     const otherRoot = newKey(`${site.origin}/root`).key.vkey;
     const key = auditor('other-key', ['--policy', 'policy.txt', '--root-key', otherRoot]);
     expect([key.status, key.stderr], key.stdout).toEqual([1, '']);
