@@ -3,11 +3,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { parseNote, signerFromSeed, signNote } from '@tallystick/core/note';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { eventually } from '../ledger-service/test/real-world.ts';
 import { startTestS3 } from '../ledger-service/test/support/s3.ts';
 import { alterations, type Ends } from './support/live-alterations.ts';
-import { LiveLog, type Said } from './support/live-log.ts';
+import { LiveLog, type Said, witnessNames } from './support/live-log.ts';
 
 const live = new LiveLog();
 /** Policies that the log was not made with, by name. */
@@ -20,10 +21,13 @@ const grave = ({ severity, code }: Said['findings'][number]) =>
   severity === 'tampering' || severity === 'loss' || ['unavailable', 'unreadable', 'nothing-to-check'].includes(code);
 
 /** Runs it over HTTP, with the policy of that name, and with what an earlier run accepted where it is named. */
-async function check(policy: string, anchor?: string): Promise<Said> {
-  const args = ['--log', live.url, '--policy', policies[policy] ?? policy];
+async function check(policy: string, anchor?: string, more: readonly string[] = []): Promise<Said> {
+  const args = ['--log', live.url, '--policy', policies[policy] ?? policy, ...more];
   return await live.verify([...args, ...(anchor === undefined ? [] : ['--anchor', live.anchor(anchor)])]);
 }
+
+/** The newest checkpoint, as somebody elsewhere has it. */
+const keptElsewhere = (): string => join(live.site.folder, 'good', 'checkpoint');
 
 beforeAll(async () => {
   await live.begin();
@@ -67,8 +71,9 @@ describe('a log over HTTP, of which somebody altered', () => {
     '%s: with %s',
     async (_, who, alter, [exitCode, codes]) => {
       await alter();
-      const [policy = '', anchored] = who.split(', ');
-      const said = await check(policy, anchored === undefined ? undefined : 'accepted.json');
+      const [policy = '', by] = who.split(', ');
+      const given = by === 'given' ? ['--checkpoint', keptElsewhere()] : [];
+      const said = await check(policy, by === 'anchored' ? 'accepted.json' : undefined, given);
       expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode, codes });
     },
     120_000,
@@ -82,6 +87,54 @@ describe('a log over HTTP, of which somebody altered', () => {
       message: expect.stringContaining('its hash 100 is not that of entry 100') as string,
     });
   });
+
+  it('what a witness shows is a checkpoint to compare it with', async () => {
+    const shown: string[] = [];
+    for (const name of witnessNames) {
+      const answer = await fetch(live.witnessed(name));
+      // Two of three are asked for: the third may not have been told of the newest.
+      expect(answer.status).toBe(200);
+      const file = join(live.site.folder, `shown-${name}.txt`);
+      writeFileSync(file, await answer.text());
+      if (readFileSync(file, 'utf8').split('\n')[1] === String(size)) shown.push(file);
+    }
+    expect(shown.length).toBeGreaterThanOrEqual(2);
+    const given = shown.flatMap((file) => ['--checkpoint', file]);
+    const honest = await check('two', undefined, given);
+    expect(honest.exitCode).toBe(0);
+    expect(honest.published?.given.map(({ outcome }) => outcome)).toEqual(shown.map(() => 'consistent'));
+    live.putBack('early');
+    // One alone may have cosigned what is not published yet; a quorum has not.
+    const one = await check('two', undefined, given.slice(0, 2));
+    expect(one).toMatchObject({ exitCode: 3, findings: [{ code: 'checkpoint-old' }] });
+    const all = await check('two', undefined, given);
+    expect({ exitCode: all.exitCode, codes: codesOf(all) }).toEqual({ exitCode: 1, codes: ['rollback'] });
+  }, 120_000);
+
+  it.each([
+    ['of no checkpoint', 'nothing of the kind\n', 'CHECKPOINT_FILE_INVALID'],
+    ['of one that nobody of the log signed', null, 'CHECKPOINT_FILE_INVALID'],
+  ])('a file %s: exit 2', async (_, text, code) => {
+    const note = await signNote(
+      parseNote(live.checkpoint).text,
+      signerFromSeed(live.site.origin, new Uint8Array(32).fill(9)),
+    );
+    const file = join(live.site.folder, 'given.txt');
+    writeFileSync(file, text ?? note);
+    expect(await check('two', undefined, ['--checkpoint', file])).toMatchObject({ exitCode: 2, error: { code } });
+  });
+
+  it('of a bundle, too', async () => {
+    const file = join(live.site.folder, 'live.tlsb');
+    live.putBack('early');
+    const place = { TALLYSTICK_LOG_URL: live.url };
+    const made = await live.site.run(['evidence', 'export', '-o', file], place);
+    expect(made.code, made.errors).toBe(0);
+    const args = ['--bundle', file, '--policy', live.policyFile];
+    expect(await live.verify(args)).toMatchObject({ exitCode: 0 });
+    const said = await live.verify([...args, '--checkpoint', keptElsewhere()]);
+    expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode: 1, codes: ['rollback'] });
+  }, 120_000);
 
   it('an older log is said to be the older one', async () => {
     live.putBack('early');

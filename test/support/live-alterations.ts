@@ -23,9 +23,9 @@ export type LiveAlteration = readonly [
 
 const fine: Ends = [0, []];
 const checkpoint: Ends = [1, ['checkpoint']];
-/** By `policy`, or `policy, anchored`. */
+/** By `policy`, `policy, anchored`, or `policy, given`: with the newest checkpoint, from elsewhere, and no anchor. */
 export const alterations = (live: LiveLog): readonly LiveAlteration[] => [
-  ['nothing', () => undefined, { two: fine, 'two, anchored': fine }],
+  ['nothing', () => undefined, { two: fine, 'two, anchored': fine, 'two, given': fine, 'none, given': fine }],
   [
     'a byte of an entry',
     () => live.flip('tile/entries/000', 4_000),
@@ -38,17 +38,22 @@ export const alterations = (live: LiveLog): readonly LiveAlteration[] => [
     'an older log put back, cosignatures and all',
     () => live.putBack('early'),
     // Who kept nothing cannot know: a log that has not come further looks the same. It is told how far the log goes.
-    { two: fine, 'two, anchored': [1, ['rollback']] },
+    {
+      two: fine,
+      'two, anchored': [1, ['rollback']],
+      'two, given': [1, ['rollback']],
+      'none, given': [1, ['rollback']],
+    },
   ],
   [
     'an older checkpoint alone put back',
     () => cpSync(join(live.site.folder, 'early', 'checkpoint'), join(live.dir, 'checkpoint')),
-    { 'two, anchored': [1, ['rollback']] },
+    { 'two, anchored': [1, ['rollback']], 'two, given': [1, ['rollback']] },
   ],
   [
     'another root for the same size, by the log key',
     async () => void (live.checkpoint = await live.signed(live.size, Buffer.alloc(32, 7).toString('base64'))),
-    { none: checkpoint, two: [1, ['checkpoint', 'quorum']], 'none, anchored': checkpoint },
+    { none: checkpoint, two: [1, ['checkpoint', 'quorum']], 'none, anchored': checkpoint, 'none, given': checkpoint },
   ],
   [
     'another history of the same size, by log and seal key, in order in itself',
@@ -58,12 +63,13 @@ export const alterations = (live: LiveLog): readonly LiveAlteration[] => [
       none: [1, ['fork', 'root-mismatch', 'seals-lost']],
       two: [1, ['fork', 'quorum', 'root-mismatch', 'seals-lost']],
       'none, anchored': [1, ['checkpoint', 'fork', 'rollback', 'root-mismatch', 'seals-lost']],
+      'none, given': [1, ['checkpoint', 'fork', 'root-mismatch', 'seals-lost']],
     },
   ],
   [
     'the newest entry cut off, by the log key',
     async () => await live.publish(live.entries().slice(0, -1)),
-    { none: fine, two: [1, ['quorum']], 'none, anchored': [1, ['rollback']] },
+    { none: fine, two: [1, ['quorum']], 'none, anchored': [1, ['rollback']], 'none, given': [1, ['rollback']] },
   ],
   ['cosignatures taken away but for two', () => live.withLines((lines) => lines.slice(0, 3)), { two: fine }],
   [

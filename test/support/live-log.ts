@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatCheckpoint } from '@tallystick/core/checkpoint';
@@ -69,6 +70,12 @@ export class LiveLog {
     });
     this.vkeys[name] = vkey;
     this.urls[name] = url;
+  }
+
+  /** Where a witness shows the checkpoint that it cosigned last. */
+  witnessed(name: string): string {
+    const hash = createHash('sha256').update(this.site.origin).digest('hex');
+    return `${this.urls[name]}/${hash}/checkpoint`;
   }
 
   endWitness(name: string): void {
