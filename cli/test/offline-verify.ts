@@ -1,9 +1,8 @@
-import './no-network.ts';
 import { parseVerifierKey } from '@tallystick/core/note';
 import { openBundle } from '@tallystick/verifier/open-bundle';
 import { verify } from '@tallystick/verifier/verify';
 
-// Run as a process of its own: verifies a bundle where every way to a network ends the process.
+// Run as a process of its own, behind no-network.ts: verifies a bundle where every way to a network ends the process.
 
 const [file = '', origin = '', rootVkey = '', ...logKeys] = process.argv.slice(2);
 const bundle = await openBundle(file);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '@tallystick/kafka/logger';
+import { closeReporters } from '@tallystick/verifier/run-once';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BundleFolder } from '../../verifier/test/bundle/bundles.ts';
 import { rootKey, World } from '../../verifier/test/support/world.ts';
@@ -31,7 +32,7 @@ describe('--record', () => {
     const context = testContext(`${config}\nclickhouse: { url: 'http://127.0.0.1:1' }`);
     const reporters = await openReporters(context, deploymentOf(context), { record: true }, parts);
     expect(reporters.map(({ name }) => name)).toEqual(['audit-event', 'clickhouse']);
-    await Promise.all(reporters.map((reporter) => reporter.close?.()));
+    await closeReporters(reporters);
     expect(await openReporters(context, deploymentOf(context), {}, parts)).toEqual([]);
     expect(context.lines).toEqual([]);
   });
