@@ -135,7 +135,7 @@ describe('evidence export', () => {
   });
 
   it('would not go unnoticed if it asked for a network', () => {
-    const { status } = spawnSync(process.execPath, [...noNetwork, '-e', "fetch('http://127.0.0.1:1')"]);
+    const { status } = spawnSync(process.execPath, [...noNetwork, '-e', "fetch('http://127.0.0.1:30001')"]);
     expect(status).toBe(99);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../src/program.ts';
-import { modeOf, scopeOf, whole } from '../src/verification/verify-flags.ts';
+import { modeOf, scopeOf, timeoutOf, whole } from '../src/verification/verify-flags.ts';
 import type { VerifyFlags } from '../src/verification/verify-flags.ts';
 
 it('the help says that --follow is incremental and needs an anchor, as the command does', () => {
@@ -18,6 +18,8 @@ describe('the mode of a verification', () => {
     [{ follow: true, anchor: 'a' }, 'follow'],
     [{ schedule: '* * * * *', timezone: 'UTC', metrics: '127.0.0.1:0' }, 'schedule'],
     [{ selfTest: true, bundle: 'b' }, 'self-test'],
+    [{ timeout: '60', state: 's' }, 'once'],
+    [{ timeout: '60', schedule: '* * * * *' }, 'schedule'],
   ])('%j is %s', (flags, mode) => {
     expect(modeOf(flags)).toBe(mode);
   });
@@ -27,6 +29,8 @@ describe('the mode of a verification', () => {
     [{ follow: true }, '--anchor'],
     [{ timezone: 'UTC' }, '--schedule'],
     [{ metrics: '127.0.0.1:0' }, '--schedule'],
+    [{ timeout: '60' }, '--timeout needs --schedule or --state'],
+    [{ timeout: '60', follow: true, anchor: 'a' }, '--timeout'],
     [{ incremental: true, partition: '0' }, '--incremental'],
     [{ bundle: 'b', follow: true, anchor: 'a' }, '--bundle'],
     [{ bundle: 'b', schedule: '* * * * *' }, '--bundle'],
@@ -75,6 +79,16 @@ describe('the events that are asked for', () => {
   it('no threads are no number of threads', () => {
     expect(() => whole('--workers', '0', 1)).toThrow('--workers 0 is no whole number from 1');
   });
+});
+
+it('a time for a run is whole seconds that a timer can wait', () => {
+  expect([timeoutOf({}), timeoutOf({ timeout: '1' }), timeoutOf({ timeout: '2073600' })]).toEqual([
+    undefined,
+    1_000,
+    2_073_600_000,
+  ]);
+  for (const timeout of ['0', '-1', '1.5', 'x', '', '2073601'])
+    expect(() => timeoutOf({ timeout }), timeout).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });
 
 it('following goes on from an anchor that is configured, and makes no reports', () => {
