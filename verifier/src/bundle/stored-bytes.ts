@@ -1,6 +1,7 @@
 import { batchHeaderLength, readBatchHeader } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
+import { batchField } from '@tallystick/kafka/batch-encoder';
 import { crc32c } from '@tallystick/kafka/crc32c';
 import { inTime } from '../deadline.ts';
 import type { Source } from '../read-through.ts';
@@ -9,7 +10,8 @@ import type { Source } from '../read-through.ts';
 const askedBytes = 8 * 1024 * 1024;
 /** Bytes that are kept to find where the next answer goes on. */
 const mostKept = 32 * 1024 * 1024;
-const attributesAt = 21;
+/** Where the length field of a batch ends: it counts what follows. */
+const lengthFieldEnd = 12;
 
 /** One batch of what is stored. */
 export interface StoredBatch {
@@ -20,9 +22,10 @@ export interface StoredBatch {
   readonly header: BatchHeader | null;
 }
 
-/** A batch that was copied: where in the bytes kept it begins, and what it says of its end, at most the last offset there is. */
+/** A batch that was copied: where in the bytes kept it begins, and the offsets that it says; -1 where that is none. */
 interface Copied {
   readonly at: number;
+  readonly base: number;
   readonly last: number;
 }
 
@@ -49,9 +52,9 @@ export class StoredBytes {
   }
 
   /** Takes note of a good batch that was copied, and of nothing before it. */
-  follow(bytes: Uint8Array, { lastOffset }: BatchHeader): void {
+  follow(bytes: Uint8Array, { baseOffset, lastOffset }: BatchHeader): void {
     this.kept = Buffer.from(bytes);
-    this.copied = [{ at: 0, last: lastOffset }];
+    this.copied = [{ at: 0, base: baseOffset, last: lastOffset }];
     this.due = lastOffset + 1;
   }
 
@@ -64,7 +67,7 @@ export class StoredBytes {
       const begin = this.kept.length;
       this.kept = Buffer.concat([this.kept, more]);
       for (let at = 0; at < more.length;) {
-        const bytes = more.subarray(at, at + more.readInt32BE(at + 8) + 12);
+        const bytes = more.subarray(at, at + lengthAt(more, at));
         const header = headerOf(bytes);
         if (this.due >= this.to && (header === null || header.baseOffset >= this.to)) return;
         const { due } = this;
@@ -97,12 +100,19 @@ export class StoredBytes {
     }
   }
 
-  /** Offsets at which the broker may give something that overlaps what was copied; the last: what is due. */
+  /**
+   * Offsets at which the broker may give something that overlaps what was copied; the last: what is due. A batch is found by its own base
+   * offset, or by any that it reaches to: which of them depends on what the others say, and on the version of Kafka.
+   */
   private places(): number[] {
-    const furthest = this.copied.reduce((high, { last }) => Math.max(high, Math.min(last, this.to - 1)), -1);
-    return [...new Set([furthest, this.due - 1, this.due])].filter(
-      (offset) => offset >= 0 && offset < this.to && (this.copied.length > 0 || offset === this.due),
-    );
+    const first = this.copied[this.furthest()];
+    const last = this.copied.at(-1);
+    const end = this.to - 1;
+    const offsets =
+      first === undefined || last === undefined
+        ? [this.due]
+        : [Math.min(first.last, end), Math.min(first.base, end), last.base, this.due - 1, this.due];
+    return [...new Set(offsets)].filter((offset) => offset >= 0 && offset <= end);
   }
 
   /** Where in an answer that begins goes on what was copied; null: it does not. */
@@ -125,8 +135,9 @@ export class StoredBytes {
   }
 
   private note(at: number, bytes: Buffer, header: BatchHeader | null): void {
-    const last = lastOffsetAt(bytes, 0);
-    this.copied.push({ at, last: Number.isSafeInteger(last) ? last : -1 });
+    const base = Number(bytes.readBigInt64BE(batchField.baseOffset));
+    const last = base + bytes.readInt32BE(batchField.lastOffsetDelta);
+    this.copied.push({ at, base: offsetOrNone(base), last: offsetOrNone(last) });
     if (header === null) return;
     const { baseOffset, lastOffsetDelta, count } = header;
     const holds = count >= 1 && count <= lastOffsetDelta ? count : Math.max(lastOffsetDelta + 1, 0);
@@ -137,15 +148,17 @@ export class StoredBytes {
 
   /** Keeps from the batch on that says the furthest offset, where that is not too much. */
   private forget(): void {
-    let furthest = 0;
-    const reach = ({ last }: Copied): number => Math.min(last, this.to - 1);
-    for (const [index, each] of this.copied.entries())
-      if (reach(each) > reach(this.copied[furthest] ?? each)) furthest = index;
-    let drop = furthest;
+    let drop = this.furthest();
     while (drop < this.copied.length - 1 && this.kept.length - (this.copied[drop]?.at ?? 0) > mostKept) drop += 1;
     const begin = this.copied[drop]?.at ?? 0;
     this.kept = this.kept.subarray(begin);
-    this.copied = this.copied.slice(drop).map(({ at, last }) => ({ at: at - begin, last }));
+    this.copied = this.copied.slice(drop).map((each) => ({ ...each, at: each.at - begin }));
+  }
+
+  /** The index of the first batch of those that say the furthest offset there is. */
+  private furthest(): number {
+    const reached = this.copied.map(({ base, last }) => Math.min(Math.max(base, last), this.to - 1));
+    return reached.indexOf(reached.reduce((high, each) => Math.max(high, each), -1));
   }
 }
 
@@ -153,22 +166,26 @@ export class StoredBytes {
 function wholeBytes(bytes: Buffer): number {
   let at = 0;
   while (bytes.length - at >= batchHeaderLength) {
-    const length = bytes.readInt32BE(at + 8) + 12;
+    const length = lengthAt(bytes, at);
     if (length < batchHeaderLength || at + length > bytes.length) break;
     at += length;
   }
   return at;
 }
 
-function lastOffsetAt(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + 23);
+function lengthAt(bytes: Buffer, at: number): number {
+  return lengthFieldEnd + bytes.readInt32BE(at + batchField.batchLength);
+}
+
+function offsetOrNone(offset: number): number {
+  return Number.isSafeInteger(offset) ? offset : -1;
 }
 
 function headerOf(bytes: Uint8Array): BatchHeader | null {
   try {
     const header = readBatchHeader(bytes, 0);
     if (header.magic !== 2 || header.totalLength > bytes.length) return null;
-    return crc32c(bytes.subarray(attributesAt, header.totalLength)) === header.crc ? header : null;
+    return crc32c(bytes.subarray(batchField.attributes, header.totalLength)) === header.crc ? header : null;
   } catch (error) {
     if (!(error instanceof CoreError)) throw error;
     return null;
