@@ -39,13 +39,15 @@ async function compare(
   checked: readonly CheckedPlan[],
   pool: IdJoiner | null,
 ): Promise<ComparedIds | null> {
-  const parts = checked.flatMap(({ result }) => result?.content.parts ?? []);
+  const partitions = checked.flatMap(({ result }) =>
+    result === null ? [] : [{ parts: result.content.parts, repeats: result.content.merged.repeats }],
+  );
   const read: CompareOptions['read'] = (partition, from, to) => readAgain(run, checked, partition, from, to);
   try {
     const join: CompareOptions['join'] =
       pool === null ? undefined : async (lists, each) => await joinShared(pool, lists, each);
     const options = { read, schemas: run.schemas, codecs: run.codecs };
-    return await compareIds(parts, join === undefined ? options : { ...options, join });
+    return await compareIds(partitions, join === undefined ? options : { ...options, join });
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     reportUnavailable(run, error, topic, null);

@@ -63,7 +63,7 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   const { deadlineMs, signal } = run;
   const source: Source = { log: run.log, topic, topicId, partition, deadlineMs, signal, reuse: true };
   const bounds = await settledBounds(run, plan);
-  const progress = await PartitionProgress.of(run, plan, bounds, options.tempDir);
+  const progress = PartitionProgress.of(run, plan, bounds);
   const found = new PartitionFindings(progress ?? run.findings, plan, hasUnknown);
   found.bounds(bounds);
   const name = async ({ section, root }: DamagedSeal, leaves: Uint8Array): Promise<void> => {
@@ -71,21 +71,22 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
     // The second reading found nothing: what was served changed in between.
     if (altered === 0 && root !== null) found.rootMismatch(section, root);
   };
-  const seals = new LeavesFollower(run, progress?.ahead ?? plan, found, name);
   const content = contentOf(run, plan, options.tempDir);
   const { schemas } = run;
-  const parts = new ContentParts(plan, { ...content, schemas });
+  const parts = new ContentParts(plan, { ...content, schemas }, run.contentBefore.get(chainName(plan)));
+  const total = new Total();
+  for await (const { findings, counts, shard, content: before } of progress?.taken(options.tempDir) ?? []) {
+    for (const finding of findings) found.add(finding);
+    total.add(counts);
+    await parts.add(shard, before);
+  }
+  const seals = new LeavesFollower(run, progress?.ahead ?? plan, found, name);
+  progress?.expect(seals);
   const readHere: ShardsOptions['readHere'] = async (shard, next) => {
     const records = new ContentFeed({ ...content, schemas });
     const read = await readShardsOn(shard, sectionsFrom(plan, shard), { ...run, source, found, seals, records }, next);
     return { ...read, content: await records.finish() };
   };
-  const total = new Total();
-  for (const { findings, counts, shard, content: before } of progress?.taken(seals) ?? []) {
-    for (const finding of findings) found.add(finding);
-    total.add(counts);
-    await parts.add(shard, before);
-  }
   try {
     const shared = { plan, found, seals, hasUnknown, content, readHere };
     const checked =
@@ -104,7 +105,7 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   } finally {
     await seals.close();
   }
-  return { ...bounds, ...total, content: await parts.finish(run.contentBefore.get(chainName(plan))) };
+  return { ...bounds, ...total, content: await parts.finish() };
 }
 
 async function* checkHere(

@@ -1,5 +1,5 @@
-import type { ContentOptions, ContentPart, ContentState, MergedContent } from './content/content-types.ts';
-import { mergeContent, unknownBefore } from './content/content-check.ts';
+import { ContentMerge, unknownBefore } from './content/content-check.ts';
+import type { ContentOptions, ContentPart, ContentState, MergedContent, PartIds } from './content/content-types.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Shard } from './domain/shards.ts';
 import { ContentFeed } from './record-content.ts';
@@ -7,40 +7,49 @@ import type { ShardContent } from './record-content.ts';
 
 /** What the records of one partition say of themselves. */
 export interface PartitionContent {
-  readonly parts: readonly ContentPart[];
+  readonly parts: readonly PartIds[];
   readonly merged: MergedContent;
   /** What the next run goes on from, which looks at the unsealed records again: plain JSON. */
   readonly state: ContentState;
 }
 
-/** Collects the content of the shards of one partition, in order. */
+/** Puts the content of the shards of one partition together, in order; of each only its ids stay. */
 export class ContentParts {
   private readonly plan: Plan;
   private readonly options: ContentOptions;
-  private readonly sealed: ContentPart[] = [];
+  private readonly merge: ContentMerge;
+  private readonly parts: PartIds[] = [];
+  /** Of the last shard. */
   private readonly tail: ContentPart[] = [];
   private reached: number;
 
-  constructor(plan: Plan, options: ContentOptions) {
+  /** @param before what an earlier run left; undefined where this one goes on from none */
+  constructor(plan: Plan, options: ContentOptions, before: unknown) {
     this.plan = plan;
     this.options = options;
+    this.merge = new ContentMerge(stateBefore(plan, before));
     this.reached = plan.from;
   }
 
   async add({ from, end }: Pick<Shard, 'from' | 'end'>, { sealed, tail }: ShardContent): Promise<void> {
     await this.passOver(from - 1);
     this.reached = end;
-    if (sealed !== null) this.sealed.push(sealed);
+    if (sealed !== null) this.take(sealed);
     if (tail !== null) this.tail.push(tail);
   }
 
-  /** @param before what an earlier run left; undefined where this one goes on from none */
-  async finish(before: unknown): Promise<PartitionContent> {
+  async finish(): Promise<PartitionContent> {
     await this.passOver(this.plan.end - 1);
-    const parts = [...this.sealed, ...this.tail];
-    const state = this.stateBefore(before);
-    const merged = mergeContent(parts, state);
-    return { parts, merged, state: this.tail.length === 0 ? merged.state : mergeContent(this.sealed, state).state };
+    const { parts, merge, tail } = this;
+    const sealed = merge.result();
+    for (const part of tail) this.take(part);
+    return { parts, merged: tail.length === 0 ? sealed : merge.result(), state: sealed.state };
+  }
+
+  private take(part: ContentPart): void {
+    const { topic, partition, offsets, ids } = part;
+    this.merge.add(part);
+    if (ids.count > 0 || ids.failed !== null) this.parts.push({ topic, partition, offsets, ids });
   }
 
   /** Up to `last`, what is in no shard: lost with an earlier generation, or not asked for. */
@@ -51,15 +60,14 @@ export class ContentParts {
       feed.skipped(first, end, kind === 'lost' ? 'lost' : 'unread');
     }
     const { sealed } = await feed.finish();
-    if (sealed !== null) this.sealed.push(sealed);
+    if (sealed !== null) this.take(sealed);
     this.reached = Math.max(this.reached, last + 1);
   }
+}
 
-  private stateBefore(before: unknown): ContentState | null {
-    const { from } = this.plan;
-    if (isState(before) && before.nextOffset === from) return before;
-    return from === 0 ? null : unknownBefore;
-  }
+function stateBefore({ from }: Plan, before: unknown): ContentState | null {
+  if (isState(before) && before.nextOffset === from) return before;
+  return from === 0 ? null : unknownBefore;
 }
 
 /** It comes from a file of this program's own that is authenticated; this is only so that no other version is taken for it. */

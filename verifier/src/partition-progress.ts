@@ -26,15 +26,14 @@ type Checked = Pick<CheckedShard, 'counts' | 'content'> & {
 export class PartitionProgress {
   /** How the records are cut where one thread reads them all. */
   readonly limits: ShardLimits;
-  /** The offset behind what was taken over; 0 where nothing was. */
-  readonly end: number;
-  /** The plan of what lies behind that. */
-  readonly ahead: Plan;
   private readonly run: Run;
   private readonly progress: RunProgress;
   private readonly plan: Plan;
   private readonly logStart: number;
-  private readonly before: readonly CheckedPart[];
+  /** Whether what an earlier run checked may be taken over. */
+  private readonly isWhole: boolean;
+  /** What was taken over last. */
+  private before: Pick<CheckedPart, 'end' | 'open'> | null = null;
   private readonly findings: NewFinding[] = [];
   private stopped = false;
 
@@ -42,30 +41,30 @@ export class PartitionProgress {
     run: Run,
     progress: RunProgress,
     plan: Plan,
-    { logStart, before }: { logStart: number; before: readonly CheckedPart[] },
+    { logStart, highWatermark }: { logStart: number; highWatermark: number },
   ) {
     this.run = run;
     this.progress = progress;
     this.plan = plan;
     this.logStart = logStart;
-    this.before = before;
+    this.isWhole = highWatermark >= plan.end;
     this.limits = { events: progress.everyEvents, sections: Infinity };
-    this.end = before.at(-1)?.end ?? 0;
-    this.ahead = this.end === 0 ? plan : behind(plan, this.end);
   }
 
   /** @returns null where the run keeps no progress */
-  static async of(
-    run: Run,
-    plan: Plan,
-    { logStart, highWatermark }: { logStart: number; highWatermark: number },
-    tempDir: string,
-  ): Promise<PartitionProgress | null> {
-    const { unfinished: progress, keys } = run;
-    if (progress === undefined || progress === null) return null;
-    const whole = highWatermark >= plan.end;
-    const before = whole ? await progress.taken(plan, logStart, keys, tempDir) : [];
-    return new PartitionProgress(run, progress, plan, { logStart, before });
+  static of(run: Run, plan: Plan, bounds: { logStart: number; highWatermark: number }): PartitionProgress | null {
+    const { unfinished: progress = null } = run;
+    return progress === null ? null : new PartitionProgress(run, progress, plan, bounds);
+  }
+
+  /** The offset behind what was taken over; 0 where nothing was. */
+  get end(): number {
+    return this.before?.end ?? 0;
+  }
+
+  /** The plan of what lies behind that. */
+  get ahead(): Plan {
+    return this.before === null ? this.plan : behind(this.plan, this.before.end);
   }
 
   /** As `Findings`: every finding of this partition comes by here. */
@@ -75,13 +74,23 @@ export class PartitionProgress {
     else this.findings.push(finding);
   }
 
-  /** What the run before checked, as if it had been read now; seals that lacked their leaves are looked for again. */
-  *taken(seals: LeavesFollower): Generator<Checked & { findings: readonly NewFinding[] }, void, void> {
-    for (const { from, end, checkedEvents, matchedSeals, findings, content } of this.before) {
+  /** What the run before checked, as if it had been read now. */
+  async *taken(tempDir: string): AsyncGenerator<Checked & { findings: readonly NewFinding[] }, void, void> {
+    if (!this.isWhole) return;
+    // Each part has the findings of all before it too.
+    let told = 0;
+    for await (const part of this.progress.taken(this.plan, this.logStart, this.run.keys, tempDir)) {
+      const { from, end, checkedEvents, matchedSeals, findings, open, content } = part;
       const counts = { checkedEvents, matchedSeals, unsealed: 0, oldestUnsealed: null };
-      yield { shard: { from, end }, counts, findings, content: { sealed: content, tail: null } };
+      this.before = { end, open };
+      yield { shard: { from, end }, counts, findings: findings.slice(told), content: { sealed: content, tail: null } };
+      told = findings.length;
     }
-    for (const { first, met } of this.before.at(-1)?.open ?? []) {
+  }
+
+  /** Seals that lacked their leaves in what was taken over are looked for again. */
+  expect(seals: LeavesFollower): void {
+    for (const { first, met } of this.before?.open ?? []) {
       const section = this.plan.sections.at(firstEndingAt(this.plan.sections, first));
       if (section?.kind === 'seal') seals.expect(section, met);
     }

@@ -18,6 +18,8 @@ const clockSlackMs = 60_000;
 const defaultEveryMs = 60_000;
 /** A part is put together in memory: 24 bytes an event, a few times over. */
 const defaultEveryEvents = 100_000;
+/** What may wait to be kept, as `weightOf` weighs it: some 40 MB. */
+const mostWaiting = 100_000;
 
 const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -54,11 +56,15 @@ export class RunProgress {
   /** Of the run that did not end. */
   private readonly heads: PartHead[] = [];
   private waiting: CheckedPart[] = [];
+  /** Of these, together. */
+  private weight = 0;
   private keptAt = performance.now();
   private begun = false;
   private broken = false;
   /** The source is known to be what it is named after; null: that is still looked at. */
   private sound: boolean | null = null;
+  /** Resolves when it is not looked at any more. */
+  private settled: Promise<void> = Promise.resolve();
   /** When the run before began, unix ms. */
   private takenFrom: number | null = null;
   private takenEvents = 0;
@@ -106,33 +112,31 @@ export class RunProgress {
   }
 
   /**
-   * What the run before checked of this partition, in order, as if it had just been read.
+   * What the run before checked of this partition, in order, as if it had just been read: one part after the other, so that memory holds one. Where one
+   * cannot be read there are no more: those behind it would leave a hole.
    * @param logStart of the partition now
    */
-  async taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): Promise<readonly CheckedPart[]> {
-    const parts: CheckedPart[] = [];
-    try {
-      for (const index of fittingParts(this.heads, plan, logStart, keys)) {
-        const part = decodePart(await this.store.read(index + 1), tempDir);
-        if (!hasHead(part, this.heads[index] ?? part)) throw otherPart();
-        parts.push(part);
-      }
-    } catch (error) {
-      // Nothing of the partition then: a part that is missing in the middle would be a hole.
-      this.leave(error);
-      return [];
+  async *taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): AsyncGenerator<CheckedPart, void, void> {
+    for (const index of fittingParts(this.heads, plan, logStart, keys)) {
+      const part = await this.partAt(index, tempDir);
+      if (part === null) return;
+      this.takenFrom = this.first.begunAt;
+      this.takenEvents += part.checkedEvents;
+      yield part;
     }
-    if (parts.length === 0) return parts;
-    this.takenFrom = this.first.begunAt;
-    this.takenEvents += parts.reduce((sum, { checkedEvents }) => sum + checkedEvents, 0);
-    return parts;
   }
 
-  /** Keeps what was checked, soon; not before the source is known to be what it is named after. */
+  /**
+   * Keeps what was checked, soon; not before the source is known to be what it is named after. Where much waits for that, so does the run: memory is
+   * worth more.
+   */
   async keep(part: CheckedPart): Promise<void> {
     if (this.broken) return;
     this.waiting.push(part);
-    if (this.sound === true && performance.now() - this.keptAt >= this.everyMs) await this.flush();
+    this.weight += weightOf(part);
+    const isHeavy = this.weight >= mostWaiting;
+    if (isHeavy) await this.settled;
+    if (this.sound === true && (isHeavy || performance.now() - this.keptAt >= this.everyMs)) await this.flush();
   }
 
   /** Before the anchor is written: room that progress takes is no reason for the anchor to stay where it is. */
@@ -155,7 +159,7 @@ export class RunProgress {
       this.sound = true;
       return;
     }
-    intact().then(
+    this.settled = intact().then(
       () => {
         this.sound = true;
       },
@@ -189,8 +193,21 @@ export class RunProgress {
     return this;
   }
 
+  /** null where it cannot be had. */
+  private async partAt(index: number, tempDir: string): Promise<CheckedPart | null> {
+    try {
+      const part = decodePart(await this.store.read(index + 1), tempDir);
+      if (!hasHead(part, this.heads[index] ?? part)) throw otherPart();
+      return part;
+    } catch (error) {
+      this.leave(error);
+      return null;
+    }
+  }
+
   private async flush(): Promise<void> {
     const parts = this.waiting.splice(0);
+    this.weight = 0;
     try {
       if (!this.begun) await this.append(Buffer.from(JSON.stringify(this.first)));
       this.begun = true;
@@ -218,6 +235,11 @@ export class RunProgress {
     this.waiting = [];
     this.leftAside ??= asUnusable(error);
   }
+}
+
+/** Parts hold a producer's life, a seal or a finding in some 400 bytes each. */
+function weightOf({ content, open, findings }: CheckedPart): number {
+  return 1 + (content?.lives.length ?? 0) + open.length + findings.length;
 }
 
 function asUnusable(error: unknown): VerifierError {

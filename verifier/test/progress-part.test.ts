@@ -6,7 +6,7 @@ import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { parseBatch } from '@tallystick/core/batch';
 import { afterAll, expect, test } from 'vitest';
 import { compareIds } from '../src/content/compare-ids.ts';
-import { openContentCheck } from '../src/content/content-check.ts';
+import { mergeContent, openContentCheck } from '../src/content/content-check.ts';
 import type { ContentPart } from '../src/content/content-types.ts';
 import { decodePart, encodePart, hasHead, headOfPart } from '../src/progress-part.ts';
 import type { CheckedPart } from '../src/progress-part.ts';
@@ -62,14 +62,17 @@ test.each([
     expect(hasHead({ ...of, ...change }, head)).toBe(false);
   expect({ ...content, ids: null }).toEqual({ ...structuredClone(part), ids: null });
   expect(content?.ids.file !== null).toBe(inFile);
-  const again = await compareIds(content === null ? [] : [content], {
-    read: async function* read(_partition, from, to) {
-      await Promise.resolve();
-      yield records.batches.filter(({ header }) => header.lastOffset >= from && header.baseOffset < to);
+  const again = await compareIds(
+    content === null ? [] : [{ parts: [content], repeats: mergeContent([content], null).repeats }],
+    {
+      read: async function* read(_partition, from, to) {
+        await Promise.resolve();
+        yield records.batches.filter(({ header }) => header.lastOffset >= from && header.baseOffset < to);
+      },
+      schemas: null,
+      codecs: nodeCodecs,
     },
-    schemas: null,
-    codecs: nodeCodecs,
-  });
+  );
   expect(again).toMatchObject({ compared: count + 1, duplicates: 1, conflicts: 0 });
   expect(readdirSync(folder)).toEqual([]);
 });

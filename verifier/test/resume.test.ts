@@ -488,9 +488,87 @@ describe('progress makes room for what is worth more', () => {
     await progress?.keep(whole);
     expect(anchor.progress.parts).toHaveLength(2);
     const ids = { file: join(tmpdir(), 'tallystick-no-such-file') };
-    await progress?.keep({ ...whole, content: { ids } as unknown as ContentPart });
+    await progress?.keep({ ...whole, content: { ids, lives: [] } as unknown as ContentPart });
     expect(anchor.progress.parts).toHaveLength(2);
     expect(progress?.resumed?.leftAside).toMatchObject({ code: 'PROGRESS_UNUSABLE' });
+  });
+
+  /** A part of so many producers' lives, and of nothing else. */
+  function partOf(lives: number, from: number, keys = '') {
+    const ids = { count: 0, memory: [], file: null, chunks: [], failed: null };
+    const content = { ids, lives: Array.from({ length: lives }, () => null) } as unknown as ContentPart;
+    const range = { topic: topics.events, partition: 0, from, end: from + 4, statement: '', keys, logStart: 0 };
+    return { ...range, checkedEvents: 4, matchedSeals: 1, findings: [], open: [], content };
+  }
+
+  test('and for the run: what waits to be kept is kept early where it is much', async () => {
+    const world = await World.small();
+    const anchor = memoryAnchorStore();
+    const progress = await RunProgress.open(
+      { log: world.log, topics, origin, rootKey: parseVerifierKey(rootKey.vkey), anchor, progressEveryMs: 3_600_000 },
+      { anchor: null, mode: 'full', source: 'here' },
+      Date.now(),
+    );
+    for (let from = 0; from < 36; from += 4) await progress?.keep(partOf(11_000, from));
+    expect(anchor.progress.parts).toEqual([]);
+    await progress?.keep(partOf(11_000, 36));
+    expect(anchor.progress.parts).toHaveLength(11);
+    await progress?.keep(partOf(11_000, 40));
+    expect(anchor.progress.parts).toHaveLength(11);
+  });
+
+  test('where it is not known yet that the source is sound, the run waits for that before it holds more', async () => {
+    const world = await World.small();
+    for (const outcome of ['sound', 'damaged']) {
+      const anchor = memoryAnchorStore();
+      let settle = (_: unknown): void => undefined;
+      const looked = new Promise((resolve, reject) => {
+        settle = outcome === 'sound' ? resolve : reject;
+      });
+      const progress = await RunProgress.open(
+        {
+          ...{ log: world.log, topics, origin, rootKey: parseVerifierKey(rootKey.vkey), anchor, ...often },
+          intact: async () => void (await looked),
+        },
+        { anchor: null, mode: 'full', source: 'here' },
+        Date.now(),
+      );
+      await progress?.keep(partOf(60_000, 0));
+      let isKept = false;
+      const keeping = progress?.keep(partOf(60_000, 4)).then(() => (isKept = true));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(isKept).toBe(false);
+      settle(new Error('it is damaged'));
+      await keeping;
+      expect(anchor.progress.parts).toHaveLength(outcome === 'sound' ? 3 : 0);
+    }
+  });
+
+  test('parts are taken over one by one, and none behind one that cannot be read', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor } = await killed(world, '1:0');
+    const { progress } = anchor;
+    const reads: number[] = [];
+    const events: (number | undefined)[] = [];
+    for (const bad of [Infinity, 2]) {
+      reads.length = 0;
+      const began = progress.parts.length;
+      expect(began).toBe(4);
+      const read: typeof progress.read = async (index) => {
+        reads.push(index);
+        if (index === bad && reads.filter((each) => each === bad).length === 2) throw new Error('a bad block');
+        return await progress.read(index);
+      };
+      const kept = [...progress.parts];
+      const store = { ...anchor, progress: Object.assign(Object.create(progress) as typeof progress, { read }) };
+      const verdict = await world.verify({ anchor: { ...store, update: async () => undefined }, ...often });
+      expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 16 } });
+      events.push(verdict.resumed?.events);
+      expect(reads.slice(0, 4)).toEqual([0, 1, 2, 3]);
+      expect(reads.slice(4)).toEqual(bad === 2 ? [1, 2] : [1, 2, 3]);
+      progress.parts.splice(0, Infinity, ...kept);
+    }
+    expect(events).toEqual([8, 4]);
   });
 
   test('where it can no longer be kept, what there is of it goes at once', async () => {

@@ -4,13 +4,11 @@ import type { Codecs } from '@tallystick/core/codecs';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
-import { unknownBefore } from './content-check.ts';
 import { mostListed } from './content-findings.ts';
-import type { ContentPart } from './content-types.ts';
+import type { MergedContent, PartIds } from './content-types.ts';
 import { joinIds } from './id-join.ts';
 import type { IdPair } from './id-join.ts';
 import type { SpilledIds } from './id-spill.ts';
-import { joinLives } from './join-lives.ts';
 import { wordText } from './kept-text.ts';
 import { locateConflicts } from './locate-conflicts.ts';
 import { readEvents } from './read-again.ts';
@@ -34,6 +32,11 @@ export interface CompareOptions {
   readonly join?: (lists: readonly SpilledIds[], each: (pair: IdPair) => void | Promise<void>) => Promise<void>;
 }
 
+/** What is compared of one partition. */
+export interface ComparedPartition extends Pick<MergedContent, 'repeats'> {
+  readonly parts: readonly PartIds[];
+}
+
 export interface ComparedIds {
   readonly findings: readonly NewFinding[];
   /** Events whose ids were compared with each other: those of these parts. */
@@ -50,16 +53,20 @@ const pairsAtOnce = 16_384;
 const listedDuplicates = 20;
 
 /**
- * Compares the ids of all events of one topic with each other: call it once, with the parts of all its partitions, after every
+ * Compares the ids of all events of one topic with each other: call it once, with all its partitions, after every
  * part is finished and merged. Events with one id are read again and compared by what they say. Removes the files that the parts left.
  * @throws what `read` throws
  */
-export async function compareIds(parts: readonly ContentPart[], options: CompareOptions): Promise<ComparedIds> {
-  const comparison = new Comparison(parts, options);
+export async function compareIds(
+  partitions: readonly ComparedPartition[],
+  options: CompareOptions,
+): Promise<ComparedIds> {
+  const comparison = new Comparison(partitions, options);
   try {
     await comparison.run();
   } finally {
-    for (const { ids } of parts) if (ids.file !== null) rmSync(ids.file, { force: true });
+    for (const { ids } of partitions.flatMap(({ parts }) => parts))
+      if (ids.file !== null) rmSync(ids.file, { force: true });
   }
   return comparison.result();
 }
@@ -70,7 +77,7 @@ interface Place {
 }
 
 class Comparison {
-  private readonly parts: readonly ContentPart[];
+  private readonly parts: readonly PartIds[];
   private readonly options: CompareOptions;
   private readonly schemas: SchemaReader;
   private readonly repeats: Repeats;
@@ -85,19 +92,14 @@ class Comparison {
   private unread = 0;
   private firstUnread: Place | null = null;
 
-  constructor(parts: readonly ContentPart[], options: CompareOptions) {
+  constructor(partitions: readonly ComparedPartition[], options: CompareOptions) {
     // By partition and offset: the first of several is then the same however the records were cut into shards.
-    this.parts = [...parts].sort((a, b) => a.partition - b.partition || first(a) - first(b));
+    this.parts = partitions
+      .flatMap(({ parts }) => parts)
+      .sort((a, b) => a.partition - b.partition || first(a) - first(b));
     this.options = options;
     this.schemas = new SchemaReader(options.schemas, options.deadlineMs ?? 30_000);
-    const partitions = [...new Set(parts.map(({ partition }) => partition))];
-    this.repeats = new Repeats(
-      partitions.flatMap((partition) => {
-        const of = this.parts.filter((part) => part.partition === partition && part.offsets !== null);
-        const begins = of[0]?.offsets?.first ?? 0;
-        return joinLives(of, begins === 0 ? null : unknownBefore).repeats;
-      }),
-    );
+    this.repeats = new Repeats(partitions.flatMap(({ repeats }) => repeats));
   }
 
   async run(): Promise<void> {
@@ -161,8 +163,7 @@ class Comparison {
     const others = this.repeats.others();
     for (const partition of new Set(others.map(({ run }) => run.partition))) {
       const of = others.filter(({ run }) => run.partition === partition);
-      const parts = this.parts.filter((part) => part.partition === partition);
-      add(wordOthers(of, await locateConflicts(this.options, this.schemas, parts, of)));
+      add(wordOthers(of, await locateConflicts(this.options, this.schemas, of)));
     }
     this.conflicts += others.reduce((sum, { pending }) => sum + pending, 0);
   }
@@ -278,7 +279,7 @@ function isSamePlace(a: KnownEvent, b: KnownEvent): boolean {
   return a.instance === b.instance && a.epoch === b.epoch && a.sequence === b.sequence;
 }
 
-function first({ offsets }: ContentPart): number {
+function first({ offsets }: PartIds): number {
   return offsets?.first ?? -1;
 }
 

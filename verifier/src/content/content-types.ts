@@ -5,6 +5,7 @@ import type { NewFinding } from '../domain/findings.ts';
 import type { SpilledIds } from './id-spill.ts';
 import type { SeenLife } from './lives.ts';
 import type { TallyData } from './tally.ts';
+import type { TurnedRun } from './turned-runs.ts';
 
 /** A key that may sign events of the source it is named after, and where: `added < place`, and `place < retired`. */
 export interface ProducerKey {
@@ -132,8 +133,13 @@ export interface ContentPart {
   readonly maxClockSkewMs: number | null;
 }
 
+/** What stays of a part when its counts and lives are put together with those of others: for {@link compareIds}. */
+export type PartIds = Pick<ContentPart, 'topic' | 'partition' | 'offsets' | 'ids'>;
+
 export interface MergedContent {
   readonly findings: readonly NewFinding[];
   readonly counts: ContentCounts;
   readonly state: ContentState;
+  /** Numbers of producers that came again in what was read: with the same events, or with others. For {@link compareIds}. */
+  readonly repeats: readonly TurnedRun[];
 }

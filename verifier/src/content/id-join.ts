@@ -24,19 +24,13 @@ export async function joinIds(
   each: (pair: IdPair) => void | Promise<void>,
   held: number = mostHeld,
 ): Promise<void> {
-  const files = lists.map(({ file }) => (file === null ? null : openSync(file, 'r')));
   // Nobody can choose ids so that one pass gets most of them.
   const seed = randomInt(2 ** 31) | 1;
-  try {
-    for (let bucket = 0; bucket < buckets; bucket++) {
-      const count = lists.reduce((sum, list) => sum + entriesIn(list, bucket), 0);
-      if (count < 2) continue;
-      const passes = Math.ceil(count / held);
-      for (let pass = 0; pass < passes; pass++)
-        await joinPass(lists, files, { bucket, count, seed, pass, passes }, each);
-    }
-  } finally {
-    for (const file of files) if (file !== null) closeSync(file);
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    const count = lists.reduce((sum, list) => sum + entriesIn(list, bucket), 0);
+    if (count < 2) continue;
+    const passes = Math.ceil(count / held);
+    for (let pass = 0; pass < passes; pass++) await joinPass(lists, { bucket, count, seed, pass, passes }, each);
   }
 }
 
@@ -58,13 +52,12 @@ function entriesIn({ memory, chunks }: SpilledIds, bucket: number): number {
 
 async function joinPass(
   lists: readonly SpilledIds[],
-  files: readonly (number | null)[],
   { bucket, count, seed, pass, passes }: Pass,
   each: (pair: IdPair) => void | Promise<void>,
 ): Promise<void> {
   const table = new IdTable(Math.ceil(count / passes));
   for (const [list, spilled] of lists.entries()) {
-    for (const words of chunksOf(spilled, files[list] ?? null, bucket)) {
+    for (const words of chunksOf(spilled, bucket)) {
       for (let at = 0; at < words.length; at += entryWords) {
         const mixed = mix(words, at, seed);
         if (passes > 1 && (mixed >>> 8) % passes !== pass) continue;
@@ -78,26 +71,31 @@ async function joinPass(
   }
 }
 
-/** The ids of one bucket in one list, piece by piece in the order of their offsets. A piece is good until the next. */
-function* chunksOf(
-  { memory, chunks }: SpilledIds,
-  file: number | null,
-  bucket: number,
-): Generator<Uint32Array, void, void> {
+/**
+ * The ids of one bucket in one list, piece by piece in the order of their offsets. A piece is good until the next. The list's file is open only so long:
+ * there may be more lists than a process may have open files.
+ */
+function* chunksOf({ memory, chunks, file }: SpilledIds, bucket: number): Generator<Uint32Array, void, void> {
   const kept = memory[bucket];
   if (kept !== undefined && kept.length > 0) yield kept;
   const pairs = chunks[bucket];
-  if (file === null || pairs === undefined) return;
-  for (let i = 0; i < pairs.length; i += 2) {
-    const length = pairs[i + 1] ?? 0;
-    const bytes = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const read = readSync(file, bytes, done, length - done, (pairs[i] ?? 0) + done);
-      if (read === 0) throw new Error('a temporary file of ids was cut off');
-      done += read;
-    }
-    yield new Uint32Array(bytes.buffer);
+  if (file === null || pairs === undefined || pairs.length === 0) return;
+  const opened = openSync(file, 'r');
+  try {
+    for (let i = 0; i < pairs.length; i += 2) yield wordsAt(opened, pairs[i] ?? 0, pairs[i + 1] ?? 0);
+  } finally {
+    closeSync(opened);
   }
+}
+
+function wordsAt(file: number, position: number, length: number): Uint32Array {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length;) {
+    const read = readSync(file, bytes, done, length - done, position + done);
+    if (read === 0) throw new Error('a temporary file of ids was cut off');
+    done += read;
+  }
+  return new Uint32Array(bytes.buffer);
 }
 
 function mix(words: Uint32Array, at: number, seed: number): number {

@@ -17,10 +17,10 @@ let spare: Uint32Array[] | null = null;
 /** The ids of one shard, each with its offset, in the order of their offsets within a bucket. */
 export interface SpilledIds {
   readonly count: number;
-  /** Entries that are not in the file, by bucket. */
+  /** Entries that are not in the file, by bucket. None where there is one. */
   readonly memory: readonly Uint32Array[];
   readonly file: string | null;
-  /** By bucket: pairs of position and length in the file, in bytes. */
+  /** By bucket: pairs of position and length in the file, in bytes. None where there is no file. */
   readonly chunks: readonly Float64Array[];
   /** Why ids are missing: the error's code. null: none is. */
   readonly failed: string | null;
@@ -74,7 +74,7 @@ export class IdSpill {
       count: this.count,
       memory,
       file: this.fd === null ? null : this.path,
-      chunks: this.chunks.map((chunk) => Float64Array.from(chunk)),
+      chunks: this.fd === null ? [] : this.chunks.map((chunk) => Float64Array.from(chunk)),
       failed: this.failed,
     };
   }

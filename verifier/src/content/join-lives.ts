@@ -22,8 +22,6 @@ export interface JoinedLives {
   readonly holes: readonly LifeHole[];
   /** Holes between whose neighbours there are records that were not read. */
   readonly unclear: readonly LifeHole[];
-  /** Numbers that came again in what was read: with the same events, or with others. */
-  readonly repeats: readonly TurnedRun[];
   /** Numbers that came again of which the first is in what was read before, and how many. */
   readonly earlier: TurnedRuns;
   readonly repeatedEarlier: number;
@@ -49,6 +47,8 @@ interface Joined {
   readonly epoch: number;
   next: number;
   lastOffset: number;
+  /** Offset of its first event that was read; Infinity: none was. */
+  began: number;
   /** Sequences below this are in what was not read, or by an earlier run. */
   readonly known: number;
   holes: Hole[];
@@ -60,13 +60,6 @@ interface Joined {
   readonly newest: Record<Kind, TurnedRun | null>;
 }
 
-/** Puts what the shards of one partition saw of each producer's life together. */
-export function joinLives(parts: readonly ContentPart[], before: ContentState | null): JoinedLives {
-  const join = new LifeJoin(before);
-  for (const part of parts) join.add(part);
-  return join.finish();
-}
-
 /** An epoch that the first event of a later one names, with its last sequence; and the offset of that event. */
 interface NamedLife {
   readonly instance: string;
@@ -75,7 +68,11 @@ interface NamedLife {
   readonly offset: number;
 }
 
-class LifeJoin {
+/**
+ * Puts what the shards of one partition saw of each producer's life together, one shard after the other: so memory holds the lives once, however many shards
+ * there are.
+ */
+export class LifeJoin {
   private readonly lives = new Map<string, Joined>();
   private readonly skipped: SkippedRun[] = [];
   private readonly closed: LifeHole[] = [];
@@ -125,9 +122,15 @@ class LifeJoin {
     this.forget();
   }
 
-  finish(): JoinedLives {
-    for (const life of this.open) this.previous(life);
-    const all = [...this.closed, ...[...this.lives.values()].flatMap(holesOf)].sort((a, b) => a.after - b.after);
+  /** Numbers that came again in what was read: with the same events, or with others. */
+  get repeats(): readonly TurnedRun[] {
+    return this.runs.again.listed;
+  }
+
+  /** Of what was added so far. */
+  result(): JoinedLives {
+    const { lives: ended, ambiguous, epochs } = this.ended();
+    const all = [...this.closed, ...[...ended.values()].flatMap(holesOf)].sort((a, b) => a.after - b.after);
     const holes: LifeHole[] = [];
     const unclear: LifeHole[] = [];
     for (const hole of all) {
@@ -135,15 +138,15 @@ class LifeJoin {
       if (why === 'unread') unclear.push(hole);
       else if (why === null) holes.push(hole);
     }
-    const { ambiguous, epochs, dropped, runs } = this;
+    const { dropped, runs } = this;
     const { again, earlier, late } = this.counts;
-    const lives = [...this.lives.values()].map(({ instance, epoch, next, lastOffset }) => ({
+    const lives = [...ended.values()].map(({ instance, epoch, next, lastOffset }) => ({
       instance,
       epoch,
       next,
       lastOffset,
     }));
-    const turned = { repeats: runs.again.listed, earlier: runs.earlier, lates: runs.late };
+    const turned = { earlier: runs.earlier, lates: runs.late };
     const counts = { repeatedEarlier: earlier, repeated: again + earlier, late, instances: this.names.size, epochs };
     const overflow = this.overflow || runs.again.cut;
     const complete = this.complete && this.skipped.length === 0;
@@ -158,6 +161,7 @@ class LifeJoin {
     this.lives.delete(key);
     this.lives.set(key, life);
     const [{ first: sequence, firstOffset: offset }] = seen.rising;
+    life.began = Math.min(life.began, offset);
     for (const run of Object.values(life.newest))
       if (run !== null && isAt(life.end, run)) run.after ??= { sequence, offset };
     // A number in both came in turn first.
@@ -191,8 +195,8 @@ class LifeJoin {
     if (first > last) return;
     this.counts[kind] += last - first + 1;
     const { partition } = this;
-    const { instance, epoch } = life;
-    const run = { partition, instance, epoch, ...partOf(stretch, first, last) };
+    const { instance, epoch, began } = life;
+    const run = { partition, instance, epoch, began, ...partOf(stretch, first, last) };
     life.newest[kind] = this.runs[kind].add(run, life.newest[kind]);
   }
 
@@ -214,19 +218,24 @@ class LifeJoin {
     else this.overflow = true;
   }
 
-  private previous({ instance, epoch, sequence, offset }: NamedLife): void {
-    const key = keyOf(instance, epoch);
-    let life = this.lives.get(key);
-    if (life === undefined) {
-      if (this.dropped) this.ambiguous = meet(this.ambiguous, offset);
-      if (this.dropped || !this.complete) return;
-      this.epochs += 1;
-      life = newLife(instance, epoch, 0, 0);
-      this.lives.set(key, life);
+  /** The lives as they are if nothing more comes: with the holes that the first events of later epochs name. */
+  private ended(): { lives: ReadonlyMap<string, Joined>; ambiguous: Met | null; epochs: number } {
+    const lives = new Map(this.lives);
+    let { ambiguous, epochs } = this;
+    for (const { instance, epoch, sequence, offset } of this.open) {
+      const key = keyOf(instance, epoch);
+      const known = lives.get(key);
+      if (known === undefined) {
+        if (this.dropped) ambiguous = meet(ambiguous, offset);
+        if (this.dropped || !this.complete) continue;
+        epochs += 1;
+      }
+      const life = known ?? newLife(instance, epoch, 0, 0);
+      if (life.next > sequence) continue;
+      const holes = [...life.holes, holeBehind(life, sequence, offset, null)];
+      lives.set(key, { ...life, holes, next: sequence + 1 });
     }
-    if (life.next > sequence) return;
-    life.holes.push(holeBehind(life, sequence, offset, null));
-    life.next = sequence + 1;
+    return { lives, ambiguous, epochs };
   }
 
   private skippedIn(after: number, before: number): SkippedRun['why'] | null {
@@ -256,7 +265,7 @@ function keyOf(instance: string, epoch: number): string {
 
 function newLife(instance: string, epoch: number, next: number, known: number): Joined {
   const newest = { late: null, again: null, earlier: null };
-  return { instance, epoch, next, known, lastOffset: -1, holes: [], asked: false, end: null, newest };
+  return { instance, epoch, next, known, lastOffset: -1, began: Infinity, holes: [], asked: false, end: null, newest };
 }
 
 /** The numbers from what came last to `last` are missing. */

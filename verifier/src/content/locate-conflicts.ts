@@ -2,7 +2,6 @@ import { parseBatch, slicesOf } from '@tallystick/core/batch';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { EventScan, eventNumber } from '@tallystick/schemas/event-scan';
 import type { CompareOptions } from './compare-ids.ts';
-import type { ContentPart } from './content-types.ts';
 import { keptText } from './kept-text.ts';
 import { knownEvent } from './read-again.ts';
 import type { KnownEvent } from './read-again.ts';
@@ -39,20 +38,17 @@ export interface LocatedConflicts {
 
 /**
  * Reads a partition once more, from where the lives in question begin, to name the events that claim a number which another one had.
- * @param parts of this partition
- * @param repeats of this partition, of which some numbers came with other events
+ * @param repeats of one partition, of which some numbers came with other events
  * @throws what `read` throws
  */
 export async function locateConflicts(
   { read, codecs }: Pick<CompareOptions, 'read' | 'codecs'>,
   schemas: SchemaReader,
-  parts: readonly ContentPart[],
   repeats: readonly Repeat[],
 ): Promise<LocatedConflicts> {
   const partition = repeats[0]?.run.partition ?? 0;
   const search = new Search(repeats);
-  const lives = parts.flatMap((part) => part.lives).filter((life) => search.asks(life.instance, life.epoch));
-  const from = lives.reduce((least, { rising: [{ firstOffset }] }) => Math.min(least, firstOffset), Infinity);
+  const from = repeats.reduce((least, { run }) => Math.min(least, run.began), Infinity);
   const to = repeats.reduce((most, { run }) => Math.max(most, run.lastOffset + 1), 0);
   if (from >= to) return search;
   for await (const batches of read(partition, from, to))
@@ -80,10 +76,6 @@ class Search implements LocatedConflicts {
       if (known === undefined) this.byLife.set(key, [repeat]);
       else known.push(repeat);
     }
-  }
-
-  asks(instance: string, epoch: number): boolean {
-    return this.byLife.has(lifeKey({ instance, epoch }));
   }
 
   async batch({ bytes, header }: ReadBatch, codecs: CompareOptions['codecs'], schemas: SchemaReader): Promise<void> {

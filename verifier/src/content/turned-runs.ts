@@ -5,6 +5,8 @@ export interface TurnedRun {
   readonly partition: number;
   readonly instance: string;
   readonly epoch: number;
+  /** Offset of the first event of this life that was read. */
+  readonly began: number;
   /** Both inclusive. */
   readonly first: number;
   last: number;

@@ -202,19 +202,19 @@ describe('what keeps ids from being compared', () => {
 
   it('nor is a record that cannot be read again', async () => {
     const events = many().slice(0, 3);
-    const { parts } = await check(new Records().add(events).add(events));
+    const { partitions } = await check(new Records().add(events).add(events));
     const gone = { read: async function* () {}, schemas: null, codecs: nodeCodecs };
-    const { findings, duplicates } = await compareIds(parts, gone);
+    const { findings, duplicates } = await compareIds(partitions, gone);
     expect(duplicates).toBe(0);
     expect(findings).toEqual([expect.objectContaining({ code: 'unreadable', found: 'events with one id' })]);
   });
 
   it('errors of the reader are passed on', async () => {
     const events = many().slice(0, 3);
-    const { parts } = await check(new Records().add(events).add(events));
+    const { partitions } = await check(new Records().add(events).add(events));
     const read = (): AsyncIterable<never> => {
       throw new Error('no broker');
     };
-    await expect(compareIds(parts, { read, schemas: null, codecs: nodeCodecs })).rejects.toThrow('no broker');
+    await expect(compareIds(partitions, { read, schemas: null, codecs: nodeCodecs })).rejects.toThrow('no broker');
   });
 });

@@ -269,8 +269,12 @@ describe('a number that comes again', () => {
   });
 
   it('with another event that cannot be read again is a conflict within its offsets', async () => {
-    const { parts } = await check(new Records().add(life([0, 1, 2])).add(life([1])));
-    const { findings } = await compareIds(parts, { read: async function* () {}, schemas: null, codecs: nodeCodecs });
+    const { partitions } = await check(new Records().add(life([0, 1, 2])).add(life([1])));
+    const { findings } = await compareIds(partitions, {
+      read: async function* () {},
+      schemas: null,
+      codecs: nodeCodecs,
+    });
     expect(findings).toEqual([expect.objectContaining({ code: 'id-conflict', place: 'offsets 3-3', expected: '1-1' })]);
   });
 

@@ -9,7 +9,7 @@ import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { AuditEvent } from '@tallystick/schemas/audit-event';
 import { encodeEvent, eventHeaders } from '@tallystick/schemas/avro';
 import { compareIds } from '../../src/content/compare-ids.ts';
-import type { ComparedIds } from '../../src/content/compare-ids.ts';
+import type { ComparedIds, ComparedPartition } from '../../src/content/compare-ids.ts';
 import { mergeContent, openContentCheck } from '../../src/content/content-check.ts';
 import type { ContentOptions, ContentPart, ContentState, MergedContent } from '../../src/content/content-types.ts';
 import type { NewFinding } from '../../src/domain/findings.ts';
@@ -96,6 +96,8 @@ export interface Checked {
   readonly merged: MergedContent;
   readonly compared: ComparedIds;
   readonly parts: readonly ContentPart[];
+  /** As they go to `compareIds`; their files are gone. */
+  readonly partitions: readonly ComparedPartition[];
   /** Of both, as `code place` in order. */
   readonly findings: readonly NewFinding[];
   readonly codes: readonly string[];
@@ -107,20 +109,23 @@ export async function check(partitions: Records | readonly Records[], settings: 
   const tempDir = mkdtempSync(join(tmpdir(), 'content-'));
   try {
     const parts: ContentPart[] = [];
+    const partitions: ComparedPartition[] = [];
     const merged: MergedContent[] = [];
     for (const records of all) {
       const own = await shards(records, tempDir, settings);
       parts.push(...own.map((part) => structuredClone(part)));
-      merged.push(mergeContent(own, settings.before ?? null));
+      const of = mergeContent(own, settings.before ?? null);
+      partitions.push({ parts: own, repeats: structuredClone(of.repeats) });
+      merged.push(of);
     }
-    const compared = await compareIds(parts, {
+    const compared = await compareIds(partitions, {
       read: reader(all),
       schemas: settings.schemas ?? null,
       codecs: nodeCodecs,
     });
     if (readdirSync(tempDir).length > 0) throw new Error('files are left over');
     const findings = [...merged.flatMap((each) => each.findings), ...compared.findings];
-    return { merged: merged[0]!, compared, parts, findings, codes: findings.map(({ code }) => code) };
+    return { merged: merged[0]!, compared, parts, partitions, findings, codes: findings.map(({ code }) => code) };
   } finally {
     rmSync(tempDir, { recursive: true });
   }
