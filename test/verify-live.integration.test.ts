@@ -106,7 +106,8 @@ describe('a log over HTTP, of which somebody altered', () => {
     live.putBack('early');
     // One alone may have cosigned what is not published yet; a quorum has not.
     const one = await check('two', undefined, given.slice(0, 2));
-    expect(one).toMatchObject({ exitCode: 3, findings: [{ code: 'checkpoint-old' }] });
+    expect(one.exitCode).toBe(3);
+    expect(one.findings.map(({ code }) => code)).toContain('checkpoint-old');
     const all = await check('two', undefined, given);
     expect({ exitCode: all.exitCode, codes: codesOf(all) }).toEqual({ exitCode: 1, codes: ['rollback'] });
   }, 120_000);

@@ -105,7 +105,8 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   } finally {
     await seals.close();
   }
-  return { ...bounds, ...total, content: await parts.finish() };
+  const { oldestUnsealed, ...counts } = total;
+  return { ...bounds, ...counts, oldestUnsealed, content: await parts.finish() };
 }
 
 async function* checkHere(

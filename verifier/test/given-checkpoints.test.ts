@@ -102,7 +102,7 @@ describe('a checkpoint that is given', () => {
   ])('of another history, at %s: two roots', async (_, size) => {
     const world = await behind();
     world.publish();
-    const entries = world.notes.slice(0, size).with(-1, Buffer.from('another'));
+    const entries = [...world.notes.slice(0, size - 1), Buffer.from('another')];
     const checkpoints = [{ name: 'other', note: checkpointOf(entries, logKey) }];
     const verdict = await world.check({ checkpoints });
     expect(verdict).toMatchObject({
@@ -135,7 +135,7 @@ describe('a checkpoint that is given', () => {
     test('of statements that are nowhere was taken back', async () => {
       const world = await behind(byTwo);
       const more = [...world.notes, Buffer.from('gone')];
-      const other = world.notes.with(-1, Buffer.from('gone'));
+      const other = [...world.notes.slice(0, -1), Buffer.from('gone')];
       for (const entries of [more, other]) {
         const checkpoints = [{ name: 'x', note: checkpointOf(entries, logKey, byOne(a)) }];
         expect(await ended(world, { policy, checkpoints })).toEqual(back);
@@ -161,7 +161,7 @@ describe('a checkpoint that is given', () => {
   test('what is found is not hidden behind one that an unknown key signed', async () => {
     const world = await LogWorld.published();
     const stranger = { name: 'stranger', note: checkpointOf(world.notes, keyFrom(origin, 9)) };
-    world.files.set('checkpoint', checkpointOf(world.notes.with(-1, Buffer.from('x')), logKey));
+    world.files.set('checkpoint', checkpointOf([...world.notes.slice(0, -1), Buffer.from('x')], logKey));
     expect(await ended(world, { checkpoints: [stranger] })).toMatchObject({ exitCode: 1, outcomes: ['unknown'] });
   });
 
@@ -181,7 +181,7 @@ describe('a checkpoint that is given', () => {
     world.files.set('checkpoint', checkpointOf(world.notes, next));
     const logKeys = [parseVerifierKey(next.vkey)];
     expect(await ended(world, { logKeys, checkpoints })).toMatchObject({ exitCode: 0, outcomes: ['consistent'] });
-    const other = { name: 'other', note: checkpointOf(world.notes.slice(0, 3).with(-1, Buffer.from('x')), logKey) };
+    const other = { name: 'other', note: checkpointOf([...world.notes.slice(0, 2), Buffer.from('x')], logKey) };
     expect(await ended(world, { logKeys, checkpoints: [other] })).toMatchObject({ exitCode: 1, outcomes: ['other'] });
   });
 

@@ -65,7 +65,7 @@ function figures(verdict: Verdict): Html {
     ${figure(number(fails), 'findings that fail it')} ${figure(number(open), 'findings that leave it open')}
     ${figure(number(lifted), 'acknowledged')}
     ${figure(number(counts.unsealed), `records not sealed yet${since(ages.unsealed)}`)}
-    ${counts.pending === null ? null : figure(number(counts.pending), `statements not published yet${since(ages.pending)}`)}
+    ${(counts.pending ?? 0) === 0 ? null : figure(number(counts.pending ?? 0), `statements not published yet${since(ages.pending)}`)}
   </ul>`;
 }
 
