@@ -89,7 +89,7 @@ export function buildProgram(): Command {
     .option(
       '--checkpoint <file>',
       'a checkpoint that a witness or somebody else kept: the published log is held to it (may be given again)',
-      (file: string, before: readonly string[] = []) => [...before, file],
+      (file: string, before?: readonly string[]) => [...(before ?? []), file],
     )
     .option('--partition <n>', 'only the events of this partition')
     .option('--offsets <range>', 'only these offsets of it: 17, 17-90 or 17-; widened to whole seals')

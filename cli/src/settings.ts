@@ -157,6 +157,7 @@ export const settings: Readonly<Record<string, Setting>> = {
     secret: true,
     what: 'asked after each scheduled verification that ended with a verdict, so that its absence is noticed elsewhere',
   },
+  'verify.heartbeatUrlFile': { schema: text, what: 'a file that holds that URL' },
   'keys.passphrase': {
     schema: text,
     secret: true,
