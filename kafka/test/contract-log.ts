@@ -58,6 +58,12 @@ export function logContract(bench: Bench): void {
       expect(view.readInt8(16)).toBe(2);
     });
 
+    test('a fetch of the base offset of a batch begins with it, as one of its last does', async () => {
+      const topic = await filledTopic(bench, 3);
+      for (const offset of [3, 5])
+        expect(Buffer.from((await bench.log.fetch(request(topic, { offset }))).records).readBigInt64BE(0)).toBe(3n);
+    });
+
     test('a fetch at the end is empty, beyond it out of range', async () => {
       const topic = await filledTopic(bench, 1);
       const atEnd = await bench.log.fetch(request(topic, { offset: 3 }));

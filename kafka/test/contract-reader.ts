@@ -28,6 +28,25 @@ export function readerContract(bench: Bench): void {
       }
     });
 
+    test('from batch to batch, any fetch size gives the same', async () => {
+      const topic = await filledTopic(bench, 6, 300);
+      for (const maxBytes of [1, 1_000, 1_500, 3_333, 1024 * KiB])
+        for (const from of [0, 4]) {
+          const chunks = await readAll(readerOptions(bench, topic, { from, maxBytes, contiguous: true }));
+          expect(valuesIn(chunks, from).map((value) => value.trim())).toEqual(numbers(from, 18));
+        }
+    });
+
+    test('from batch to batch, while the log start moves into the batch that was read, or behind it', async () => {
+      for (const below of [4, 6]) {
+        const topic = await filledTopic(bench, 4);
+        const behind = (await readAll(readerOptions(bench, topic, { from: 3, to: 6, contiguous: true }))).at(-1)?.last;
+        await bench.cluster.deleteRecords(topic.name, 0, below);
+        const chunks = await readAll(readerOptions(bench, topic, { from: 6, behind, contiguous: true, maxBytes: 1 }));
+        expect(valuesIn(chunks)).toEqual(numbers(6, 12));
+      }
+    });
+
     test('from the middle of a batch and up to the middle of another', async () => {
       const topic = await filledTopic(bench, 5);
       const chunks = await readAll(readerOptions(bench, topic, { from: 4, to: 10 }));

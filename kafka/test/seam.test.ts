@@ -47,7 +47,7 @@ describe('where an answer ends with a whole batch', () => {
 
   test('what was read is not shown any more: LOG_DIVERGED, never what came instead', async () => {
     fixture.fill(3);
-    const other: Answer = async (request, plain) => {
+    const other: Answer = async (_, plain) => {
       if (asked.length === 2) fixture.cluster.flipByte(topic, 0, { offset: 0, at: -3, mendCrc: true });
       return await plain();
     };
