@@ -45,8 +45,8 @@ async function compare(
   const read: CompareOptions['read'] = (partition, from, to) => readAgain(run, checked, partition, from, to);
   try {
     const join: CompareOptions['join'] =
-      pool === null ? undefined : async (lists, each) => await joinShared(pool, lists, each);
-    const options = { read, schemas: run.schemas, codecs: run.codecs };
+      pool === null ? undefined : async (lists, each) => await joinShared(pool, lists, each, run.signal);
+    const options = { read, schemas: run.schemas, codecs: run.codecs, signal: run.signal };
     return await compareIds(partitions, join === undefined ? options : { ...options, join });
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { KeyState } from '@tallystick/core/judge';
 import type { Plan } from './domain/plan.ts';
+import { abortError, checkAbort } from './deadline.ts';
 import { VerifierError } from './errors.ts';
 import type { Anchor } from './ports/anchor-store.ts';
 import type { ProgressStore } from './ports/progress-store.ts';
@@ -52,6 +53,7 @@ export class RunProgress {
   /** Events of a part, about: what one thread reads is cut so. */
   readonly everyEvents: number;
   private readonly first: FirstPart;
+  private readonly signal: AbortSignal | undefined;
   private readonly everyMs: number;
   /** Of the run that did not end. */
   private readonly heads: PartHead[] = [];
@@ -73,15 +75,19 @@ export class RunProgress {
   private constructor(
     store: ProgressStore,
     first: FirstPart,
-    { progressEveryMs = defaultEveryMs, progressEveryEvents = defaultEveryEvents }: VerifyOptions,
+    { progressEveryMs = defaultEveryMs, progressEveryEvents = defaultEveryEvents, signal }: VerifyOptions,
   ) {
+    this.signal = signal;
     this.store = store;
     this.first = first;
     this.everyMs = progressEveryMs;
     this.everyEvents = progressEveryEvents;
   }
 
-  /** @returns null where nothing is kept: there is no anchor that this run could move, or nobody can say which source it reads */
+  /**
+   * @returns null where nothing is kept: there is no anchor that this run could move, or nobody can say which source it reads
+   * @throws VerifierError VERIFY_ABORTED
+   */
   static async open(options: VerifyOptions, judged: JudgedBy, now: number): Promise<RunProgress | null> {
     const store = options.anchor?.progress;
     const { scope } = options;
@@ -92,6 +98,10 @@ export class RunProgress {
     try {
       return await progress.takeOver();
     } catch (error) {
+      if (options.signal?.aborted === true) {
+        await store.leave().catch(() => undefined);
+        throw abortError(error);
+      }
       progress.leftAside = asUnusable(error);
       // Some may have been read already: they are gone with the rest, and other parts will have their numbers.
       progress.heads.length = 0;
@@ -115,9 +125,11 @@ export class RunProgress {
    * What the run before checked of this partition, in order, as if it had just been read: one part after the other, so that memory holds one. Where one
    * cannot be read there are no more: those behind it would leave a hole.
    * @param logStart of the partition now
+   * @throws VerifierError VERIFY_ABORTED
    */
   async *taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): AsyncGenerator<CheckedPart, void, void> {
     for (const index of fittingParts(this.heads, plan, logStart, keys)) {
+      checkAbort(this.signal);
       const part = await this.partAt(index, tempDir);
       if (part === null) return;
       this.takenFrom = this.first.begunAt;
@@ -154,7 +166,7 @@ export class RunProgress {
   }
 
   /** A bundle is named after its sums. Until they are compared, what is read may be another one's, with the sums of this one. */
-  private heedSource({ intact, signal }: VerifyOptions): void {
+  private heedSource({ intact }: VerifyOptions): void {
     if (intact === undefined) {
       this.sound = true;
       return;
@@ -167,13 +179,13 @@ export class RunProgress {
         this.broken = true;
         this.waiting = [];
         // Who was stopped before all was compared has found nothing wrong.
-        if (signal?.aborted !== true) this.sound = false;
+        if (this.signal?.aborted !== true) this.sound = false;
       },
     );
   }
 
   private async takeOver(): Promise<this> {
-    const count = await this.store.begin();
+    const count = await this.store.begin(this.signal);
     if (count === 0) return this;
     const before = firstPartOf(await this.store.read(0));
     if (before.binding !== this.first.binding)
@@ -187,7 +199,10 @@ export class RunProgress {
         'PROGRESS_OLD',
         `The progress of the run that began at ${new Date(before.begunAt).toISOString()} is ${age < 0 ? "ahead of this machine's clock" : 'more than 7 days old'}.`,
       );
-    for (let index = 1; index < count; index++) this.heads.push(headIn(await this.store.read(index)));
+    for (let index = 1; index < count; index++) {
+      checkAbort(this.signal);
+      this.heads.push(headIn(await this.store.read(index)));
+    }
     Object.assign(this.first, before);
     this.begun = true;
     return this;

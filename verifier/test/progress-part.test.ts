@@ -71,6 +71,7 @@ test.each([
       },
       schemas: null,
       codecs: nodeCodecs,
+      signal: undefined,
     },
   );
   expect(again).toMatchObject({ compared: count + 1, duplicates: 1, conflicts: 0 });

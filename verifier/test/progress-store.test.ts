@@ -156,6 +156,15 @@ describe('a folder with progress', () => {
     await expect(store.read(1)).rejects.toMatchObject({ code: 'PROGRESS_CORRUPT' });
   });
 
+  test('is left as it is by a run that is cancelled while it looks at it', async () => {
+    const path = await left();
+    const store = progressOf(path);
+    const begun = store.begin(AbortSignal.abort());
+    await expect(begun).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    await store.leave();
+    expect(await progressOf(path).begin()).toBe(3);
+  });
+
   test('what is no part of it does not matter', async () => {
     const path = await left();
     for (const name of ['part-01', 'part-x', '.part-3.draft-half', 'note'])

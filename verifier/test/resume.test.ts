@@ -544,6 +544,33 @@ describe('progress makes room for what is worth more', () => {
     }
   });
 
+  test('a run that is cancelled while it takes over hears it at the next part, and leaves them all', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor, again } = await killed(world, '1:0');
+    const { progress } = anchor;
+    const kept = progress.parts.length;
+    for (let at = 0; at < 2 * kept - 1; at++) {
+      const stop = new AbortController();
+      let [reads, left] = [0, 0];
+      const watched = {
+        read: async (index: number) => {
+          if (reads++ === at) stop.abort();
+          return await progress.read(index);
+        },
+        leave: async () => {
+          left += 1;
+          await progress.leave();
+        },
+      };
+      const store = { ...anchor, progress: Object.assign(Object.create(progress) as typeof progress, watched) };
+      const run = world.verify({ anchor: store, signal: stop.signal, ...often });
+      await expect(run).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+      expect([reads, left]).toEqual([at + 1, 1]);
+      expect(progress.parts).toHaveLength(kept);
+    }
+    expect(await again()).toMatchObject({ exitCode: 0, resumed: { events: 8, leftAside: null } });
+  });
+
   test('parts are taken over one by one, and none behind one that cannot be read', async () => {
     const world = await World.small({ partitions: 2 });
     const { anchor } = await killed(world, '1:0');

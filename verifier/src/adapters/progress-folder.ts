@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Mac } from '../domain/anchor-format.ts';
 import { corrupt, formatPart, noPart, openPart } from './progress-format.ts';
+import { checkAbort } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { ProgressStore } from '../ports/progress-store.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -47,7 +48,7 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     openPart(await bytesOf(index), index, codes[index - 1] ?? noPart, under, join(held?.folder ?? '', `part-${index}`));
 
   return {
-    begin: async () =>
+    begin: async (signal) =>
       await usable(place, async (folder) => {
         codes = [];
         mac = null;
@@ -66,7 +67,10 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         if (mac === null) throw corrupt(folder, 'the key that its code was made with is gone');
         if (numbers.length > mostParts || Math.max(...numbers) !== numbers.length - 1)
           throw corrupt(folder, 'a part is missing');
-        for (let index = 0; index < numbers.length; index++) codes.push((await opened(index, mac)).code);
+        for (let index = 0; index < numbers.length; index++) {
+          checkAbort(signal);
+          codes.push((await opened(index, mac)).code);
+        }
         return codes.length;
       }),
     read: async (index) =>

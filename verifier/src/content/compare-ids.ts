@@ -28,6 +28,8 @@ export interface CompareOptions {
   readonly codecs: Codecs;
   /** Longest wait for one schema, ms. Default 30,000. */
   readonly deadlineMs?: number;
+  /** Cancels the comparison. */
+  readonly signal: AbortSignal | undefined;
   /** Finds the pairs of equal ids; default: in this thread. */
   readonly join?: (lists: readonly SpilledIds[], each: (pair: IdPair) => void | Promise<void>) => Promise<void>;
 }
@@ -55,7 +57,7 @@ const listedDuplicates = 20;
 /**
  * Compares the ids of all events of one topic with each other: call it once, with all its partitions, after every
  * part is finished and merged. Events with one id are read again and compared by what they say. Removes the files that the parts left.
- * @throws what `read` throws
+ * @throws what `read` throws; VerifierError VERIFY_ABORTED
  */
 export async function compareIds(
   partitions: readonly ComparedPartition[],
@@ -103,7 +105,7 @@ class Comparison {
   }
 
   async run(): Promise<void> {
-    const { join = joinIds } = this.options;
+    const { signal, join = (lists, each) => joinIds(lists, each, { signal }) } = this.options;
     try {
       await join(
         this.parts.map(({ ids }) => ids),

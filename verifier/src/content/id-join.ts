@@ -1,5 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { checkAbort } from '../deadline.ts';
 import { buckets, entryWords } from './id-spill.ts';
 import type { SpilledIds } from './id-spill.ts';
 
@@ -13,24 +15,33 @@ export interface IdPair {
 
 /** Ids that are held in memory at once: some 100 MiB. */
 export const mostHeld = 2 ** 21;
+/** So long nobody else has a turn, ms: who cancels the run, or asks whether it lives, waits no longer. */
+const turnMs = 50;
+
+export interface JoinOptions {
+  /** Ids that are held in memory at once; default {@link mostHeld}. */
+  readonly held?: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Finds all pairs of equal ids in lists of any length, in bounded memory: bucket by bucket, and a large bucket in several passes.
  * @param each called with every pair, in no order
- * @throws Error of node:fs
+ * @throws Error of node:fs; VerifierError VERIFY_ABORTED
  */
 export async function joinIds(
   lists: readonly SpilledIds[],
   each: (pair: IdPair) => void | Promise<void>,
-  held: number = mostHeld,
+  { held = mostHeld, signal }: JoinOptions = {},
 ): Promise<void> {
   // Nobody can choose ids so that one pass gets most of them.
   const seed = randomInt(2 ** 31) | 1;
+  const turns = new Turns(signal);
   for (let bucket = 0; bucket < buckets; bucket++) {
     const count = lists.reduce((sum, list) => sum + entriesIn(list, bucket), 0);
     if (count < 2) continue;
     const passes = Math.ceil(count / held);
-    for (let pass = 0; pass < passes; pass++) await joinPass(lists, { bucket, count, seed, pass, passes }, each);
+    for (let pass = 0; pass < passes; pass++) await joinPass(lists, { bucket, count, seed, pass, passes }, turns, each);
   }
 }
 
@@ -43,6 +54,27 @@ interface Pass {
   readonly passes: number;
 }
 
+/** Lets others have their turn now and then. */
+class Turns {
+  private readonly signal: AbortSignal | undefined;
+  private since = -Infinity;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.signal = signal;
+  }
+
+  isDue(): boolean {
+    return performance.now() - this.since >= turnMs;
+  }
+
+  /** @throws VerifierError VERIFY_ABORTED */
+  async give(): Promise<void> {
+    await turn();
+    checkAbort(this.signal);
+    this.since = performance.now();
+  }
+}
+
 function entriesIn({ memory, chunks }: SpilledIds, bucket: number): number {
   let bytes = (memory[bucket]?.length ?? 0) * 4;
   const pairs = chunks[bucket] ?? new Float64Array(0);
@@ -53,11 +85,13 @@ function entriesIn({ memory, chunks }: SpilledIds, bucket: number): number {
 async function joinPass(
   lists: readonly SpilledIds[],
   { bucket, count, seed, pass, passes }: Pass,
+  turns: Turns,
   each: (pair: IdPair) => void | Promise<void>,
 ): Promise<void> {
   const table = new IdTable(Math.ceil(count / passes));
   for (const [list, spilled] of lists.entries()) {
     for (const words of chunksOf(spilled, bucket)) {
+      if (turns.isDue()) await turns.give();
       for (let at = 0; at < words.length; at += entryWords) {
         const mixed = mix(words, at, seed);
         if (passes > 1 && (mixed >>> 8) % passes !== pass) continue;

@@ -28,9 +28,10 @@ export async function joinShared(
   pool: IdJoiner,
   lists: readonly SpilledIds[],
   each: (pair: IdPair) => void | Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   if (lists.reduce((sum, { count }) => sum + count, 0) < leastShared) {
-    await joinIds(lists, each);
+    await joinIds(lists, each, { signal });
     return;
   }
   const parts: { readonly lists: readonly SpilledIds[]; readonly pairs: Promise<readonly IdPair[] | null> }[] = [];
@@ -43,13 +44,16 @@ export async function joinShared(
   }
   for (const part of parts) {
     const pairs = await foundElsewhere(part.pairs);
-    if (pairs === null) await joinIds(part.lists, each);
+    if (pairs === null) await joinIds(part.lists, each, { signal });
     else for (const pair of pairs) await each(pair);
   }
 }
 
 /** All pairs of a part of the ids; null where they are too many, or cannot be had. */
-export async function pairsOf({ lists, held }: Omit<JoinTask, 'id'>): Promise<readonly IdPair[] | null> {
+export async function pairsOf(
+  { lists, held }: Omit<JoinTask, 'id'>,
+  signal?: AbortSignal,
+): Promise<readonly IdPair[] | null> {
   const pairs: IdPair[] = [];
   try {
     await joinIds(
@@ -57,7 +61,7 @@ export async function pairsOf({ lists, held }: Omit<JoinTask, 'id'>): Promise<re
       (pair) => {
         if (pairs.push(pair) > mostSent) throw new TooMany();
       },
-      held,
+      { held, signal },
     );
     return pairs;
   } catch (error) {

@@ -147,7 +147,7 @@ export class ThreadPool implements ShardReader, IdJoiner {
     // Not before `here` says so.
     await Promise.resolve();
     try {
-      if (waiting.kind === 'join') waiting.resolve(await pairsOf(waiting.task));
+      if (waiting.kind === 'join') waiting.resolve(await pairsOf(waiting.task, this.stopHere.signal));
       else waiting.resolve((await this.options.here?.(waiting.task, this.stopHere.signal)) ?? null);
     } catch (error) {
       this.fail(failed(error instanceof Error ? error.message : String(error)));

@@ -6,9 +6,10 @@ export interface ProgressStore {
   /**
    * Takes over what a run left that did not end.
    * @returns how many parts there are; 0 where there is nothing
-   * @throws VerifierError PROGRESS_CORRUPT where one of them is not what was appended; PROGRESS_UNUSABLE, also while another run has it
+   * @throws VerifierError PROGRESS_CORRUPT where one of them is not what was appended; PROGRESS_UNUSABLE, also while another run has it;
+   *   VERIFY_ABORTED
    */
-  begin(): Promise<number>;
+  begin(signal?: AbortSignal): Promise<number>;
 
   /**
    * A part as it was appended.

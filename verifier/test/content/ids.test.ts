@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -10,7 +10,7 @@ import { idWords } from '../../src/content/event-id.ts';
 import { joinIds } from '../../src/content/id-join.ts';
 import type { IdPair } from '../../src/content/id-join.ts';
 import { IdSpill } from '../../src/content/id-spill.ts';
-import { Records, check, event, life, record } from './support.ts';
+import { Records, check, event, life, record, topic } from './support.ts';
 
 let folder = '';
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'ids-'))));
@@ -60,7 +60,7 @@ describe('joining ids', () => {
     const pairs: string[] = [];
     const each = ({ first, firstOffset, second, secondOffset }: IdPair): void =>
       void pairs.push(`${first}:${firstOffset - 2 ** 40} ${second}:${secondOffset - 2 ** 40}`);
-    await joinIds(spilled, each, held);
+    await joinIds(spilled, each, held === undefined ? {} : { held });
     return pairs.sort();
   };
   const slow = (lists: readonly (readonly number[])[]): string[] => {
@@ -193,6 +193,30 @@ describe('events with one id', () => {
 });
 
 describe('what keeps ids from being compared', () => {
+  it('is that the run was cancelled, which is heard while they are joined', async () => {
+    const spill = new IdSpill(folder);
+    const id = new Uint32Array(4);
+    for (let i = 0; i < 1_500_000; i++) {
+      id[0] = i;
+      id[3] = Math.imul(i, 0x9e3779b1);
+      spill.add(id, i);
+    }
+    const ids = spill.finish();
+    const partitions = [
+      { parts: [{ topic, partition: 0, offsets: { first: 0, last: ids.count - 1 }, ids }], repeats: [] },
+    ];
+    const stop = new AbortController();
+    let stoppedAt = Infinity;
+    setTimeout(() => {
+      stoppedAt = performance.now();
+      stop.abort();
+    }, 20);
+    const options = { read: async function* () {}, schemas: null, codecs: nodeCodecs, signal: stop.signal };
+    await expect(compareIds(partitions, options)).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    expect(performance.now() - stoppedAt).toBeLessThan(1_000);
+    expect(existsSync(ids.file ?? '')).toBe(false);
+  });
+
   const many = () => life(Array.from({ length: 5_000 }, (_, i) => i));
 
   it('is no reason to say verified: the temporary folder cannot be written', async () => {
@@ -203,7 +227,7 @@ describe('what keeps ids from being compared', () => {
   it('nor is a record that cannot be read again', async () => {
     const events = many().slice(0, 3);
     const { partitions } = await check(new Records().add(events).add(events));
-    const gone = { read: async function* () {}, schemas: null, codecs: nodeCodecs };
+    const gone = { read: async function* () {}, schemas: null, codecs: nodeCodecs, signal: undefined };
     const { findings, duplicates } = await compareIds(partitions, gone);
     expect(duplicates).toBe(0);
     expect(findings).toEqual([expect.objectContaining({ code: 'unreadable', found: 'events with one id' })]);
@@ -215,6 +239,8 @@ describe('what keeps ids from being compared', () => {
     const read = (): AsyncIterable<never> => {
       throw new Error('no broker');
     };
-    await expect(compareIds(partitions, { read, schemas: null, codecs: nodeCodecs })).rejects.toThrow('no broker');
+    await expect(
+      compareIds(partitions, { read, schemas: null, codecs: nodeCodecs, signal: undefined }),
+    ).rejects.toThrow('no broker');
   });
 });

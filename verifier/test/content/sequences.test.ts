@@ -274,6 +274,7 @@ describe('a number that comes again', () => {
       read: async function* () {},
       schemas: null,
       codecs: nodeCodecs,
+      signal: undefined,
     });
     expect(findings).toEqual([expect.objectContaining({ code: 'id-conflict', place: 'offsets 3-3', expected: '1-1' })]);
   });

@@ -122,6 +122,7 @@ export async function check(partitions: Records | readonly Records[], settings: 
       read: reader(all),
       schemas: settings.schemas ?? null,
       codecs: nodeCodecs,
+      signal: undefined,
     });
     if (readdirSync(tempDir).length > 0) throw new Error('files are left over');
     const findings = [...merged.flatMap((each) => each.findings), ...compared.findings];
