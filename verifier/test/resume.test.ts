@@ -17,6 +17,7 @@ import type { VerifyOptions } from '../src/verify.ts';
 import { event } from './content/support.ts';
 import { LogWorld } from './support/log-world.ts';
 import { pruneText } from './support/tiny-sealer.ts';
+import { lookups } from './support/scanning-log.ts';
 import { origin, rootKey, sealKey, summary, topics, World } from './support/world.ts';
 
 const day = 86_400_000;
@@ -251,6 +252,32 @@ describe('what was found is not lost', () => {
     expect(fetched).not.toContain('1:0');
     expect(anchor.progress.parts).toEqual([]);
   });
+
+  test.each(lookups)(
+    'a batch put in where the unsealed tail begins, behind all that was checked, Kafka %s',
+    async (_, find) => {
+      const world = await World.small({ partitions: 2 });
+      const { again } = await killed(world, '1:4');
+      const batches = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
+      const copy = Buffer.from(batches[0]!);
+      copy.writeUInt8(copy.readUInt8(copy.length - 8) ^ 1, copy.length - 8);
+      // Behind offset 7, the last that is sealed.
+      const stored = Buffer.concat([...batches.slice(0, 4), copy, ...batches.slice(4)]);
+      const log = Object.assign(Object.create(world.log) as RecordLog, {
+        fetch: async (request: FetchRequest) => {
+          const answer = await world.log.fetch(request);
+          if (request.topic !== topics.events || request.partition !== 0) return answer;
+          const at = find(stored, request.offset);
+          return { ...answer, records: new Uint8Array(stored.subarray(at, Math.max(at + request.maxBytes, at + 200))) };
+        },
+      });
+      const whole = await world.verify({ anchor: memoryAnchorStore(), log });
+      expect(summary(whole)).toEqual(['bad-crc 0 offsets 8-8']);
+      const { fetched: __, ...verdict } = await again({ log });
+      expect(verdict.resumed?.events).toBeGreaterThanOrEqual(8);
+      expect(same(verdict)).toEqual(same(whole));
+    },
+  );
 
   test('deleted records that were checked before the kill are found at once', async () => {
     const world = await World.small({ partitions: 2 });

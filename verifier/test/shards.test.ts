@@ -74,6 +74,18 @@ describe('shardsOf', () => {
     expect(cut(planWith([4, 4, 4], { within: [] }), 0, 20)).toEqual([]);
   });
 
+  test('behind what was read before: the border is looked at, also where only the tail is left', () => {
+    const behind = (plan: Plan, after: number, logStart = 0): string[] =>
+      [...shardsOf(plan, { logStart, highWatermark: 20 }, all, after)].map(text);
+    const plan = planWith([4, 4, 4]);
+    expect(behind(plan, 0)).toEqual(['0-3: 0-20']);
+    expect(behind(plan, 8)).toEqual(['2-3: +8-20']);
+    expect(behind(plan, 12)).toEqual(['3-3: +12-20']);
+    // Nothing was read before, or something else: there is no border.
+    expect(behind(planWith([]), 0)).toEqual(['0-0: 0-20']);
+    expect(behind(plan, 8, 12)).toEqual(['3-3: 12-20']);
+  });
+
   test('any cut: the shards together are the whole', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 12 });
     const limits = fc.record({ events: fc.integer({ min: 1, max: 20 }), sections: fc.integer({ min: 1, max: 5 }) });

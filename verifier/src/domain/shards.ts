@@ -74,7 +74,7 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits, after
     readFrom: Math.max(plan.end, start),
     readTo: stop,
     countTo: plan.readTo,
-    joins: false,
+    joins: after > plan.from && after === plan.end,
     runTo: stop,
   };
 }
