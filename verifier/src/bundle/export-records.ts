@@ -25,7 +25,8 @@ export interface RecordsExport {
  * Copies one partition's record batches as they are stored, in chunks cut at batch borders. From the first damage on, all that is stored is
  * copied in its order, whatever batches say of themselves; where the broker gives an error in place of records, that error is. So who checks
  * the bundle finds what he would find at the broker.
- * @throws KafkaError where the partition cannot be read; VerifierError BUNDLE_WRITE, BUNDLE_LIMIT, VERIFY_ABORTED
+ * @throws KafkaError where the partition cannot be read, LOG_DIVERGED where what was copied last is not shown any more; VerifierError
+ *   BUNDLE_WRITE, BUNDLE_LIMIT, VERIFY_ABORTED
  */
 export async function exportRecords(source: Source, writer: BundleWriter, options: RecordsExport): Promise<void> {
   const { to } = options;
@@ -58,6 +59,8 @@ async function copyFrom(
       if (last !== undefined) stored.follow(last.bytes, last.header);
       continue;
     }
+    // Nothing in the bundle would tell of what could not be looked at.
+    if (piece.damage.cause === 'parted') throw piece.damage.error;
     onDamage?.(piece.damage.error.message);
     if (!isAnswered(piece)) continue;
     const answer = await answerAt(source, Math.min(piece.first, to - 1));

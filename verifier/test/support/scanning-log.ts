@@ -21,7 +21,7 @@ function byLast(stored: Buffer, offset: number): number {
  * The first batch that begins at the offset; or else, of the first that begins behind it and the one before that, the one before if it
  * reaches to the offset.
  */
-function byBase(stored: Buffer, offset: number): number {
+export function byBase(stored: Buffer, offset: number): number {
   let before = stored.length;
   for (let at = 0; at < stored.length; before = at, at += lengthOf(stored, at)) {
     if (baseOf(stored, at) === offset) return at;
