@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { VerifierError } from '../errors.ts';
-import { processBegan } from '../process-began.ts';
+import { isGone, newHolder } from './lock-holder.ts';
+import type { LockHolder } from './lock-holder.ts';
 import { codeOf, createWhole, removeIfThere } from './whole-file.ts';
 
 /** A lock that nobody can read is of a process that was killed while it wrote it, ms. */
@@ -21,12 +21,7 @@ export interface AnchorLock {
  * @throws VerifierError ANCHOR_LOCKED; Error of node:fs
  */
 export async function takeAnchorLock(file: string, waitMs: number): Promise<AnchorLock> {
-  const mine = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    began: processBegan(process.pid),
-    token: randomUUID(),
-  });
+  const mine = JSON.stringify(newHolder());
   const until = Date.now() + waitMs;
   while (!(await createWhole(file, mine, 0o644, false))) {
     const other = await readLock(file);
@@ -80,23 +75,12 @@ async function removeDead(file: string, dead: string): Promise<void> {
   }
 }
 
-/** Whether the lock's process ran on this machine and is no more. */
+/** Whether the lock's process is no more. */
 async function isDead(file: string, lock: string): Promise<boolean> {
-  let holder: { pid?: unknown; host?: unknown; began?: unknown };
   try {
-    holder = JSON.parse(lock) as typeof holder;
+    return isGone(JSON.parse(lock) as Partial<LockHolder>);
   } catch {
     return await isOld(file);
-  }
-  const { pid, host, began } = holder;
-  if (host !== hostname() || typeof pid !== 'number') return false;
-  // A process id is used again: in a container that was started anew, at once.
-  if (typeof began === 'string') return processBegan(pid) !== began;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'ESRCH';
   }
 }
 
