@@ -217,6 +217,46 @@ describe('a folder with progress', () => {
     expect(verdict.resumed?.events).toBeGreaterThanOrEqual(8);
   });
 
+  test.each([
+    ['with a lock of the same number', 1],
+    ['with a later lock', 2],
+  ])("that another run took over meanwhile, %s, is that one's: nothing in it is touched", async (_, number) => {
+    for (const use of ['append', 'clear', 'leave'] as const) {
+      const path = newPath();
+      const dir = `${path}.progress`;
+      const store = progressOf(path);
+      await store.append(bytes('one'));
+      expect(readdirSync(dir)).toContain('lock-1');
+      // As a run on another machine does that believes this one dead.
+      rmSync(dir, { recursive: true });
+      mkdirSync(dir);
+      writeFileSync(
+        join(dir, `lock-${number}`),
+        JSON.stringify({ pid: process.pid, host: 'another-machine', began: null }),
+      );
+      for (const part of ['part-0', 'part-1']) writeFileSync(join(dir, part), `theirs: ${part}`);
+      const there = (): string[][] => readdirSync(dir).map((name) => [name, readFileSync(join(dir, name), 'utf8')]);
+      const before = there();
+      const done = use === 'append' ? store.append(bytes('two')) : store[use]();
+      if (use === 'append') await expect(done).rejects.toMatchObject({ code: 'PROGRESS_UNUSABLE' });
+      else await done;
+      await store.clear();
+      await store.leave();
+      expect(there()).toEqual(before);
+    }
+  });
+
+  test('of a folder that was removed meanwhile: an error with a code for what is added, and none for its end', async () => {
+    const path = newPath();
+    const store = progressOf(path);
+    await store.append(bytes('one'));
+    rmSync(`${path}.progress`, { recursive: true });
+    await expect(store.append(bytes('two'))).rejects.toMatchObject({ code: 'PROGRESS_UNUSABLE' });
+    await store.clear();
+    await store.leave();
+    expect(await store.begin()).toBe(0);
+  });
+
   test('of another machine is left until it has been quiet for a day', async () => {
     const path = await left();
     const dir = `${path}.progress`;

@@ -38,6 +38,11 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     if (!('release' in lock)) throw new Error(`another run has it (${lock.holder.slice(0, 300)})`);
     held = { folder, lock };
   };
+  /** What lies in the folder of another run, which took it from a holder that it believed dead, is not this run's any more. */
+  const isHeld = async (): Promise<boolean> => {
+    if (held !== null && !(await held.lock.held())) held = null;
+    return held !== null;
+  };
   const bytesOf = async (index: number): Promise<Uint8Array> => {
     const file = join(held?.folder ?? '', `part-${index}`);
     const { size } = await stat(file);
@@ -54,7 +59,7 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         mac = null;
         const names = await namesIn(folder);
         if (names === null) return 0;
-        if (held === null) {
+        if (!(await isHeld())) {
           if (await isQuietElsewhere(folder, names)) {
             await rm(folder, { recursive: true, force: true });
             return 0;
@@ -88,13 +93,15 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         }
         mac ??= (await key.read()) ?? (await key.make());
         const { bytes, code } = formatPart(part, codes.length, codes.at(-1) ?? noPart, mac);
-        await replaceWhole(join(folder, `part-${codes.length}`), bytes, 0o600);
+        await replaceWhole(join(folder, `part-${codes.length}`), bytes, 0o600, async () => {
+          if (!(await isHeld())) throw new Error('another run has taken it');
+        });
         codes.push(code);
       }),
     clear: async () =>
       await usable(place, async (folder) => {
         // What another run has is its own.
-        if (held !== null) await rm(folder, { recursive: true, force: true });
+        if (await isHeld()) await rm(folder, { recursive: true, force: true });
         held = null;
         codes = [];
         mac = null;
@@ -102,8 +109,8 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     leave: async () =>
       await usable(place, async () => {
         const { lock } = held ?? {};
+        if (await isHeld()) await lock?.release();
         held = null;
-        if (lock !== undefined && (await lock.held())) await lock.release();
       }),
   };
 }
