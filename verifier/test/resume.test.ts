@@ -548,7 +548,7 @@ describe('progress makes room for what is worth more', () => {
     const world = await World.small();
     for (const outcome of ['sound', 'damaged']) {
       const anchor = memoryAnchorStore();
-      let settle = (_: unknown): void => undefined;
+      let settle: (why: unknown) => void = () => undefined;
       const looked = new Promise((resolve, reject) => {
         settle = outcome === 'sound' ? resolve : reject;
       });
