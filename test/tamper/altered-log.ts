@@ -118,7 +118,7 @@ export class AlteredLog {
       .flatMap(({ bytes }) => entriesOf(bytes, old.partition));
     const { text } = makeSeal(
       origin,
-      topics.events,
+      old.topic,
       {
         ...{
           partition: old.partition,

@@ -33,7 +33,7 @@ export async function check(
 }
 
 /** What an earlier run accepted, apart from what this one makes of it. */
-async function copyOf(store: AnchorStore): Promise<AnchorStore> {
+export async function copyOf(store: AnchorStore): Promise<AnchorStore> {
   const copy = memoryAnchorStore();
   const kept = await store.load();
   if (kept !== null) await copy.update(() => kept);

@@ -1,0 +1,254 @@
+import { encodeUtf8 } from '@tallystick/core/encoding';
+import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
+import type { CopiedBatch } from '@tallystick/verifier/copied-log';
+import { moveTo, type StoredRecord } from '@tallystick/verifier/stored-records';
+import { flip, setBits } from './altered-log.ts';
+import { other, type Alter } from './case.ts';
+import { sealEvents } from './disk-log.ts';
+import { anew, copyOf, type DiskRow, eventAltered, fine, found, row } from './disk-row.ts';
+import { topics } from './small-log.ts';
+
+/** Stored batches of the events, to be put in another order. */
+const events =
+  (alter: (all: CopiedBatch[]) => CopiedBatch[] | void): Alter =>
+  (log) => {
+    const stored = log.partition(0);
+    stored.batches = alter(stored.batches) ?? stored.batches;
+  };
+/** A record of the sixth batch, its CRC mended. */
+const record =
+  (alter: (record: StoredRecord) => void): Alter =>
+  (log) =>
+    log.records(0, 40, (all) => alter(all[3]!));
+const inserted: Alter = (log) => log.records(0, 40, (all) => void all.unshift(other));
+
+/** Every seal of a partition from this offset on. */
+const alteredFrom = (from: number, partition: number): string[] =>
+  Array.from({ length: (128 - from) / sealEvents }, (_, n) => from + n * sealEvents).map(
+    (first) => `altered ${partition} offsets ${first}-${first + sealEvents - 1}`,
+  );
+
+export const batchRows: DiskRow[] = [
+  row('nothing', () => undefined, { log: fine, key: fine, anchor: fine }),
+  row(
+    'a copy that says a last offset below its first',
+    events((all) => {
+      const bytes = copyOf(all[5]!);
+      bytes.writeBigInt64BE(39n);
+      bytes.writeInt32BE(-1, batchField.lastOffsetDelta);
+      sealCrc(bytes);
+      return all.toSpliced(5, 0, { ...all[5]!, bytes });
+    }),
+    { log: found('root-mismatch 0 offsets 40-40') },
+  ),
+  row(
+    'a copy behind a batch, the CRC wrong',
+    events((all) => all.toSpliced(6, 0, { ...all[5]!, bytes: copyOf(all[5]!) })),
+    { log: found('bad-crc 0 offsets 48-48') },
+  ),
+  row(
+    'a copy behind the last batch of a seal, the CRC wrong',
+    events((all) => all.toSpliced(8, 0, { ...all[7]!, bytes: copyOf(all[7]!) })),
+    { log: found('bad-crc 0 offsets 64-64') },
+  ),
+  row(
+    'a batch twice',
+    events((all) => all.toSpliced(5, 0, all[5]!)),
+    { log: found('root-mismatch 0 offsets 40-47') },
+  ),
+  row(
+    'the last batch of a seal twice',
+    events((all) => all.toSpliced(7, 0, all[7]!)),
+    { log: found('root-mismatch 0 offsets 56-63') },
+  ),
+  row('a batch taken out', (log) => log.remove(0, 40), { log: found('missing-offsets 0 offsets 40-47') }),
+  row(
+    'the batches at both sides of a border between seals taken out',
+    (log) => {
+      log.remove(0, 56);
+      log.remove(0, 64);
+    },
+    { log: found('missing-offsets 0 offsets 56-71') },
+    anew,
+  ),
+  row(
+    'a whole seal taken out',
+    (log) => {
+      log.remove(0, 48);
+      log.remove(0, 56);
+    },
+    { log: found('missing-offsets 0 offsets 48-63') },
+    anew,
+  ),
+  row(
+    'two batches swapped, their offsets rewritten',
+    events((all) => {
+      const [one, two] = [all[5]!, all[6]!];
+      moveTo(one, 48);
+      moveTo(two, 40);
+      return all.with(5, two).with(6, one);
+    }),
+    { log: found('altered 0 offsets 40-47', 'altered 0 offsets 48-55') },
+  ),
+  row(
+    'two batches swapped, their offsets left',
+    events((all) => all.with(7, all[8]!).with(8, all[7]!)),
+    { log: found('missing-offsets 0 offsets 56-63', 'root-mismatch 0 offsets 56-63') },
+  ),
+  // By indexes that point beside its batches the broker takes the log for empty: then nothing that was sealed is there.
+  row('an event inserted, all behind it moved', inserted, { log: found('truncated 0 offsets 0-127') }),
+  row(
+    'an event inserted, all behind it moved, and the indexes made anew',
+    inserted,
+    { log: found('altered 0 offsets 40-47', ...alteredFrom(48, 0)) },
+    anew,
+  ),
+  row('the tail cut off', (log) => log.cut(0, 112), { log: found('truncated 0 offsets 0-127') }),
+  row(
+    'the tail cut off, and the indexes made anew',
+    (log) => log.cut(0, 112),
+    { log: found('truncated 0 offsets 112-127') },
+    anew,
+  ),
+  row(
+    'a partition emptied',
+    (log) => log.cut(1, 0),
+    { log: found('truncated 1 offsets 0-127') },
+    { partitions: 2, ...anew },
+  ),
+  row(
+    'two partitions swapped',
+    (log) => {
+      const topic = log.log.topic(topics.events);
+      topic.partitions = topic.partitions.toReversed();
+    },
+    { log: found(...alteredFrom(0, 0), ...alteredFrom(0, 1)) },
+    { partitions: 2, ...anew },
+  ),
+  row(
+    "another partition's batch in the place of one",
+    (log) => {
+      log.batch(0, 40).bytes = Buffer.from(log.batch(1, 40).bytes);
+    },
+    { log: found('altered 0 offsets 40-47') },
+    { partitions: 2, ...anew },
+  ),
+  row(
+    'two batches of two partitions swapped',
+    (log) => {
+      const [one, two] = [log.batch(0, 56), log.batch(1, 56)];
+      [one.bytes, two.bytes] = [two.bytes, one.bytes];
+    },
+    { log: found('altered 0 offsets 56-63', 'altered 1 offsets 56-63') },
+    { partitions: 2, ...anew },
+  ),
+  row(
+    "another partition's batch behind the last",
+    (log) => {
+      const moved = { ...log.batch(1, 120), bytes: Buffer.from(log.batch(1, 120).bytes) };
+      moveTo(moved, 128);
+      log.partition(0).batches.push(moved);
+      log.remove(1, 120);
+    },
+    { log: found('truncated 1 offsets 120-127') },
+    { partitions: 2, ...anew },
+  ),
+];
+
+/** Magic 1 has its attributes where magic 2 has the first byte of its CRC: their low bits name a codec. */
+function ofOlderFormat(bytes: Buffer, codec: number): void {
+  bytes.writeInt8(1, batchField.magic);
+  bytes.writeUInt8(codec, batchField.crc);
+}
+
+export const headerRows: DiskRow[] = [
+  row('a byte of an event', eventAltered, { log: found('altered 0 offsets 47-47') }),
+  row('a bit, the CRC left', (log) => flip(-20)(log.batch(0, 40).bytes), { log: found('bad-crc 0 offsets 40-40') }),
+  row('the control bit', (log) => log.bytes(0, 40, setBits(0x20)), { log: found('altered 0 offsets 40-47') }),
+  row('the transactional bit', (log) => log.bytes(0, 40, setBits(0x10)), { log: found('altered 0 offsets 40-47') }),
+  row('the kind of its times', (log) => log.bytes(0, 40, setBits(0x08)), { log: found('altered 0 offsets 40-47') }),
+  row('the codec', (log) => log.bytes(0, 40, setBits(0x01)), { log: found('altered 0 offsets 40-47') }),
+  row(
+    'the time',
+    (log) =>
+      log.bytes(0, 40, (bytes) => {
+        bytes.writeBigInt64BE(bytes.readBigInt64BE(batchField.maxTimestamp) - 1n, batchField.maxTimestamp);
+      }),
+    { log: found('altered 0 offsets 40-47') },
+  ),
+  row(
+    "the leader epoch of a seal's last batch",
+    (log) => void log.batch(0, 56).bytes.writeInt32BE(7, batchField.leaderEpoch),
+    {
+      log: found('epoch-mismatch 0 offsets 48-63'),
+    },
+  ),
+  row(
+    'its magic',
+    (log) => ofOlderFormat(log.batch(0, 40).bytes, 0),
+    // Of an older format the broker knows the base offset only, and goes past the rest.
+    { log: found('bad-magic 0 offsets 40-40', 'missing-offsets 0 offsets 41-47') },
+  ),
+  row(
+    'its magic, and what a broker takes for compression',
+    (log) => ofOlderFormat(log.batch(0, 40).bytes, 1),
+    // The broker itself fails over it (error -1) and serves nothing: so nobody can know what lies there.
+    { log: [3, ['unavailable 0 -']] },
+    { deadlineMs: 3_000 },
+  ),
+];
+
+export const recordRows: DiskRow[] = [
+  row(
+    'an event in the place of another',
+    (log) => log.records(0, 40, (all) => void (all[3] = { ...other, value: Buffer.alloc(300, 'another') })),
+    {
+      log: found('altered 0 offsets 43-43'),
+    },
+    anew,
+  ),
+  row(
+    'a key',
+    record((each) => void (each.key = encodeUtf8('key of nobody'))),
+    { log: found('altered 0 offsets 43-43') },
+    anew,
+  ),
+  row(
+    'a key made null',
+    record((each) => void (each.key = null)),
+    { log: found('altered 0 offsets 43-43') },
+    anew,
+  ),
+  row(
+    'a header',
+    record((each) => void (each.headers[0] = [each.headers[0]![0], encodeUtf8('past')])),
+    { log: found('altered 0 offsets 43-43') },
+  ),
+  row(
+    'a header added',
+    record((each) => void each.headers.push([encodeUtf8('x'), null])),
+    { log: found('altered 0 offsets 43-43') },
+    anew,
+  ),
+  row(
+    'a header taken away',
+    record((each) => void each.headers.pop()),
+    { log: found('altered 0 offsets 43-43') },
+    anew,
+  ),
+  row(
+    'the last event of a seal and the first of the next',
+    (log) => {
+      log.bytes(0, 56, flip(-20));
+      log.records(0, 64, ([first]) => void (first!.value = Buffer.alloc(first!.value!.length, 'x')));
+    },
+    { log: found('altered 0 offsets 63-63', 'altered 0 offsets 64-64') },
+  ),
+  row(
+    'an event of every seal',
+    (log) => {
+      for (let first = 0; first < 128; first += sealEvents) log.bytes(0, first, flip(-20));
+    },
+    { log: found(...Array.from({ length: 8 }, (_, n) => `altered 0 offsets ${n * 16 + 7}-${n * 16 + 7}`)) },
+  ),
+];
