@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { FetchRequest, FetchResponse, RecordLog } from '@tallystick/kafka/record-log';
-import { byBase, lookups, type Lookup } from '../support/scanning-log.ts';
+import { lookups, type Lookup } from '../support/scanning-log.ts';
 import { summary, topics, World } from '../support/world.ts';
 import { BundleFolder, membersIn, membersOf, withBundle } from './bundles.ts';
 
