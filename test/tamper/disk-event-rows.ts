@@ -20,6 +20,13 @@ const record =
   (alter: (record: StoredRecord) => void): Alter =>
   (log) =>
     log.records(0, 40, (all) => alter(all[3]!));
+/** The first batch once more at this place, where none of the offsets around it leads a broker to it. */
+const first = (at: number, make: (batch: Buffer) => void): Alter =>
+  events((all) => {
+    const bytes = Buffer.from(all[0]!.bytes);
+    make(bytes);
+    return all.toSpliced(at, 0, { ...all[0]!, bytes });
+  });
 const inserted: Alter = (log) => log.records(0, 40, (all) => void all.unshift(other));
 
 /** Every seal of a partition from this offset on. */
@@ -51,6 +58,25 @@ export const batchRows: DiskRow[] = [
     events((all) => all.toSpliced(8, 0, { ...all[7]!, bytes: copyOf(all[7]!) })),
     { log: found('bad-crc 0 offsets 64-64') },
   ),
+  row('the first batch behind the fifth, the CRC wrong', first(5, flip(-8)), {
+    log: found('bad-crc 0 offsets 40-40'),
+  }),
+  row(
+    'the first batch behind the fifth, a last offset below its first',
+    first(5, (bytes) => {
+      bytes.writeInt32BE(-1, batchField.lastOffsetDelta);
+      sealCrc(bytes);
+    }),
+    { log: found('root-mismatch 0 offsets 40-40') },
+  ),
+  row(
+    'the first batch again behind the fifth',
+    first(5, () => undefined),
+    { log: found('root-mismatch 0 offsets 0-7') },
+  ),
+  row('the first batch behind the last one of a seal, the CRC wrong', first(8, flip(-8)), {
+    log: found('bad-crc 0 offsets 64-64'),
+  }),
   row(
     'a batch twice',
     events((all) => all.toSpliced(5, 0, all[5]!)),
