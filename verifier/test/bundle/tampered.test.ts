@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { FetchRequest, FetchResponse, RecordLog } from '@tallystick/kafka/record-log';
-import { lookups, type Lookup } from '../support/scanning-log.ts';
+import { byBase, lookups, type Lookup } from '../support/scanning-log.ts';
 import { summary, topics, World } from '../support/world.ts';
 import { BundleFolder, membersIn, membersOf, withBundle } from './bundles.ts';
 
@@ -114,6 +114,25 @@ describe.each(lookups)('Kafka %s: the bundle of a log in which', (_kafka, find) 
     const names = [...membersOf(readFileSync(file)).keys()].filter((name) => name.startsWith('records/events/'));
     expect(names).toEqual(['records/events/0000000/0000000000000000']);
   });
+});
+
+test('what lies behind a batch that is not shown any more is not left out in silence: there is no bundle', async () => {
+  const world = await small();
+  const list = stored(world);
+  const border = list[0]!.length + list[1]!.length;
+  list.splice(2, 0, Buffer.from(list[0]!));
+  // An index that leads past what was put in, from the batch before it too.
+  const past: Lookup = (all, offset) => (offset < 2 ? 0 : byBase(all, Math.max(offset, 4)));
+  const inner = serving(world, Buffer.concat(list), past);
+  const log = Object.assign(Object.create(inner) as RecordLog, {
+    fetch: async (request: FetchRequest): Promise<FetchResponse> => {
+      const answer = await inner.fetch(request);
+      const isFirst = request.topic === topics.events && answer.error === 0 && request.offset < 2;
+      return isFirst ? { ...answer, records: answer.records.subarray(0, border) } : answer;
+    },
+  });
+  await expect(folder.export({ log } as World)).rejects.toMatchObject({ code: 'LOG_DIVERGED' });
+  expect((await world.verify({ log })).exitCode).toBe(3);
 });
 
 test.each(lookups)(
