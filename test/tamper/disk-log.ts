@@ -6,7 +6,7 @@ import { readBatchHeader } from '@tallystick/core/batch';
 import { applyTopics } from '@tallystick/kafka/admin';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
-import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
+import type { TopicNames } from '@tallystick/kafka/record-log';
 import { SafeWriter } from '@tallystick/kafka/safe-writer';
 import { MemoryCheckpointStore } from '@tallystick/ledger-service/memory-checkpoint-store';
 import { MemoryLogStore } from '@tallystick/ledger-service/memory-log-store';
@@ -59,6 +59,7 @@ export class DiskLog {
   static async make(config: KafkaConfig, partitions: number, anchored: boolean): Promise<DiskLog> {
     const made = new DiskLog(config, partitions);
     await made.#makeTopics();
+    await made.led();
     await made.#emit();
     await made.#seal();
     if (!anchored) return made;
@@ -81,11 +82,13 @@ export class DiskLog {
     await untilAnswered(async () => await applyTopics(this.#config, wanted));
   }
 
-  /** Waits until the broker answers for each partition: it makes topics one after the other. */
-  async #leads(log: RecordLog): Promise<void> {
+  /** Waits until the broker leads each partition: it makes topics one after the other, and takes them up so when it begins. */
+  async led(): Promise<void> {
+    const log = connectRecordLog(this.#config);
     for (const [of, topic] of Object.entries(this.names) as [keyof TopicNames, string][])
       for (let partition = 0; partition < this.#countOf(of); partition += 1)
         await untilAnswered(async () => await log.bounds(topic, partition));
+    await log.close();
   }
 
   #countOf(of: keyof TopicNames): number {
@@ -94,7 +97,6 @@ export class DiskLog {
 
   async #emit(): Promise<void> {
     const log = connectRecordLog(this.#config);
-    await this.#leads(log);
     const events = new SafeWriter({ log, topic: this.names.events });
     const record = (text: string) => ({
       ...{ key: Buffer.from(`key of ${text}`), value: Buffer.alloc(300, `${text} `) },

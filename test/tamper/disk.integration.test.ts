@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaConfig } from '@tallystick/kafka/config';
 import type { Verdict } from '@tallystick/verifier/verdict';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -64,9 +63,7 @@ beforeAll(async () => {
   for (const [at, { alter, indexes = 'left' }] of diskRows.entries())
     await logs[at]!.alter(broker!.dataDir, alter, indexes);
   await broker!.start();
-  // A broker that has just begun may not lead everything yet.
-  for (const until = performance.now() + 60_000; performance.now() < until; await sleep(500))
-    if ((await logs[0]!.judge('log')).exitCode !== 3) break;
+  for (const log of logs) await log.led();
 }, 600_000);
 afterAll(async () => {
   await cluster.close();
