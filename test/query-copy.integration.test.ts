@@ -116,7 +116,7 @@ async function scene(count: number, partitions = 1) {
     await sql('DROP DATABASE {db}');
     await Promise.all([clickhouse.close(), rows.close()]);
   };
-  return { topics, topicId, config, ledger, compare, sql, query, send, fill, end };
+  return { topics, topicId, config, ledger, rows, compare, sql, query, send, fill, end };
 }
 
 const columnNames = rowColumns.map(({ name }) => name).join(', ');
@@ -187,7 +187,7 @@ describe('a copy that somebody changed', () => {
     await sql(forge(7, { partition: '3' }));
     await sql(forge(8, { generation: '2' }));
     await sql(forge(9, { appended_at: 'addMonths(appended_at, -2)' }));
-    // The newest row too: the claim of its run says that there was one.
+    // The newest row too: the watermark says that there was one.
     await sql('ALTER TABLE {db}.events DELETE WHERE offset IN (20, 21, 22, 30, 61) AND partition = 0');
     const result = await compare();
     expect(codesOf(result).sort()).toEqual(
@@ -269,6 +269,47 @@ describe('a copy that is not all there', () => {
     expect(soon.findings).toEqual([]);
     const late = await compare({ maxLagMs: 1, now: () => Date.now() + 1_000 });
     expect(late.findings).toMatchObject([{ code: 'copy-behind' }]);
+    await end();
+  });
+
+  test('newest rows: missing where the watermark or a later claim says that they were written, else not there yet', async () => {
+    const { compare, sql, topics, end } = await scene(30);
+    await sql('ALTER TABLE {db}.events DELETE WHERE offset >= 30');
+    expect(codesOf(await compare())).toEqual(['copy-missing offsets 30-31']);
+    // As of a worker that died, or waits, between the claim of its run and the insert.
+    for (const table of ['runs', 'watermarks']) await sql(`TRUNCATE TABLE {db}.${table}`);
+    const claim = async (first: number, last: number) =>
+      await sql(
+        `INSERT INTO {db}.runs (topic, generation, partition, first, last, round, worker) VALUES ('${topics.events}', 0, 0, ${first}, ${last}, 0, 'w')`,
+      );
+    await claim(30, 31);
+    const soon = await compare();
+    expect(soon.findings).toEqual([]);
+    expect(soon.counts).toMatchObject({ compared: 30, missing: 0, notYet: 2 });
+    const late = await compare({ maxLagMs: 1, now: () => Date.now() + 1_000 });
+    expect(late.findings).toMatchObject([{ code: 'copy-behind' }]);
+    expect(verdictOf(late.findings).exitCode).toBe(3);
+    await claim(32, 40);
+    expect(codesOf(await compare())).toEqual(['copy-missing offsets 30-31']);
+    await end();
+  });
+
+  test('rows that a retention job removes while they are compared are not missing', async () => {
+    const { rows, compare, sql, topics, end } = await scene(30);
+    let jobs = 0;
+    const watermark = async (place: Parameters<typeof rows.watermark>[0]) => {
+      const before = await rows.watermark(place);
+      if ((jobs += 1) > 1) return before;
+      await sql(
+        `INSERT INTO {db}.watermarks (topic, generation, partition, rows_from, next_offset) VALUES ('${topics.events}', 0, 0, 10, 0)`,
+      );
+      await sql('ALTER TABLE {db}.events DELETE WHERE offset < 10');
+      return before;
+    };
+    const during = Object.assign(Object.create(rows) as typeof rows, { watermark });
+    const result = await compare({ rows: during, minRetentionMs: 0 });
+    expect(result.findings).toEqual([]);
+    expect(result.partitions).toMatchObject([{ rowsFrom: 10, expired: 10, compared: 22 }]);
     await end();
   });
 

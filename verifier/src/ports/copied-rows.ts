@@ -21,7 +21,7 @@ export interface CopiedWatermark {
   readonly rowsFrom: number;
   /** Every offset below was given a row. */
   readonly nextOffset: number;
-  /** Every offset below was set out to be given a row: within seconds it has one. */
+  /** End of the newest run that a worker set out to write: its rows come together, all or none. They may not have come yet. */
   readonly claimedTo: number;
 }
 
@@ -31,6 +31,8 @@ export interface CopiedRow {
   readonly cells: readonly CopiedCell[];
   /** Some text of it is no UTF-8: which column cannot be told from the cells alone. */
   readonly malformed: boolean;
+  /** Which slice it came with: the rows of one were looked up at one moment. Left out: all are one. */
+  readonly slice?: number;
 }
 
 /** The query copy, read only. Every call ends within a deadline; all throw VerifierError COPY_UNAVAILABLE where it cannot be read. */

@@ -134,12 +134,15 @@ class ClickHouseRows implements CopiedRows {
   }
 
   async watermark(place: CopiedPlace): Promise<CopiedWatermark> {
-    const sql = `SELECT (SELECT max(rows_from) FROM ${this.db}.watermarks WHERE ${ofPlace}), (SELECT max(next_offset) FROM ${this.db}.watermarks WHERE ${ofPlace}), (SELECT max(last) + 1 FROM ${this.db}.runs WHERE ${ofPlace}), (SELECT count() FROM ${this.db}.runs WHERE ${ofPlace})`;
+    // A worker claims a run only once all rows below it are there. The claims are read at one moment: first and last are of one run.
+    const sql = `SELECT (SELECT max(rows_from) FROM ${this.db}.watermarks WHERE ${ofPlace}), (SELECT max(next_offset) FROM ${this.db}.watermarks WHERE ${ofPlace}), max(first), max(last) + 1, count() FROM ${this.db}.runs WHERE ${ofPlace}`;
     for await (const { cells } of this.ask(sql, { ...place })) {
-      const [rowsFrom = 0, nextOffset = 0, claimedTo = 0, claims = 0] = cells.map((cell) => this.safe(cell));
-      return { rowsFrom, nextOffset, claimedTo: claims === 0 ? 0 : claimedTo };
+      const [rowsFrom = 0, writtenTo = 0, claimedFrom = 0, claimedTo = 0, claims = 0] = cells.map((cell) =>
+        this.safe(cell),
+      );
+      return { rowsFrom, nextOffset: Math.max(writtenTo, claimedFrom), claimedTo: claims === 0 ? 0 : claimedTo };
     }
-    return { rowsFrom: 0, nextOffset: 0, claimedTo: 0 };
+    throw this.unreadable('no row of watermarks and runs');
   }
 
   async count(place: CopiedPlace, from: number, to: number): Promise<number> {
@@ -151,14 +154,14 @@ class ClickHouseRows implements CopiedRows {
   async *rows(place: CopiedPlace, from: number, to: number): AsyncGenerator<CopiedRow, void, void> {
     // All rows of an offset come in one slice, however many there are.
     const sql = `SELECT ${columns} FROM ${this.db}.events WHERE ${ofPlace} AND offset >= {from:UInt64} AND offset < {to:UInt64} ORDER BY offset LIMIT ${sliceRows} WITH TIES`;
-    for (let next = from; next < to;) {
+    for (let next = from, slice = 0; next < to; slice++) {
       let count = 0;
       for await (const { cells, malformed } of this.ask(sql, { ...place, from: next, to })) {
         const offset = this.safe(cells[offsetIndex] ?? null);
         if (cells.length !== rowColumns.length || offset < next)
           throw this.unreadable(`a row of ${cells.length} cells`);
         if (count >= sliceRows + mostTies) throw this.unreadable(`more than ${sliceRows + mostTies} rows at once`);
-        yield { offset, cells, malformed };
+        yield { offset, cells, malformed, slice };
         from = offset;
         count += 1;
       }

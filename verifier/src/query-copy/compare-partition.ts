@@ -9,7 +9,7 @@ import type { CopiedExtent, CopiedPlace, CopiedRows, CopiedWatermark } from '../
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
 import { comparePlace } from './compare-place.ts';
-import type { PlaceCompared, PlaceRange } from './compare-place.ts';
+import type { Expiry, PlaceCompared, PlaceRange } from './compare-place.ts';
 import type { CopySegment } from './compare-query-copy.ts';
 import { CopyFindings } from './copy-findings.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy-result.ts';
@@ -55,16 +55,19 @@ export async function comparePartition(
   const source: Source = { log, topic, topicId, partition, deadlineMs: parts.deadlineMs, signal: parts.signal };
   const newest = later.length === 0;
   const mark = await settled(parts, place, newest);
-  const reached = Math.max(firstOffset, mark.nextOffset, mark.claimedTo, endOf(extent));
+  const reached = await writtenTo(parts.rows, place, mark, Math.max(firstOffset, mark.nextOffset, endOf(extent)));
   const { logStart, highWatermark } = await boundsBehind(parts, partition, reached);
   // Of an earlier generation only what it covers has to be there; the worker may have gone on a little.
   const end = Math.min(reached, highWatermark, range.last + 1);
   const limit = Math.min(end, ...later.map((each) => each.firstOffset));
   const from = Math.max(firstOffset, logStart, range.first);
   const found = new CopyFindings(place, add);
-  const takenBefore = parts.minRetentionMs === null ? null : parts.now() - parts.minRetentionMs;
-  const { rowsFrom } = mark;
-  const offsets = { from, to: end, requiredTo: newest ? end : limit, expiry: { rowsFrom, takenBefore } };
+  let { rowsFrom } = mark;
+  const expiry = async (): Promise<Expiry> => {
+    ({ rowsFrom } = await parts.rows.watermark(place));
+    return { rowsFrom, takenBefore: parts.minRetentionMs === null ? null : parts.now() - parts.minRetentionMs };
+  };
+  const offsets = { from, to: end, requiredTo: newest ? end : limit, expiry };
   const compare = async (of: PlaceRange): Promise<PlaceCompared> =>
     of.from < of.to ? await comparePlace({ ...parts, source }, place, of, found, count) : nothing;
   const { compared, expired, unread } = await compare(offsets);
@@ -93,6 +96,24 @@ export async function comparePartition(
 }
 
 const nothing = { compared: 0, expired: 0, unread: 0 };
+
+/**
+ * How far rows were written. Of the newest run it is only known that a worker set out to write it: it may have died before it did, or wait. Its
+ * rows come together, so one of them says that all were there.
+ * @param known every offset below was given a row
+ */
+async function writtenTo(
+  rows: CopiedRows,
+  place: CopiedPlace,
+  { claimedTo }: CopiedWatermark,
+  known: number,
+): Promise<number> {
+  if (claimedTo <= known) return known;
+  if ((await rows.count(place, known, claimedTo)) > 0) return claimedTo;
+  // What expired is not waited for.
+  const { rowsFrom } = await rows.watermark(place);
+  return Math.max(known, Math.min(rowsFrom, claimedTo));
+}
 
 /** A high watermark below what has rows is asked again for a while: a new leader may serve a lower one for some seconds (KIP-207). */
 async function boundsBehind(

@@ -15,7 +15,8 @@ export interface PlaceRange {
   readonly to: number;
   /** Offsets below it must have a row, but for those that may have expired: not those that a later generation covers. */
   readonly requiredTo: number;
-  readonly expiry: Expiry;
+  /** Asks which rows may be gone by now: once for each slice of rows in which some are missing. */
+  readonly expiry: () => Promise<Expiry>;
 }
 
 /** Which rows may be gone: those that the database says expired, where the limits of the run allow it. */
@@ -56,6 +57,7 @@ export async function comparePlace(
   let expired = 0;
   let unread = 0;
   const cursor = new Cursor(rows.rows(place, from, to));
+  const expiryNow = ofSlice(cursor, expiry);
   try {
     await cursor.next();
     for await (const piece of readThrough(source, from, to)) {
@@ -71,7 +73,7 @@ export async function comparePlace(
           await beyond(cursor, offset, found, source.signal);
           if (cursor.row?.offset !== offset) {
             if (offset >= requiredTo) continue;
-            const why = whyRequired(offset, appendedAtMs, expiry);
+            const why = whyRequired(offset, appendedAtMs, await expiryNow());
             if (why === null) expired += 1;
             else found.rowMissing(offset, why);
             continue;
@@ -95,6 +97,19 @@ export async function comparePlace(
     await cursor.close();
   }
   return { compared, expired, unread };
+}
+
+/**
+ * Rows expire while a run goes on: the watermark is raised, then they are removed. So what allows a row to be missing is asked after the slice
+ * was read that it is not in, and once for that slice.
+ */
+function ofSlice(cursor: Cursor, ask: () => Promise<Expiry>): () => Promise<Expiry> {
+  let asked: { readonly of: number | 'the end'; readonly expiry: Expiry } | null = null;
+  return async () => {
+    const of = cursor.row === null ? 'the end' : (cursor.row.slice ?? 0);
+    if (asked?.of !== of) asked = { of, expiry: await ask() };
+    return asked.expiry;
+  };
 }
 
 /** Why a row has to be there, behind "though"; null where it may have expired. */

@@ -21,6 +21,17 @@ test('a copy as the worker wrote it is verified', async () => {
   expect(verdict).toMatchObject({ exitCode: 0, queryCopy: { counts: { compared: 20, extra: 0 } } });
 });
 
+/** Calls `then` with each offset once its row was taken, before the next one is looked up. */
+function afterRow(copy: MemoryCopy, then: (offset: number) => void): void {
+  const rows = copy.rows.bind(copy);
+  copy.rows = async function* (place, from, to) {
+    for await (const row of rows(place, from, to)) {
+      yield row;
+      then(row.offset);
+    }
+  };
+}
+
 describe('rows of another topic', () => {
   test.each([
     ['one that sorts first', 'a', 'a'],
@@ -173,9 +184,133 @@ describe('rows that the database says expired', () => {
     expect(summary(await verify({ minRetentionMs: 0 }))).toEqual(['copy-altered 0 offsets 1-1']);
   });
 
+  test('may go while the run goes on: rows of age, under a watermark that was raised before', async () => {
+    const { copy, verify } = await scene();
+    let now = 1_700_000_000_000;
+    copy.sliceRows = 2;
+    // Each time behind a slice that was read: what was asked for its rows does not do for the next ones.
+    const jobs = new Map([
+      [1, 4],
+      [5, 8],
+      [9, 10],
+    ]);
+    afterRow(copy, (offset) => {
+      const below = jobs.get(offset);
+      if (below === undefined) return;
+      now += 120_000;
+      copy.rowsFrom = below;
+      copy.remove((row) => row.offset < below);
+    });
+    const verdict = await verify({ minRetentionMs: 60_000 }, { now: () => now });
+    expect(summary(verdict)).toEqual([]);
+    expect(verdict).toMatchObject({
+      exitCode: 0,
+      queryCopy: { counts: { missing: 0 }, partitions: [{ rowsFrom: 8, expired: 4 }] },
+    });
+  });
+
+  test('may go while the run goes on, all of them', async () => {
+    const { copy, verify } = await scene();
+    copy.sliceRows = 5;
+    afterRow(copy, (offset) => {
+      if (offset !== 4) return;
+      copy.rowsFrom = 10;
+      copy.remove(() => true);
+    });
+    const verdict = await verify({ minRetentionMs: 0 });
+    expect(verdict).toMatchObject({ exitCode: 0, queryCopy: { partitions: [{ rowsFrom: 10, expired: 5 }] } });
+  });
+
+  test('are missing where they went while the run went on, and are younger than the limit', async () => {
+    const { copy, verify } = await scene();
+    copy.sliceRows = 5;
+    afterRow(copy, (offset) => {
+      if (offset !== 4) return;
+      copy.rowsFrom = 8;
+      copy.remove((row) => row.offset < 8);
+    });
+    const verdict = await verify({ minRetentionMs: 60_000 }, { now: () => 1_700_000_000_000 });
+    expect(verdict).toMatchObject({ exitCode: 1, queryCopy: { counts: { missing: 3 }, partitions: [{ expired: 0 }] } });
+    expect(summary(verdict)).toEqual(['copy-missing 0 offsets 5-7']);
+  });
+
+  test('are asked for once for all rows that were looked up together', async () => {
+    const { copy, verify } = await scene();
+    copy.remove(({ offset }) => offset % 2 === 0);
+    const verdict = await verify({ minRetentionMs: 0 });
+    expect(verdict).toMatchObject({ exitCode: 1, queryCopy: { counts: { missing: 5 } } });
+    expect(copy.asked).toBe(2);
+  });
+
   test.each([{ minRetentionMs: -1 }, { minRetentionMs: 0.5 }])('%j is refused', async (limit) => {
     const { verify } = await scene();
     await expect(verify(limit)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
+  });
+});
+
+describe('the newest rows', () => {
+  const late = { now: () => 1_700_000_000_000 + 120_000 };
+  const without = async (from: number, claims: { nextOffset: number; claimedTo: number }) => {
+    const made = await scene();
+    made.copy.remove(({ offset }) => offset >= from);
+    return { ...made, copy: Object.assign(made.copy, claims) };
+  };
+
+  test('that a worker set out to write, and did not, are not there yet: it died, or waits', async () => {
+    const { verify } = await without(6, { nextOffset: 6, claimedTo: 10 });
+    const soon = await verify({}, { now: () => 1_700_000_000_000 });
+    expect(soon).toMatchObject({ exitCode: 0, queryCopy: { counts: { compared: 6, missing: 0, notYet: 4 } } });
+    const verdict = await verify({}, late);
+    expect(verdict).toMatchObject({ exitCode: 3, queryCopy: { counts: { compared: 6, missing: 0, notYet: 4 } } });
+    expect(verdict.findings).toMatchObject([{ code: 'copy-behind' }]);
+  });
+
+  test('that were written since the run began are compared as far as their worker set out to write', async () => {
+    const { copy, verify } = await without(10, { nextOffset: 6, claimedTo: 10 });
+    const extents = copy.extents.bind(copy);
+    copy.extents = async (topic) => (await extents(topic)).map((extent) => ({ ...extent, rows: 6, last: 5n }));
+    const verdict = await verify({}, late);
+    expect(verdict).toMatchObject({ exitCode: 0, queryCopy: { counts: { compared: 10, missing: 0, notYet: 0 } } });
+    copy.remove(({ offset }) => offset === 7);
+    const removed = await verify({}, late);
+    expect(removed.exitCode).toBe(1);
+    expect(summary(removed)).toEqual(['copy-missing 0 offsets 7-7']);
+  });
+
+  test('that expired, the whole newest run, are not waited for', async () => {
+    const { copy, verify } = await without(0, { nextOffset: 0, claimedTo: 10 });
+    copy.rowsFrom = 10;
+    const verdict = await verify({ minRetentionMs: 60_000 }, late);
+    expect(summary(verdict)).toEqual([]);
+    expect(verdict).toMatchObject({ exitCode: 0, queryCopy: { counts: { notYet: 0 }, partitions: [{ expired: 10 }] } });
+    expect(summary(await verify({}, late))).toEqual(['copy-missing 0 offsets 0-9']);
+  });
+
+  test('that the watermark says were written are missing', async () => {
+    const { verify } = await without(6, { nextOffset: 10, claimedTo: 10 });
+    const verdict = await verify({}, late);
+    expect(verdict.exitCode).toBe(1);
+    expect(summary(verdict)).toEqual(['copy-missing 0 offsets 6-9']);
+  });
+
+  test('removed while the run goes on are missing, whatever the watermark says', async () => {
+    const { copy, verify } = await scene();
+    copy.nextOffset = 0;
+    const watermark = copy.watermark.bind(copy);
+    copy.watermark = async () => {
+      copy.remove(({ offset }) => offset >= 6);
+      return await watermark();
+    };
+    const verdict = await verify({}, late);
+    expect(verdict.exitCode).toBe(1);
+    expect(summary(verdict)).toEqual(['copy-missing 0 offsets 6-9']);
+  });
+
+  test('removed with all that says that they were written end 3, and never verified', async () => {
+    const { verify } = await without(6, { nextOffset: 6, claimedTo: 6 });
+    const verdict = await verify({}, late);
+    expect(verdict).toMatchObject({ exitCode: 3, queryCopy: { counts: { missing: 0, notYet: 4 } } });
+    expect(verdict.findings).toMatchObject([{ code: 'copy-behind' }]);
   });
 });
 

@@ -23,6 +23,12 @@ export class MemoryCopy implements CopiedRows {
   /** What the table of watermarks says, of every place. */
   rowsFrom = 0;
   nextOffset = 0;
+  /** End of the newest run that a worker set out to write. */
+  claimedTo = 0;
+  /** Rows that are looked up at one moment. */
+  sliceRows = Infinity;
+  /** How often somebody asked for the watermark. */
+  asked = 0;
 
   /** @param generation under which the worker made the rows */
   static async of(world: World, { partitions = 1, generation = 0 } = {}): Promise<MemoryCopy> {
@@ -67,8 +73,9 @@ export class MemoryCopy implements CopiedRows {
   }
 
   async watermark(): Promise<{ rowsFrom: number; nextOffset: number; claimedTo: number }> {
-    const { rowsFrom, nextOffset } = this;
-    return await Promise.resolve({ rowsFrom, nextOffset, claimedTo: nextOffset });
+    this.asked += 1;
+    const { rowsFrom, nextOffset, claimedTo } = this;
+    return await Promise.resolve({ rowsFrom, nextOffset, claimedTo: Math.max(nextOffset, claimedTo) });
   }
 
   async count(place: CopiedPlace, from: number, to: number): Promise<number> {
@@ -77,7 +84,12 @@ export class MemoryCopy implements CopiedRows {
 
   async *rows(place: CopiedPlace, from: number, to: number): AsyncGenerator<CopiedRow, void, void> {
     await Promise.resolve();
-    for (const { offset, cells } of this.within(place, from, to)) yield { offset, cells, malformed: false };
+    for (let slice = 0; ; slice++) {
+      const rows = this.within(place, from, to).slice(0, this.sliceRows);
+      for (const { offset, cells } of rows) yield { offset, cells, malformed: false, slice };
+      if (rows.length < this.sliceRows) return;
+      from = (rows.at(-1)?.offset ?? to) + 1;
+    }
   }
 
   async close(): Promise<void> {

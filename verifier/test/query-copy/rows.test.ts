@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function answering(answer: (response: ServerResponse, url: URL) => void) {
+async function answering(answer: (response: ServerResponse, url: URL) => void, deadlineMs = 300) {
   const server = createServer((request, response) => answer(response, new URL(request.url ?? '', 'http://h'))).listen(
     0,
     '127.0.0.1',
@@ -23,7 +23,7 @@ async function answering(answer: (response: ServerResponse, url: URL) => void) {
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const rows = clickHouseRows({ url: `http://127.0.0.1:${port}`, database: 'd', deadlineMs: 300 });
+  const rows = clickHouseRows({ url: `http://127.0.0.1:${port}`, database: 'd', deadlineMs });
   closing.push(
     async () => await rows.close(),
     async () => await new Promise((resolve) => server.close(resolve).closeAllConnections()),
@@ -58,6 +58,20 @@ describe('a server', () => {
       for await (const each of rows.rows(place, 5, 10)) expect(each).toBeNull();
     };
     await expect(reading()).rejects.toMatchObject({ code: 'COPY_UNAVAILABLE' });
+  });
+
+  it('gives rows in slices, and says which rows were looked up together', async () => {
+    const at = rowColumns.findIndex(({ name }) => name === 'offset');
+    const line = (offset: number) => `${JSON.stringify(row.with(at, String(offset)))}\n`;
+    const rows = await answering((response, url) => {
+      const from = Number(url.searchParams.get('param_from'));
+      response.end(Array.from({ length: from === 0 ? 20_000 : 5 }, (_, i) => line(from + i)).join(''));
+    }, 30_000);
+    const slices: (number | undefined)[] = [];
+    for await (const { offset, slice } of rows.rows(place, 0, 30_000)) slices[offset] = slice;
+    expect(slices).toHaveLength(20_005);
+    expect(new Set(slices.slice(0, 20_000))).toEqual(new Set([0]));
+    expect(slices.slice(20_000)).toEqual([1, 1, 1, 1, 1]);
   });
 
   it('whose list of partitions never ends is unavailable, in bounded memory', async () => {
