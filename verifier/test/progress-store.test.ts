@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -14,11 +15,22 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { fileAnchorStore } from '../src/adapters/anchor-file.ts';
 import { memoryProgressStore } from '../src/adapters/progress-memory.ts';
+import type * as folderLock from '../src/adapters/folder-lock.ts';
 import type { ProgressStore } from '../src/ports/progress-store.ts';
 import { topics, World } from './support/world.ts';
+
+const { beforeLock } = vi.hoisted(() => ({ beforeLock: { run: (): void => undefined } }));
+vi.mock('../src/adapters/folder-lock.ts', async (original) => {
+  const real = await original<typeof folderLock>();
+  const lockFolder: typeof real.lockFolder = async (of) => {
+    beforeLock.run();
+    return await real.lockFolder(of);
+  };
+  return { ...real, lockFolder };
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'tallystick-progress-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -255,6 +267,22 @@ describe('a folder with progress', () => {
     await store.clear();
     await store.leave();
     expect(await store.begin()).toBe(0);
+  });
+
+  test('what the holder before keeps until the folder is taken is taken too', async () => {
+    const path = await left();
+    const [last, aside] = [join(`${path}.progress`, 'part-2'), join(folder, 'aside')];
+    renameSync(last, aside);
+    beforeLock.run = () => renameSync(aside, last);
+    const store = progressOf(path);
+    try {
+      expect(await store.begin()).toBe(3);
+    } finally {
+      beforeLock.run = () => undefined;
+    }
+    await store.append(bytes('four'));
+    await store.leave();
+    expect(await progressOf(path).begin()).toBe(4);
   });
 
   test('of another machine is left until it has been quiet for a day', async () => {

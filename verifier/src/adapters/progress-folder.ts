@@ -66,7 +66,9 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
           }
           await hold(folder);
         }
-        const numbers = names.flatMap((name) => partName.exec(name)?.[1] ?? []).map(Number);
+        // Only now nobody else writes: who held it before may have kept a part since.
+        const parts = (await namesIn(folder)) ?? [];
+        const numbers = parts.flatMap((name) => partName.exec(name)?.[1] ?? []).map(Number);
         if (numbers.length === 0) return 0;
         mac = await key.read();
         if (mac === null) throw corrupt(folder, 'the key that its code was made with is gone');
