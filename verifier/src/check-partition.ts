@@ -75,7 +75,7 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   const { schemas } = run;
   const parts = new ContentParts(plan, { ...content, schemas }, run.contentBefore.get(chainName(plan)));
   const total = new Total();
-  for await (const { findings, counts, shard, content: before } of progress?.taken(options.tempDir) ?? []) {
+  for await (const { findings, counts, shard, content: before } of progress?.taken(source, options.tempDir) ?? []) {
     for (const finding of findings) found.add(finding);
     total.add(counts);
     await parts.add(shard, before);

@@ -7,7 +7,9 @@ import type { LeavesFollower } from './follow-leaves.ts';
 import type { CheckedShard } from './parallel/check-shards.ts';
 import { hashOf, keysBefore } from './progress-fit.ts';
 import { canBeKept } from './progress-part.ts';
-import type { CheckedPart } from './progress-part.ts';
+import type { CheckedPart, PartHead } from './progress-part.ts';
+import { markAt } from './read-shard.ts';
+import type { Source } from './read-through.ts';
 import type { Run } from './run.ts';
 import type { RunProgress } from './run-progress.ts';
 
@@ -74,12 +76,17 @@ export class PartitionProgress {
     else this.findings.push(finding);
   }
 
-  /** What the run before checked, as if it had been read now. */
-  async *taken(tempDir: string): AsyncGenerator<Checked & { findings: readonly NewFinding[] }, void, void> {
+  /** What the run before checked, as if it had been read now. @throws KafkaError where the partition cannot be read at all */
+  async *taken(
+    source: Source,
+    tempDir: string,
+  ): AsyncGenerator<Checked & { findings: readonly NewFinding[] }, void, void> {
     if (!this.isWhole) return;
     // Each part has the findings of all before it too.
     let told = 0;
-    for await (const part of this.progress.taken(this.plan, this.logStart, this.run.keys, tempDir)) {
+    const { logStart, plan, run } = this;
+    const isThere = async ({ end, last }: PartHead): Promise<boolean> => (await markAt(source, end - 1)) === last;
+    for await (const part of this.progress.taken(plan, { logStart, keys: run.keys, isThere, tempDir })) {
       const { from, end, checkedEvents, matchedSeals, findings, open, content } = part;
       const counts = { checkedEvents, matchedSeals, unsealed: 0, oldestUnsealed: null };
       this.before = { end, open };
@@ -96,7 +103,7 @@ export class PartitionProgress {
     }
   }
 
-  async keep({ shard, counts, content }: CheckedShard, seals: LeavesFollower): Promise<void> {
+  async keep({ shard, counts, content, last: mark }: CheckedShard, seals: LeavesFollower): Promise<void> {
     const { topic, partition, sections } = this.plan;
     const { from, end } = shard;
     let sealed = 0;
@@ -106,14 +113,22 @@ export class PartitionProgress {
     const statement = last === undefined || last.last !== end - 1 ? null : hashOf(last);
     const open = seals.unmet();
     const known = content.sealed === null || canBeKept(content.sealed);
-    const good = known && counts.checkedEvents === sealed && open !== null && open.length <= mostKept;
+    // With a gap at its end nobody could tell whether the next run goes on behind what this one read.
+    const good = known && mark !== null && counts.checkedEvents === sealed && open !== null && open.length <= mostKept;
     if (this.stopped || !good) this.stopped = true;
     // Behind the last seal there is nothing to keep: the unsealed tail is looked at again.
     else if (last !== undefined && statement !== null && end > from) {
       const { checkedEvents, matchedSeals } = counts;
       const of = { topic, partition, from, end, statement, logStart: this.logStart, checkedEvents, matchedSeals };
       const keys = keysBefore(this.run.keys, last);
-      await this.progress.keep({ ...of, keys, open, findings: [...this.findings], content: content.sealed });
+      await this.progress.keep({
+        ...of,
+        last: mark,
+        keys,
+        open,
+        findings: [...this.findings],
+        content: content.sealed,
+      });
     }
   }
 }

@@ -5,6 +5,7 @@ import { deserialize, serialize } from 'node:v8';
 import type { ContentPart } from './content/content-types.ts';
 import type { SpilledIds } from './content/id-spill.ts';
 import type { NewFinding } from './domain/findings.ts';
+import type { BatchMark } from './read-shard.ts';
 
 /** What one run of sections of one partition came to, in the form of a run's progress. */
 export interface CheckedPart {
@@ -15,6 +16,8 @@ export interface CheckedPart {
   readonly end: number;
   /** Hash of the statement of the last section. It names the one before it, so it stands for the whole chain up to there. */
   readonly statement: string;
+  /** Of the batch that holds the last record, as it was read. */
+  readonly last: BatchMark;
   /** Of the keys that producers' signatures were judged by. */
   readonly keys: string;
   /** Log start of the partition when it was read. */
@@ -36,7 +39,10 @@ export interface OpenSeal {
 }
 
 /** Which records a part speaks of, and what those were judged by. */
-export type PartHead = Pick<CheckedPart, 'topic' | 'partition' | 'from' | 'end' | 'statement' | 'keys' | 'logStart'>;
+export type PartHead = Pick<
+  CheckedPart,
+  'topic' | 'partition' | 'from' | 'end' | 'statement' | 'last' | 'keys' | 'logStart'
+>;
 
 /** Events that nothing could be said of keep their part from being kept: another run may have more luck. */
 export function canBeKept({ tally, overflow, ids }: ContentPart): boolean {
@@ -51,8 +57,8 @@ export function encodePart({ content, ...head }: CheckedPart): Uint8Array {
 
 /** Only the head of {@link encodePart}'s bytes. @throws Error where they are something else */
 export function headOfPart(bytes: Uint8Array): PartHead {
-  const { topic, partition, from, end, statement, keys, logStart } = opened(bytes).head;
-  return { topic, partition, from, end, statement, keys, logStart };
+  const { topic, partition, from, end, statement, last, keys, logStart } = opened(bytes).head;
+  return { topic, partition, from, end, statement, last, keys, logStart };
 }
 
 /** Whether a part is the one that has this head. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
@@ -32,13 +33,13 @@ export interface ShardCounts {
 /** What came of a shard without damage, and by which batches it hangs together with its neighbours. */
 export interface SoundShard {
   readonly counts: ShardCounts;
-  /** Of the batch that holds the record before the first, the first, and the last: null where none was read. */
+  /** Of the batch that holds the record before the first, the first, and the last before `end`: null where none was read. */
   readonly before: BatchMark | null;
   readonly first: BatchMark | null;
   readonly last: BatchMark | null;
 }
 
-/** Tells one stored batch from another that claims the same offsets. */
+/** Tells one stored batch from another that claims the same offsets: SHA-256 of all its bytes. A CRC anybody can bend to fit. */
 export type BatchMark = string;
 
 /**
@@ -48,7 +49,7 @@ export type BatchMark = string;
  * @throws KafkaError where the partition cannot be read at all
  */
 export async function readSoundShard(shard: Shard, sections: Sections, tools: ShardTools): Promise<SoundShard | null> {
-  const { readFrom, readTo, end, countTo } = shard;
+  const { readFrom, end, countTo, readTo } = shard;
   const pass = await begin(shard, sections, tools);
   pass.limit = countTo;
   const marks: Record<'before' | 'first' | 'last', BatchMark | null> = { before: null, first: null, last: null };
@@ -58,7 +59,7 @@ export async function readSoundShard(shard: Shard, sections: Sections, tools: Sh
       await pass.batch(batch);
       if (holds(batch, readFrom - 1)) marks.before = markOf(batch);
       if (holds(batch, readFrom)) marks.first = markOf(batch);
-      if (holds(batch, readTo - 1)) marks.last = markOf(batch);
+      if (holds(batch, end - 1)) marks.last = markOf(batch);
     }
   }
   await pass.skipTo(end);
@@ -75,7 +76,7 @@ export type NextShard = (first: BatchMark | null) => Promise<Shard | null>;
 /**
  * Reads a shard, reports its damage, and goes on with the shards that join it as long as `next` gives one.
  * @param sections all of the plan's from the shard's first on
- * @returns the shards that were read, as one
+ * @returns the shards that were read, as one; `last`: of the batch that holds their last record before `end`, null where none was read
  * @throws KafkaError where the partition cannot be read at all
  */
 export async function readShardsOn(
@@ -83,12 +84,20 @@ export async function readShardsOn(
   sections: Sections,
   tools: ShardTools,
   next: NextShard,
-): Promise<{ shard: Shard; counts: ShardCounts }> {
+): Promise<{ shard: Shard; counts: ShardCounts; last: BatchMark | null }> {
   const pass = await begin(shard, sections, tools);
   let read = shard;
+  let last: BatchMark | null = null;
+  const take = async (batch: ReadBatch): Promise<void> => {
+    await pass.batch(batch);
+    if (holds(batch, read.end - 1)) last = markOf(batch);
+  };
   const goOn = async (first: BatchMark | null): Promise<boolean> => {
     const joined = await next(first);
-    if (joined !== null) read = joinShards(read, joined);
+    if (joined !== null) {
+      read = joinShards(read, joined);
+      last = null;
+    }
     pass.limit = read.countTo;
     return joined !== null;
   };
@@ -100,16 +109,29 @@ export async function readShardsOn(
       continue;
     }
     for (const batch of piece.batches) {
-      await pass.batch(batch);
+      await take(batch);
       // A border is passed with the batch that holds what lies behind it: until then damage may show that lies before.
       while (batch.header.lastOffset >= pass.limit) {
         if (!(await goOn(holds(batch, pass.limit) ? markOf(batch) : null))) break reading;
-        await pass.batch(batch);
+        await take(batch);
       }
     }
   }
   await pass.skipTo(read.end);
-  return { shard: read, counts: countsOf(pass) };
+  return { shard: read, counts: countsOf(pass), last };
+}
+
+/**
+ * What is stored where an offset is asked for, as a shard that begins behind it is shown it.
+ * @returns null where no sound batch holds it
+ * @throws KafkaError where the partition cannot be read at all
+ */
+export async function markAt(source: Source, offset: number): Promise<BatchMark | null> {
+  for await (const piece of readThrough(source, offset, offset + 1)) {
+    if (piece.kind === 'hole') return null;
+    for (const batch of piece.batches) if (holds(batch, offset)) return markOf(batch);
+  }
+  return null;
 }
 
 async function begin({ from, readFrom }: Shard, sections: Sections, tools: ShardTools): Promise<SealPass> {
@@ -127,8 +149,8 @@ function holds({ header }: ReadBatch, offset: number): boolean {
   return header.baseOffset <= offset && offset <= header.lastOffset;
 }
 
-function markOf({ header }: ReadBatch): BatchMark {
-  return `${header.baseOffset} ${header.lastOffset} ${header.crc}`;
+function markOf({ bytes }: ReadBatch): BatchMark {
+  return createHash('sha256').update(bytes).digest('base64');
 }
 
 function countsOf({ checkedEvents, matchedSeals, unsealed, oldestUnsealed }: SealPass): ShardCounts {

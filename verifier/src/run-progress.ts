@@ -26,8 +26,16 @@ const { version: release } = JSON.parse(readFileSync(new URL('../package.json', 
   version: string;
 };
 
+/**
+ * How records are read and judged, as a number: raise it with every change that could make of the same stored bytes something else than before, a
+ * mended check above all. What a part says was said by the code that kept it, and the release is the same for many builds.
+ */
+export const judgingVersion = 1;
+
 interface FirstPart {
-  readonly version: 1;
+  readonly version: 2;
+  /** As `judgingVersion` was. */
+  readonly judging: number;
   /** Of this package: another one may judge records otherwise. */
   readonly release: string;
   /** Of everything that has to be the same for what was checked to count. */
@@ -42,6 +50,16 @@ export interface JudgedBy {
   readonly mode: 'full' | 'incremental';
   /** As `nameSource` says. */
   readonly source: string | null;
+}
+
+/** What parts of one partition have to fit now. */
+export interface TakenNow {
+  readonly logStart: number;
+  readonly keys: KeyState;
+  /** Whether the batch that the part ended with is still what is stored there. */
+  readonly isThere: (head: PartHead) => Promise<boolean>;
+  /** For their ids. */
+  readonly tempDir: string;
 }
 
 /**
@@ -92,7 +110,13 @@ export class RunProgress {
     const store = options.anchor?.progress;
     const { scope } = options;
     if (store === undefined || judged.source === null || (scope !== undefined && scope.kind !== 'all')) return null;
-    const first: FirstPart = { version: 1, release, binding: bindingOf(options, judged), begunAt: now };
+    const first: FirstPart = {
+      version: 2,
+      judging: judgingVersion,
+      release,
+      binding: bindingOf(options, judged),
+      begunAt: now,
+    };
     const progress = new RunProgress(store, first, options);
     progress.heedSource(options);
     try {
@@ -123,15 +147,24 @@ export class RunProgress {
 
   /**
    * What the run before checked of this partition, in order, as if it had just been read: one part after the other, so that memory holds one. Where one
-   * cannot be read there are no more: those behind it would leave a hole.
-   * @param logStart of the partition now
-   * @throws VerifierError VERIFY_ABORTED
+   * cannot be read there are no more: those behind it would leave a hole. The last is one that ends with the batch that it ended with: who
+   * goes on elsewhere may be shown another batch in its place, and would not see what was put in.
+   * @throws VerifierError VERIFY_ABORTED; PROGRESS_CORRUPT where they break off at such a place: then what was taken over cannot be taken back
    */
-  async *taken(plan: Plan, logStart: number, keys: KeyState, tempDir: string): AsyncGenerator<CheckedPart, void, void> {
-    for (const index of fittingParts(this.heads, plan, logStart, keys)) {
+  async *taken(plan: Plan, { logStart, keys, isThere, tempDir }: TakenNow): AsyncGenerator<CheckedPart, void, void> {
+    const fitting = fittingParts(this.heads, plan, logStart, keys);
+    for (let last = this.headAt(fitting); last !== null && !(await isThere(last)); last = this.headAt(fitting))
+      fitting.pop();
+    let before: PartHead | null = null;
+    for (const index of fitting) {
       checkAbort(this.signal);
       const part = await this.partAt(index, tempDir);
-      if (part === null) return;
+      if (part === null) {
+        if (before === null || (await isThere(before))) return;
+        await this.drop();
+        throw brokenOff();
+      }
+      before = this.heads[index] ?? null;
       this.takenFrom = this.first.begunAt;
       this.takenEvents += part.checkedEvents;
       yield part;
@@ -208,6 +241,11 @@ export class RunProgress {
     return this;
   }
 
+  /** Of the last of these parts. */
+  private headAt(indexes: readonly number[]): PartHead | null {
+    return this.heads[indexes.at(-1) ?? -1] ?? null;
+  }
+
   /** null where it cannot be had. */
   private async partAt(index: number, tempDir: string): Promise<CheckedPart | null> {
     try {
@@ -269,7 +307,7 @@ function bindingOf(
   { anchor, mode, source }: JudgedBy,
 ): string {
   const schemasOf = schemas === undefined ? null : (schemas.place ?? 'of no known place');
-  const of = [source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemasOf, anchor];
+  const of = [judgingVersion, source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemasOf, anchor];
   return createHash('sha256').update(JSON.stringify(of)).digest('base64');
 }
 
@@ -277,7 +315,8 @@ function firstPartOf(bytes: Uint8Array): FirstPart {
   try {
     const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as FirstPart;
     if (
-      value.version === 1 &&
+      value.version === 2 &&
+      value.judging === judgingVersion &&
       value.release === release &&
       typeof value.binding === 'string' &&
       Number.isSafeInteger(value.begunAt)
@@ -299,6 +338,13 @@ function headIn(bytes: Uint8Array): PartHead {
 
 function otherPart(): VerifierError {
   return new VerifierError('PROGRESS_CORRUPT', 'The progress of a run that did not end was altered while it was read.');
+}
+
+function brokenOff(): VerifierError {
+  return new VerifierError(
+    'PROGRESS_CORRUPT',
+    'A part of the progress of a run that did not end cannot be read any more, and the one before it ended with another batch than is stored there now: begin anew.',
+  );
 }
 
 function otherRelease(): VerifierError {

@@ -81,7 +81,8 @@ test('a run that was killed in the middle is gone on with, and what it checked i
   expect(verdict).toMatchObject({ exitCode: 0, mode: 'full', checked: { events: 48, seals: 24 } });
   expect(verdict.resumed).toMatchObject({ events: kept * 2, leftAside: null });
   const again = readFileSync(reads, 'utf8').trim().split('\n');
-  expect(again.some((place) => place.startsWith('0:'))).toBe(kept < 12);
+  // Of what was taken over only the batch that it ended with is looked at.
+  expect(again.filter((place) => place.startsWith('0:') && Number(place.slice(2)) < 23)).toEqual([]);
   const first = (kept - 12) * 2;
   expect(again.filter((place) => Number(place.slice(2)) < first - 1)).toEqual([]);
   const whole = await withBundle(file, async ({ records }) => await world.verify({ log: records }));

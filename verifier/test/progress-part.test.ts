@@ -35,6 +35,7 @@ function around(content: ContentPart | null): CheckedPart {
     from: 7,
     end: 12,
     statement: 'hash',
+    last: 'mark',
     keys: 'keys',
     logStart: 2,
     checkedEvents: 5,
@@ -58,7 +59,15 @@ test.each([
   const head = headOfPart(bytes);
   expect(of).toMatchObject(head);
   expect(hasHead(of, head)).toBe(true);
-  for (const change of [{ partition: 4 }, { from: 8 }, { end: 13 }, { statement: '' }, { keys: '' }, { logStart: 3 }])
+  for (const change of [
+    { partition: 4 },
+    { from: 8 },
+    { end: 13 },
+    { statement: '' },
+    { last: '' },
+    { keys: '' },
+    { logStart: 3 },
+  ])
     expect(hasHead({ ...of, ...change }, head)).toBe(false);
   expect({ ...content, ids: null }).toEqual({ ...structuredClone(part), ids: null });
   expect(content?.ids.file !== null).toBe(inFile);

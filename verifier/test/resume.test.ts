@@ -3,6 +3,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseVerifierKey } from '@tallystick/core/note';
+import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import { encodeEvent, eventHeaders } from '@tallystick/schemas/avro';
@@ -11,13 +12,14 @@ import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { ContentPart } from '../src/content/content-types.ts';
 import { renderText } from '../src/render.ts';
-import { RunProgress } from '../src/run-progress.ts';
+import { judgingVersion, RunProgress } from '../src/run-progress.ts';
 import type { Verdict } from '../src/verdict.ts';
 import type { VerifyOptions } from '../src/verify.ts';
 import { event } from './content/support.ts';
 import { LogWorld } from './support/log-world.ts';
 import { pruneText } from './support/tiny-sealer.ts';
-import { lookups } from './support/scanning-log.ts';
+import { byBase, lookups } from './support/scanning-log.ts';
+import type { Lookup } from './support/scanning-log.ts';
 import { origin, rootKey, sealKey, summary, topics, World } from './support/world.ts';
 
 const day = 86_400_000;
@@ -55,6 +57,29 @@ async function killed(world: World, at: string, options: Partial<VerifyOptions> 
     return { ...verdict, fetched };
   };
   return { anchor, again };
+}
+
+/** Partition 0 of the events as these bytes. */
+function storedAs(world: World, stored: Buffer, find: Lookup): RecordLog {
+  return Object.assign(Object.create(world.log) as RecordLog, {
+    fetch: async (request: FetchRequest) => {
+      const answer = await world.log.fetch(request);
+      if (request.topic !== topics.events || request.partition !== 0) return answer;
+      const at = find(stored, request.offset);
+      return { ...answer, records: new Uint8Array(stored.subarray(at, Math.max(at + request.maxBytes, at + 200))) };
+    },
+  });
+}
+
+/** Other records for the last two of a batch of three: a batch that ends where it ends, and begins within it. */
+function within(batch: Buffer): Buffer {
+  const copy = Buffer.from(batch);
+  copy.writeUInt8(copy.readUInt8(copy.length - 8) ^ 1, copy.length - 8);
+  copy.writeBigInt64BE(copy.readBigInt64BE(0) + 1n, 0);
+  copy.writeInt32BE(1, batchField.lastOffsetDelta);
+  copy.writeInt32BE(2, batchField.count);
+  sealCrc(copy);
+  return copy;
 }
 
 /** What two verdicts of the same log have in common, however they came about. */
@@ -263,18 +288,43 @@ describe('what was found is not lost', () => {
       copy.writeUInt8(copy.readUInt8(copy.length - 8) ^ 1, copy.length - 8);
       // Behind offset 7, the last that is sealed.
       const stored = Buffer.concat([...batches.slice(0, 4), copy, ...batches.slice(4)]);
-      const log = Object.assign(Object.create(world.log) as RecordLog, {
-        fetch: async (request: FetchRequest) => {
-          const answer = await world.log.fetch(request);
-          if (request.topic !== topics.events || request.partition !== 0) return answer;
-          const at = find(stored, request.offset);
-          return { ...answer, records: new Uint8Array(stored.subarray(at, Math.max(at + request.maxBytes, at + 200))) };
-        },
-      });
+      const log = storedAs(world, stored, find);
       const whole = await world.verify({ anchor: memoryAnchorStore(), log });
       expect(summary(whole)).toEqual(['bad-crc 0 offsets 8-8']);
       const { fetched: __, ...verdict } = await again({ log });
       expect(verdict.resumed?.events).toBeGreaterThanOrEqual(8);
+      expect(same(verdict)).toEqual(same(whole));
+    },
+  );
+
+  // Kafka 4.1 and newer show the batch put in to who asks for the last offset that was checked.
+  test.each(
+    lookups.flatMap(([kafka, find]) =>
+      [
+        { at: '0:6', after: 0 },
+        { at: '1:3', after: 2 },
+        { at: '0:9', after: 1 },
+      ].map((where) => ({ ...where, kafka, find })),
+    ),
+  )(
+    'killed at $at, a batch put in behind batch $after that ends where it ends, and begins within it, Kafka $kafka',
+    async ({ at, after, find }) => {
+      const world = await World.make({ partitions: 2 });
+      for (const partition of [0, 1]) {
+        for (let i = 0; i < 3; i++) {
+          await world.emit(partition, 3);
+          await world.seal(partition);
+        }
+        await world.emit(partition, 2);
+      }
+      const { again } = await killed(world, at);
+      const batches = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
+      const copy = within(batches[after]!);
+      const stored = Buffer.concat([...batches.slice(0, after + 1), copy, ...batches.slice(after + 1)]);
+      const log = storedAs(world, stored, find);
+      const whole = await world.verify({ anchor: memoryAnchorStore(), log });
+      expect(whole.exitCode).toBe(1);
+      const { fetched: _, ...verdict } = await again({ log });
       expect(same(verdict)).toEqual(same(whole));
     },
   );
@@ -392,15 +442,22 @@ describe('progress that does not fit is left aside, and the run begins anew', ()
     }
   });
 
-  test('another release kept it', async () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['another release', { release: '0.0.9' }],
+    ['the same release, from before a check was mended', { judging: 0 }],
+    ['one that said in no part which batch it ended with', { version: 1 }],
+  ])('%s kept it', async (_, by) => {
     const world = await World.small({ partitions: 2 });
     const { anchor, again } = await killed(world, '1:4');
     const { progress } = anchor;
     const contents = await Promise.all(progress.parts.map(async (_, index) => await progress.read(index)));
     const first = JSON.parse(Buffer.from(contents[0] ?? []).toString()) as Record<string, unknown>;
-    expect(first['release']).toMatch(/^\d+\.\d+\.\d+/);
+    expect(first).toMatchObject({
+      release: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+      judging: judgingVersion,
+    });
     await progress.clear();
-    await progress.append(Buffer.from(JSON.stringify({ ...first, release: '0.0.9' })));
+    await progress.append(Buffer.from(JSON.stringify({ ...first, ...by })));
     for (const content of contents.slice(1)) await progress.append(content);
     const verdict = await again();
     expect(verdict.resumed).toMatchObject({ events: 0, leftAside: { code: 'PROGRESS_FOREIGN' } });
@@ -510,7 +567,16 @@ describe('progress makes room for what is worth more', () => {
       { anchor: null, mode: 'full', source: 'here' },
       Date.now(),
     );
-    const part = { topic: topics.events, partition: 0, from: 0, end: 4, statement: '', keys: '', logStart: 0 };
+    const part = {
+      topic: topics.events,
+      partition: 0,
+      from: 0,
+      end: 4,
+      statement: '',
+      last: '',
+      keys: '',
+      logStart: 0,
+    };
     const whole = { ...part, checkedEvents: 4, matchedSeals: 1, findings: [], open: [], content: null };
     await progress?.keep(whole);
     expect(anchor.progress.parts).toHaveLength(2);
@@ -525,7 +591,7 @@ describe('progress makes room for what is worth more', () => {
     const ids = { count: 0, memory: [], file: null, chunks: [], failed: null };
     const content = { ids, lives: Array.from({ length: lives }, () => null) } as unknown as ContentPart;
     const range = { topic: topics.events, partition: 0, from, end: from + 4, statement: '', keys, logStart: 0 };
-    return { ...range, checkedEvents: 4, matchedSeals: 1, findings: [], open: [], content };
+    return { ...range, last: '', checkedEvents: 4, matchedSeals: 1, findings: [], open: [], content };
   }
 
   test('and for the run: what waits to be kept is kept early where it is much', async () => {
@@ -623,6 +689,30 @@ describe('progress makes room for what is worth more', () => {
       progress.parts.splice(0, Infinity, ...kept);
     }
     expect(events).toEqual([8, 4]);
+  });
+
+  test('nor is there a verdict where they break off behind one that ends with another batch now', async () => {
+    const world = await World.make({ partitions: 2 });
+    for (const partition of [0, 1]) {
+      for (let i = 0; i < 3; i++) {
+        await world.emit(partition, 3);
+        await world.seal(partition);
+      }
+    }
+    const { anchor } = await killed(world, '1:3');
+    const { progress } = anchor;
+    expect(progress.parts.length).toBeGreaterThanOrEqual(4);
+    let reads = 0;
+    const read: typeof progress.read = async (index) => {
+      if (index === 2 && ++reads === 2) throw new Error('a bad block');
+      return await progress.read(index);
+    };
+    const [first, ...others] = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
+    const log = storedAs(world, Buffer.concat([first!, within(first!), ...others]), byBase);
+    const store = { ...anchor, progress: Object.assign(Object.create(progress) as typeof progress, { read }) };
+    await expect(world.verify({ anchor: store, log, ...often })).rejects.toMatchObject({ code: 'PROGRESS_CORRUPT' });
+    expect(progress.parts).toEqual([]);
+    expect(await world.verify({ anchor, log, ...often })).toMatchObject({ exitCode: 1 });
   });
 
   test('where it can no longer be kept, what there is of it goes at once', async () => {

@@ -4,7 +4,7 @@ import type { Plan } from '../domain/plan.ts';
 import type { Shard } from '../domain/shards.ts';
 import type { LeavesFollower } from '../follow-leaves.ts';
 import type { PartitionFindings } from '../partition-findings.ts';
-import type { NextShard, ShardCounts } from '../read-shard.ts';
+import type { BatchMark, NextShard, ShardCounts } from '../read-shard.ts';
 import type { ShardContent } from '../record-content.ts';
 import { digestOfLeaves } from './run-shard.ts';
 import { sealOutcome } from './shard-message.ts';
@@ -18,6 +18,8 @@ export interface CheckedShard {
   readonly shard: Shard;
   readonly counts: ShardCounts;
   readonly content: ShardContent;
+  /** Of the batch that holds the last record before the shard's `end`; null where none was read. */
+  readonly last: BatchMark | null;
 }
 
 export interface ShardsOptions {
@@ -104,7 +106,7 @@ async function takeOver(
   result: ShardResult,
   { plan, found, seals }: ShardsOptions,
 ): Promise<CheckedShard> {
-  const { counts, findings, outcomes, digests, roots, content } = result;
+  const { counts, findings, outcomes, digests, roots, content, last } = result;
   for (const finding of findings) found.add(finding);
   let differing = 0;
   for (const [at, outcome] of outcomes.entries()) {
@@ -118,5 +120,5 @@ async function takeOver(
       await seals.agreesIf(section, (stored) => equalBytes(digestOfLeaves(stored), digest));
     }
   }
-  return { shard, counts, content };
+  return { shard, counts, content, last };
 }

@@ -6,8 +6,10 @@ import { parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
 import { Judge } from '@tallystick/core/judge';
 import { parseVerifierKey } from '@tallystick/core/note';
 import { nodeSha256 } from '@tallystick/core/sha256-node';
-import { sealCrc } from '@tallystick/kafka/batch-encoder';
+import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import { crc32c } from '@tallystick/kafka/crc32c';
+import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { checkPartition } from '../../src/check-partition.ts';
@@ -20,6 +22,7 @@ import type { ShardReader } from '../../src/parallel/shard-message.ts';
 import { Meter } from '../../src/run.ts';
 import type { Run } from '../../src/run.ts';
 import type { ReportedFinding } from '../../src/verdict.ts';
+import { lengthOf, lookups } from '../support/scanning-log.ts';
 import { origin, rootKey, topics, World } from '../support/world.ts';
 
 const tempDir = mkdtempSync(join(tmpdir(), 'tallystick-parallel-'));
@@ -28,17 +31,17 @@ afterAll(() => rmSync(tempDir, { recursive: true, force: true }));
 /** Reads shards in this thread, several at once, and sends all data as threads would. */
 class HereReader implements ShardReader {
   readonly size: number;
-  readonly world: World;
+  readonly log: RecordLog;
   readonly shards: string[] = [];
 
-  constructor(world: World, size: number) {
-    this.world = world;
+  constructor({ log }: { readonly log: RecordLog }, size: number) {
+    this.log = log;
     this.size = size;
   }
 
   async read(task: Parameters<ShardReader['read']>[0]): ReturnType<ShardReader['read']> {
     this.shards.push(`${task.shard.readFrom}-${task.shard.readTo}`);
-    const source = { log: this.world.log, schemas: null, deadlineMs: 60, sha256: nodeSha256, codecs: nodeCodecs };
+    const source = { log: this.log, schemas: null, deadlineMs: 60, sha256: nodeSha256, codecs: nodeCodecs };
     const meter = new Meter(() => undefined);
     return structuredClone(await runShard(structuredClone({ ...task, id: 1 }), { ...source, meter }));
   }
@@ -63,13 +66,13 @@ function planOfWorld(world: World): Plan {
 }
 
 async function check(
-  world: World,
+  { log }: { readonly log: RecordLog },
   plan: Plan,
   options: Partial<PartitionOptions>,
 ): Promise<{ result: Omit<PartitionResult, 'content'>; findings: ReportedFinding[] }> {
   const findings = new Findings(10_000);
   const run: Run = {
-    log: world.log,
+    log,
     ...{
       topics,
       origin,
@@ -176,3 +179,65 @@ test('any damage, any cut: the same findings and counts', async () => {
     { numRuns: 40 },
   );
 });
+
+/** Other content under the very same header: some bytes of one record are changed, and four of another bent until the CRC fits again. */
+function forged(batch: Buffer): Buffer {
+  const copy = Buffer.from(batch);
+  const crcOf = (): number => crc32c(copy.subarray(batchField.attributes)) >>> 0;
+  const bend = copy.indexOf('event 2');
+  const flip = (bit: number): void =>
+    void copy.writeUInt8(copy.readUInt8(bend + (bit >> 3)) ^ (1 << (bit & 7)), bend + (bit >> 3));
+  copy.write('EVIL', copy.indexOf('event 1'), 'latin1');
+  // What each bit does to the CRC, each as a set of bits; solved for what has to change.
+  const without = crcOf();
+  const rows = Array.from({ length: 32 }, (_, bit) => {
+    flip(bit);
+    const row = { does: BigInt((crcOf() ^ without) >>> 0), bits: 1n << BigInt(bit) };
+    flip(bit);
+    return row;
+  });
+  let need = { does: BigInt((without ^ batch.readUInt32BE(batchField.crc)) >>> 0), bits: 0n };
+  for (let of = 1n << 31n; of > 0n; of >>= 1n) {
+    const at = rows.findIndex(({ does }) => (does & of) !== 0n);
+    const [pivot] = rows.splice(at, 1);
+    if (pivot === undefined) throw new Error('the CRC cannot be bent');
+    const less = (row: typeof need) =>
+      (row.does & of) === 0n ? row : { does: row.does ^ pivot.does, bits: row.bits ^ pivot.bits };
+    rows.splice(0, Infinity, ...rows.map(less));
+    need = less(need);
+  }
+  for (let bit = 0; bit < 32; bit++) if ((need.bits >> BigInt(bit)) & 1n) flip(bit);
+  return copy;
+}
+
+test.each(lookups)(
+  'a batch put in at a border, whose CRC was bent to that of its neighbour, Kafka %s',
+  async (_, find) => {
+    const world = await World.make();
+    for (let i = 0; i < 3; i++) {
+      await world.emit(0, 3);
+      await world.seal(0);
+    }
+    const [first, ...others] = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
+    if (first === undefined) throw new Error('no batch');
+    const copy = forged(first);
+    expect(crc32c(copy.subarray(batchField.attributes)) >>> 0).toBe(first.readUInt32BE(batchField.crc));
+    expect([copy.subarray(0, 61).equals(first.subarray(0, 61)), copy.equals(first)]).toEqual([true, false]);
+    const stored = Buffer.concat([first, copy, ...others]);
+    const log = Object.assign(Object.create(world.log) as RecordLog, {
+      fetch: async (request: FetchRequest) => {
+        const answer = await world.log.fetch({ ...request, maxWaitMs: 0 });
+        if (request.topic !== topics.events) return answer;
+        const at = find(stored, request.offset);
+        // An answer ends with the batch that was asked for, unless more than the usual is asked for.
+        const most = Math.max(at < stored.length ? lengthOf(stored, at) : 0, request.maxBytes - 2 ** 20 + copy.length);
+        return { ...answer, records: new Uint8Array(stored.subarray(at, at + most)) };
+      },
+    });
+    const plan = planOfWorld(world);
+    const whole = await check({ log }, plan, {});
+    expect(whole.findings.map(({ code }) => code)).toContain('root-mismatch');
+    const reader = new HereReader({ log }, 2);
+    expect(await check({ log }, plan, { pool: reader, limits: { events: 1, sections: 1 } })).toEqual(whole);
+  },
+);
