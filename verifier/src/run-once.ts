@@ -108,22 +108,20 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const readAt = reading.readAt ?? startedAt;
     const earlier = pendingLeft(start, published?.reader.tree.size ?? 0);
     const waiting = topicRead && published?.reader.whole === true ? waitingOf(earlier, reading.pending) : null;
-    let compared: Compared['compared'] = [];
+    let given: Compared | null = null;
     if (published !== null) {
-      const { reader, given } = published;
+      const { reader } = published;
       for (const finding of checkpointAge(reader, options.maxCheckpointAgeMs ?? null)) run.findings.add(finding);
       const times = { served: reader.servedAt, read: readAt };
       if (waiting !== null)
         for (const finding of pendingAge(waiting, times, options.maxPendingAgeMs ?? null)) run.findings.add(finding);
       const { leaves } = reading.pending;
-      const found = given.compare({
+      given = published.given.compare({
         reader,
         keys: run.keys.entries.filter(({ role }) => role === 'log').map(({ key }) => key),
-        pending: waiting === null || leaves === null ? null : [...earlier, ...leaves],
-        isSound: run.findings.verdict().exitCode === 0,
+        pending: topicRead && (reader.whole || reader.isAbsent) && leaves !== null ? [...earlier, ...leaves] : null,
       });
-      for (const finding of found.findings) run.findings.add(finding);
-      compared = found.compared;
+      for (const finding of given.findings) run.findings.add(finding);
     }
 
     // Only now is it certain how this run goes: progress of one that went otherwise would not fit.
@@ -143,6 +141,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const state = stateOf(judge, reading, plans);
     if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
     await options.intact?.();
+    // Not before: a file that cannot be used hides nothing that was found.
+    if (given?.unusable != null && run.findings.verdict().exitCode === 0) throw given.unusable;
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(source, judge, reading, checked, accepted, earlier);
@@ -173,7 +173,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
       accepted,
       topicRead,
       waiting,
-      compared,
+      compared: given?.compared ?? [],
       queryCopy,
       updated,
       resumed: unfinished?.resumed ?? null,

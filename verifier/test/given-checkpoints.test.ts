@@ -1,15 +1,19 @@
 import { parseVerifierKey } from '@tallystick/core/note';
+import { parsePolicy } from '@tallystick/core/policy';
+import { sealCrc } from '@tallystick/kafka/batch-encoder';
+import { KafkaError } from '@tallystick/kafka/errors';
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import { renderText } from '../src/render.ts';
 import type { VerifyOptions } from '../src/verify-options.ts';
+import { BundleFolder, withBundle } from './bundle/bundles.ts';
 import { logKey, LogWorld, quorum, witnesses } from './support/log-world.ts';
 import { checkpointOf, rootOf } from './support/tiny-log.ts';
 import type { CheckpointOptions } from './support/tiny-log.ts';
 import { b64, keyFrom, keyText, sha } from './support/tiny-sealer.ts';
-import { origin, rootKey, summary, World } from './support/world.ts';
+import { origin, rootKey, summary, topics, World } from './support/world.ts';
 
-const [a, b, c] = witnesses;
+const [a, b] = witnesses;
 const now = 1_800_000_000;
 const byTwo = { cosigned: [[a, now - 60] as const, [b, now - 30] as const] };
 
@@ -53,14 +57,15 @@ describe('a checkpoint that is given', () => {
     expect(text).toContain('the root key, and 7 checkpoints given, the largest of 7 entries');
   });
 
-  test('larger than what is served: the log was taken back', async () => {
+  test('larger than what is served, of statements that are nowhere: the log was taken back', async () => {
     const world = await behind();
     expect(await ended(world, {})).toEqual({ exitCode: 0, codes: [], outcomes: [] });
-    const given = kept(world, 6);
+    const entries = [...world.notes.slice(0, 5), Buffer.from('gone')];
+    const given = { name: 'kept-6', note: checkpointOf(entries, logKey) };
     const verdict = await world.check({ checkpoints: [given], settleMs: 0 });
     expect(verdict).toMatchObject({
       exitCode: 1,
-      findings: [{ code: 'rollback', expected: `log 6 ${rootOf(world.notes.slice(0, 6))}` }],
+      findings: [{ code: 'rollback', expected: `log 6 ${rootOf(entries)}` }],
     });
     expect(verdict.findings[0]?.message).toContain(
       'a checkpoint of 6 entries was given in kept-6, now one of 5 is served',
@@ -86,11 +91,16 @@ describe('a checkpoint that is given', () => {
     expect(await ended(world, options)).toEqual({ exitCode: 0, codes: [], outcomes: ['consistent'] });
   });
 
-  test('where there is no log any more', async () => {
+  test('where there is no log, or none any more: only the seals topic can tell', async () => {
     const world = await LogWorld.published();
-    const checkpoints = [kept(world)];
     world.files.delete('checkpoint');
-    expect(await ended(world, { checkpoints })).toEqual({
+    const of = async (entries: readonly Buffer[]) =>
+      await ended(world, { checkpoints: [{ name: 'x', note: checkpointOf(entries, logKey) }] });
+    expect(await of(world.notes)).toEqual({
+      ...{ exitCode: 3, outcomes: ['ahead'] },
+      codes: ['checkpoint-old', 'nothing-to-check'],
+    });
+    expect(await of([...world.notes, Buffer.from('gone')])).toEqual({
       ...{ exitCode: 1, outcomes: ['ahead'] },
       codes: expect.arrayContaining(['rollback']) as string[],
     });
@@ -113,32 +123,74 @@ describe('a checkpoint that is given', () => {
     expect(verdict.findings[0]?.message).toContain('(given in other)');
   });
 
-  describe('that a witness cosigned and the log does not publish', () => {
-    const policy = quorum();
+  describe('that was signed and the log does not publish', () => {
+    const none = parsePolicy(`log ${logKey.vkey}\nquorum none\n`);
     const waits = { exitCode: 3, codes: ['checkpoint-old'], outcomes: ['ahead'] };
     const back = { exitCode: 1, codes: ['rollback'], outcomes: ['ahead'] };
     const byOne = (witness: typeof a) => ({ cosigned: [[witness, now] as const] });
 
-    test('may honestly wait for the others: nobody can say', async () => {
-      const world = await behind(byTwo);
-      expect(await ended(world, { policy, checkpoints: [kept(world, 7, byOne(a))] })).toEqual(waits);
-      expect(await ended(world, { policy, checkpoints: [kept(world, 7)] })).toEqual(waits);
-    });
+    describe.each<[string, Partial<VerifyOptions>]>([
+      ['without a policy', {}],
+      ['with a policy that asks for no quorum', { policy: none }],
+      ['with a quorum', { policy: quorum() }],
+    ])('%s', (_, options) => {
+      test.each<[string, CheckpointOptions]>([
+        ['no witness', {}],
+        ['one witness: the others may be down', byOne(a)],
+        ['a quorum: the publisher may have been stopped before it wrote', byTwo],
+      ])('may honestly wait where the seals topic holds its statements, cosigned by %s', async (__, cosigned) => {
+        const world = await behind(byTwo);
+        const verdict = await world.check({ ...options, checkpoints: [kept(world, 7, cosigned)], settleMs: 0 });
+        expect(verdict).toMatchObject({ exitCode: 3, findings: [{ code: 'checkpoint-old' }] });
+        expect(verdict.findings[0]?.message).toContain('may not have been published yet');
+        expect(verdict.findings[0]?.detail?.['notes']).toHaveLength(2);
+      });
 
-    test('was published where a quorum signed it, in one file or in several', async () => {
-      const world = await behind(byTwo);
-      expect(await ended(world, { policy, checkpoints: [kept(world, 7, byTwo)] })).toEqual(back);
-      const checkpoints = [kept(world, 7, byOne(a)), kept(world, 7, byOne(c))];
-      expect(await ended(world, { policy, checkpoints })).toEqual({ ...back, outcomes: ['ahead', 'ahead'] });
-    });
+      test('was taken back where its statements are nowhere, or others', async () => {
+        const world = await behind(byTwo);
+        const more = [...world.notes, Buffer.from('gone')];
+        const other = [...world.notes.slice(0, -1), Buffer.from('gone')];
+        for (const entries of [more, other]) {
+          for (const cosigned of [byOne(a), byTwo]) {
+            const checkpoints = [{ name: 'x', note: checkpointOf(entries, logKey, cosigned) }];
+            expect(await ended(world, { ...options, checkpoints })).toEqual(back);
+          }
+        }
+      });
 
-    test('of statements that are nowhere was taken back', async () => {
-      const world = await behind(byTwo);
-      const more = [...world.notes, Buffer.from('gone')];
-      const other = [...world.notes.slice(0, -1), Buffer.from('gone')];
-      for (const entries of [more, other]) {
+      test('is another history where its root is another at the size that is served', async () => {
+        const world = await behind(byTwo);
+        const entries = [...world.notes.slice(0, 4), Buffer.from('x')];
         const checkpoints = [{ name: 'x', note: checkpointOf(entries, logKey, byOne(a)) }];
-        expect(await ended(world, { policy, checkpoints })).toEqual(back);
+        const other = { exitCode: 1, codes: ['checkpoint'], outcomes: ['other'] };
+        expect(await ended(world, { ...options, checkpoints })).toEqual(other);
+      });
+    });
+
+    test('where the seals topic cannot be read: nobody can say', async () => {
+      const world = await behind(byTwo);
+      const error = new KafkaError('NOT_AUTHORIZED', 'no');
+      world.cluster.inject({ on: 'bounds', topic: topics.seals, error, times: 100 });
+      for (const policy of [none, quorum()])
+        expect(await ended(world, { policy, checkpoints: [kept(world, 7, byTwo)] })).toEqual({
+          ...{ exitCode: 3, outcomes: ['ahead'] },
+          codes: expect.arrayContaining(['unavailable', 'checkpoint-old']) as string[],
+        });
+    });
+
+    test('of a bundle: its seals topic tells', async () => {
+      const bundles = new BundleFolder();
+      try {
+        const world = await behind();
+        const { file } = await bundles.export(world, { published: world.published });
+        const gone = { name: 'gone', note: checkpointOf([...world.notes, Buffer.from('gone')], logKey) };
+        await withBundle(file, async ({ records, published }) => {
+          const options = { log: records, published: published!, settleMs: 0 };
+          expect(await ended(world, { ...options, checkpoints: [kept(world, 6)] })).toEqual(waits);
+          expect(await ended(world, { ...options, checkpoints: [gone] })).toEqual(back);
+        });
+      } finally {
+        bundles.end();
       }
     });
   });
@@ -163,6 +215,27 @@ describe('a checkpoint that is given', () => {
     const stranger = { name: 'stranger', note: checkpointOf(world.notes, keyFrom(origin, 9)) };
     world.files.set('checkpoint', checkpointOf([...world.notes.slice(0, -1), Buffer.from('x')], logKey));
     expect(await ended(world, { checkpoints: [stranger] })).toMatchObject({ exitCode: 1, outcomes: ['unknown'] });
+  });
+
+  test('nor are altered records', async () => {
+    const world = await LogWorld.published();
+    const [batch = Buffer.alloc(0)] = world.cluster.batches(topics.events, 0);
+    batch[batch.indexOf('ent ') - 1] = 0x56;
+    sealCrc(batch);
+    const stranger = { name: 'stranger', note: checkpointOf(world.notes, keyFrom(origin, 9)) };
+    const anchor = memoryAnchorStore();
+    expect(await ended(world, { checkpoints: [kept(world), stranger], anchor })).toMatchObject({
+      ...{ exitCode: 1, outcomes: ['consistent', 'unknown'] },
+    });
+    expect(await anchor.load()).toBe(null);
+  });
+
+  test('one that an unknown key signed moves no anchor', async () => {
+    const world = await LogWorld.published();
+    const checkpoints = [{ name: 'stranger', note: checkpointOf(world.notes, keyFrom(origin, 9)) }];
+    const anchor = memoryAnchorStore();
+    await expect(world.check({ checkpoints, anchor })).rejects.toMatchObject({ code: 'CHECKPOINT_FILE_INVALID' });
+    expect(await anchor.load()).toBe(null);
   });
 
   test('counts if a key signed it that the log itself names, retired since or not', async () => {

@@ -2,7 +2,6 @@ import { encodeBase64 } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
 import { nodeHash } from '@tallystick/core/merkle';
 import type { VerifierKey } from '@tallystick/core/note';
-import { quorumReached } from '@tallystick/core/policy';
 import type { NewFinding } from '../domain/findings.ts';
 import { VerifierError } from '../errors.ts';
 import type { WaitingLeaf } from '../pending.ts';
@@ -24,14 +23,14 @@ export interface ReadLog {
   readonly reader: PublishedReader;
   /** Keys that the statements name as the log's, those retired since among them: they signed what they signed. */
   readonly keys: readonly VerifierKey[];
-  /** The statements that come next in the log, in its order; null: not all of them are known. */
+  /** The statements that come next behind the tree that was read, in the log's order; null: not all of them are known. */
   readonly pending: readonly WaitingLeaf[] | null;
-  /** Whether a key that nobody knows is the caller's fault: everything was read, and nothing is wrong. */
-  readonly isSound: boolean;
 }
 
 export interface Compared {
   readonly findings: readonly NewFinding[];
+  /** CHECKPOINT_FILE_INVALID, of a checkpoint that is signed by no key of the log: how a run ends that finds nothing else; null: there is none. */
+  readonly unusable: VerifierError | null;
   readonly compared: readonly ComparedCheckpoint[];
 }
 
@@ -61,28 +60,25 @@ export class GivenCheckpoints {
     return this.all.map(({ size }) => size);
   }
 
-  /** @throws VerifierError CHECKPOINT_FILE_INVALID: signed by no key of the log */
   compare(log: ReadLog): Compared {
     const findings: NewFinding[] = [];
+    let unusable: VerifierError | null = null;
     const compared = this.all.map((given): ComparedCheckpoint => {
       const { name, size, root } = given;
-      const { outcome, finding } = this.isSigned(given, log) ? this.judge(given, log) : unknown;
+      const isSigned = this.isSigned(given, log.keys);
+      if (!isSigned) unusable ??= unsigned(name);
+      const { outcome, finding } = isSigned ? this.judge(given, log) : unknown;
       if (finding !== undefined) findings.push(finding);
       return { name, size, root, outcome };
     });
-    return { findings, compared };
+    return { findings, compared, unusable };
   }
 
-  private isSigned({ name, opened }: Given, { keys, isSound }: ReadLog): boolean {
+  private isSigned({ name, opened }: Given, keys: readonly VerifierKey[]): boolean {
     const { trust } = this;
-    if (opened.signer !== null) return true;
-    if (open(name, opened.note, { ...trust, keys: [...trust.keys, ...keys] }).signer !== null) return true;
-    if (isSound)
-      throw invalid(
-        name,
-        'no key of the log signed it, neither one that was given nor one that its key statements name',
-      );
-    return false;
+    return (
+      opened.signer !== null || open(name, opened.note, { ...trust, keys: [...trust.keys, ...keys] }).signer !== null
+    );
   }
 
   private judge(given: Given, log: ReadLog): Judged {
@@ -102,23 +98,13 @@ export class GivenCheckpoints {
   }
 
   /**
-   * The log is not published before its quorum signs, and a witness shows what it alone cosigned: then the statements are in the seals topic, and
-   * the log may be honest. A checkpoint that the quorum signed was published, and one of statements that are nowhere was taken back.
+   * The log is signed, and cosigned by its quorum, before it is published: a publisher that is stopped in between is honest, and then the statements
+   * are in the seals topic. What is signed of statements that are nowhere was taken back.
    */
   private ahead(given: Given, { reader, pending }: ReadLog): NewFinding {
-    const root = pending === null || !reader.whole ? null : rootBehind(reader, pending, given.size);
-    const mayWait = !this.hasQuorum(given) && (root === null || root === given.root);
+    const root = pending === null ? null : rootBehind(reader, pending, given.size);
+    const mayWait = root === null || root === given.root;
     return mayWait ? notPublished(given, reader.served) : rolledBack(given, reader.served);
-  }
-
-  /** Whether those who cosigned this very state, in whichever file, are enough. */
-  private hasQuorum({ size, root }: Given): boolean {
-    const { policy } = this.trust;
-    const same = this.all.filter((each) => each.size === size && each.root === root);
-    return (
-      policy === null ||
-      quorumReached(policy, new Set(same.flatMap(({ opened }) => opened.cosigned.map(({ key }) => key.vkey))))
-    );
   }
 }
 
@@ -155,6 +141,10 @@ function open(name: string, note: Uint8Array, trust: LogTrust): ServedCheckpoint
     if (!(error instanceof CoreError)) throw error;
     throw invalid(name, error.message, error);
   }
+}
+
+function unsigned(name: string): VerifierError {
+  return invalid(name, 'no key of the log signed it, neither one that was given nor one that its key statements name');
 }
 
 function invalid(name: string, why: string, cause?: CoreError): VerifierError {

@@ -39,7 +39,7 @@ export function rolledBack(was: KnownRoot, now: ServedCheckpoint | null): NewFin
   };
 }
 
-/** The log signed more than it publishes, and the seals topic holds what it signed. */
+/** The log signed more than it publishes, and the seals topic holds what it signed, as far as is known. */
 export function notPublished(was: KnownRoot, now: ServedCheckpoint | null): NewFinding {
   const size = now?.checkpoint.size ?? 0;
   return {
@@ -48,8 +48,8 @@ export function notPublished(was: KnownRoot, now: ServedCheckpoint | null): NewF
     found: `log ${size}`,
     message:
       `The log signed a checkpoint of ${was.size} entries (${was.seen}) and publishes ${now === null ? 'none' : `one of ${size}`}. ` +
-      `Its quorum of witnesses did not sign that one as far as is known here, so it need not have been published: ask again, and see the publisher's alarms. ` +
-      `Give the checkpoints of the other witnesses too: where they are a quorum, this is a rollback.`,
+      `As far as is known here the seals topic holds what it covers, so it may not have been published yet: ask again, and see the publisher's alarms. ` +
+      `Where that stays, an older log is being served: treat it as a rollback, and keep both notes.`,
     detail: { notes: [was.note, now === null ? null : Buffer.from(now.note).toString('base64')] },
   };
 }
