@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { lockFolder, type FolderLock } from '../adapters/folder-lock.ts';
-import { codeOf } from '../adapters/whole-file.ts';
+import { newHolder } from '../adapters/lock-holder.ts';
+import { codeOf, createWhole } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
 import type { RunLock } from './run-lock.ts';
 
@@ -116,15 +117,8 @@ function hostOf(holder: string): string | null {
  */
 async function takeFromDead(folder: string, file: string): Promise<void> {
   const number = Number(/^lock-(\d+)$/.exec(basename(file))?.[1]);
-  const draft = join(folder, `.free-${randomUUID()}`);
-  await writeFile(draft, JSON.stringify({ pid: 0, host: hostname(), began: null, released: true }));
-  try {
-    await link(draft, join(dirname(file), `lock-${number + 1}`));
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  } finally {
-    await unlink(draft);
-  }
+  const next = join(folder, `lock-${number + 1}`);
+  await createWhole(next, JSON.stringify({ ...newHolder(), released: true }), 0o600);
 }
 
 function unusable(folder: string, cause: unknown): VerifierError {
