@@ -85,7 +85,10 @@ export function buildProgram(): Command {
       "C2SP tlog-policy: log keys, witnesses and quorum (default: log.policyFile, or the installation's)",
     )
     .option('--root-key <vkey>', "the root vkey or a file that holds it (default: rootKey, or the installation's)")
-    .option('--limits <file>', 'JSON: acknowledged findings, and limits for tail, checkpoint and clocks')
+    .option(
+      '--limits <file>',
+      'JSON: acknowledged findings, and limits for tail, checkpoint, unpublished statements, clocks and how long the query copy is kept',
+    )
     .option(
       '--checkpoint <file>',
       'a checkpoint that a witness or somebody else kept: the published log is held to it (may be given again)',
