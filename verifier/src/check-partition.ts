@@ -1,4 +1,5 @@
 import { inTime, pause } from './deadline.ts';
+import { HeldIds } from './content/id-spill.ts';
 import { chainName } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
 import { JoinedSections } from './domain/sections.ts';
@@ -18,6 +19,7 @@ import { readShardsOn } from './read-shard.ts';
 import type { ShardCounts } from './read-shard.ts';
 import type { Source } from './read-through.ts';
 import { ContentFeed, producerKeysOf } from './record-content.ts';
+import type { ShardContent } from './record-content.ts';
 import type { Run } from './run.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 
@@ -75,10 +77,11 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   const { schemas } = run;
   const parts = new ContentParts(plan, { ...content, schemas }, run.contentBefore.get(chainName(plan)));
   const total = new Total();
+  const held = new HeldIds(options.tempDir);
   for await (const { findings, counts, shard, content: before } of progress?.taken(source, options.tempDir) ?? []) {
     for (const finding of findings) found.add(finding);
     total.add(counts);
-    await parts.add(shard, before);
+    await parts.add(shard, heldIn(held, before));
   }
   const seals = new LeavesFollower(run, progress?.ahead ?? plan, found, name);
   progress?.expect(seals);
@@ -98,8 +101,9 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
           });
     for await (const each of checked) {
       total.add(each.counts);
-      await parts.add(each.shard, each.content);
-      await progress?.keep(each, seals);
+      const kept = { ...each, content: heldIn(held, each.content) };
+      await parts.add(kept.shard, kept.content);
+      await progress?.keep(kept, seals);
     }
     await seals.finish();
   } finally {
@@ -137,6 +141,10 @@ function limitsOf({ plannedEvents }: Plan, { size }: ShardReader): ShardLimits {
 function contentOf({ origin, keys, maxClockSkewMs, deadlineMs }: Run, { topic, partition }: Plan, tempDir: string) {
   const producerKeys = producerKeysOf(keys);
   return { topic, partition, origin, producerKeys, maxClockSkewMs, deadlineMs, tempDir };
+}
+
+function heldIn(held: HeldIds, { sealed, tail }: ShardContent): ShardContent {
+  return { sealed: sealed === null ? null : { ...sealed, ids: held.take(sealed.ids) }, tail };
 }
 
 /** The sum over shards. */

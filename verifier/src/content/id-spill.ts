@@ -26,6 +26,40 @@ export interface SpilledIds {
   readonly failed: string | null;
 }
 
+/** Ids of so many events stay in memory, of one partition's shards together: 6 MB. */
+const heldEntries = 250_000;
+
+/** Bounds what the ids of many small shards take together: those of each are few, and stay in memory. */
+export class HeldIds {
+  private readonly tempDir: string;
+  private readonly most: number;
+  private held = 0;
+
+  constructor(tempDir: string, most = heldEntries) {
+    this.tempDir = tempDir;
+    this.most = most;
+  }
+
+  /** @returns the same ids, in a file of their own where enough are held */
+  take(ids: SpilledIds): SpilledIds {
+    if (ids.file !== null || ids.count === 0) return ids;
+    if (this.held + ids.count > this.most) {
+      const spilled = inFile(ids, this.tempDir);
+      if (spilled.failed === null) return spilled;
+    }
+    this.held += ids.count;
+    return ids;
+  }
+}
+
+function inFile({ memory }: SpilledIds, tempDir: string): SpilledIds {
+  const spill = new IdSpill(tempDir);
+  for (const words of memory)
+    for (let at = 0; at < words.length; at += entryWords)
+      spill.add(words.subarray(at, at + 4), (words[at + 5] ?? 0) * 2 ** 32 + (words[at + 4] ?? 0));
+  return spill.finish(true);
+}
+
 /** Collects ids in bounded memory: at most 4 MiB, the rest goes to one file. */
 export class IdSpill {
   private readonly words: Uint32Array[];
@@ -63,9 +97,9 @@ export class IdSpill {
     this.count += 1;
   }
 
-  /** Nothing is added after this. */
-  finish(): SpilledIds {
-    const inMemory = this.fd === null && this.count <= keptEntries;
+  /** Nothing is added after this. @param toFile few ids too */
+  finish(toFile = false): SpilledIds {
+    const inMemory = !toFile && this.fd === null && this.count <= keptEntries;
     if (!inMemory) for (const [bucket, words] of this.words.entries()) this.write(bucket, words);
     if (this.fd !== null) closeSync(this.fd);
     const memory = inMemory ? this.words.map((words, bucket) => words.slice(0, this.filled[bucket])) : [];

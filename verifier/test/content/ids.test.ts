@@ -9,7 +9,7 @@ import { compareIds } from '../../src/content/compare-ids.ts';
 import { idWords } from '../../src/content/event-id.ts';
 import { joinIds } from '../../src/content/id-join.ts';
 import type { IdPair } from '../../src/content/id-join.ts';
-import { IdSpill } from '../../src/content/id-spill.ts';
+import { HeldIds, IdSpill } from '../../src/content/id-spill.ts';
 import { Records, check, event, life, record, topic } from './support.ts';
 
 let folder = '';
@@ -43,6 +43,36 @@ describe('the words of an id', () => {
       'é',
     ];
     expect(new Set(ids.map(wordsOf)).size).toBe(ids.length);
+  });
+});
+
+describe('ids of many small shards', () => {
+  it('lie in files once they are many together, and are joined as before', async () => {
+    const held = new HeldIds(folder, 100);
+    const lists = Array.from({ length: 40 }, (_, list) => {
+      const spill = new IdSpill(folder);
+      for (let at = 0; at < 10; at++) spill.add(Uint32Array.from([7, 8, 9, (list * 10 + at) % 200]), 2 ** 40 + at);
+      return held.take(spill.finish());
+    });
+    const inMemory = lists.flatMap(({ memory }) => memory).reduce((sum, { length }) => sum + length / 6, 0);
+    expect(inMemory).toBe(100);
+    expect(lists.filter(({ file }) => file !== null)).toHaveLength(30);
+    const pairs: IdPair[] = [];
+    await joinIds(lists, (pair) => void pairs.push(pair));
+    const expected = Array.from({ length: 200 }, (_, id) => {
+      const offset = 2 ** 40 + (id % 10);
+      const first = Math.floor(id / 10);
+      return { first, firstOffset: offset, second: first + 20, secondOffset: offset };
+    });
+    expect(pairs.sort((a, b) => a.first - b.first || a.firstOffset - b.firstOffset)).toEqual(expected);
+  });
+
+  it('stay in memory where no file can be made: none is lost', () => {
+    const held = new HeldIds(join(folder, 'nowhere'), 0);
+    const spill = new IdSpill(folder);
+    spill.add(Uint32Array.from([1, 2, 3, 4]), 5);
+    const ids = spill.finish();
+    expect(held.take(ids)).toBe(ids);
   });
 });
 
