@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { TallystickError } from '@tallystick/core/errors';
 import { commandName } from './command-name.ts';
-import { endProcess } from './end-process.ts';
+import { endProcess, longestAfterErrorMs } from './end-process.ts';
 import { CliError } from './errors.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { checkNode } from './node-version.ts';
@@ -22,6 +22,8 @@ for (const stream of [process.stdout, process.stderr]) {
 const program = buildProgram();
 const line = process.argv.slice(2);
 const verifies = commandName(program, line) === 'verify';
+/** An error that nobody expected ends the process: what still goes on has no say any more. */
+let ending = false;
 
 /** Says what ended the command. Of a verification 1 means tampering, and that only: whatever else happens to it ends 3 at best. */
 function fail(error: unknown): void {
@@ -36,10 +38,23 @@ function fail(error: unknown): void {
   process.exitCode = code === 1 && verifies ? 3 : code;
 }
 
+/** The line of `verify --json` where there is no verdict, once. */
+let lineTold = false;
+function tellLine(error: unknown): void {
+  if (!verifies || !line.includes('--json') || lineTold) return;
+  lineTold = true;
+  tellError((text) => process.stdout.write(`${text}\n`), error);
+}
+
 // Node itself would end with 1.
 process.on('uncaughtException', (error) => {
   fail(error);
-  process.exit();
+  if (ending) return;
+  tellLine(error);
+  ending = true;
+  const code = process.exitCode;
+  process.on('exit', () => (process.exitCode = code));
+  void endProcess(longestAfterErrorMs);
 });
 
 try {
@@ -47,7 +62,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   const help = error instanceof CommanderError && error.exitCode === 0;
-  if (verifies && line.includes('--json') && !help) tellError((text) => process.stdout.write(`${text}\n`), error);
+  if (!help) tellLine(error);
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2; // commander has said why
   } else {

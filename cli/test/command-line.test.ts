@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { signerFromSeed } from '@tallystick/core/note';
 import { afterEach, describe, expect, it } from 'vitest';
 import { commandName } from '../src/command-name.ts';
 import { createContext } from '../src/context.ts';
@@ -63,9 +64,13 @@ describe('the name of a command', () => {
 });
 
 describe('what nobody expected', () => {
+  const waiting = () => ({
+    ...environment(),
+    TALLYSTICK_ROOT_KEY: signerFromSeed('log.example.org/root', new Uint8Array(32).fill(7)).key.vkey,
+  });
   const thrown = (where: string, ...args: string[]) => {
     const preload = `data:text/javascript,${encodeURIComponent(where)}`;
-    const options = { env: environment(), encoding: 'utf8' } as const;
+    const options = { env: where === later ? environment() : waiting(), encoding: 'utf8' } as const;
     return spawnSync(process.execPath, ['--import', preload, ...command(...args)], options);
   };
   // As soon as the command has begun; the process lives until then.
@@ -92,6 +97,48 @@ describe('what nobody expected', () => {
     const { status, stderr } = thrown(before, ...args);
     expect(stderr).toContain('out of the blue');
     expect(status).toBe(exit);
+  });
+
+  // While it waits for brokers that do not answer.
+  const atOnce = (what: string) =>
+    `const silent = process.getBuiltinModule("net").createServer(() => undefined);
+    await new Promise((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    process.env.TALLYSTICK_KAFKA_BROKERS = "127.0.0.1:" + silent.address().port;
+    process.on("newListener", (name) => { if (name === "uncaughtException") setTimeout(() => { ${what} }, 1000); });`;
+
+  it('is the line of `verify --json` too, and one only', () => {
+    const again = 'setImmediate(() => { throw new Error("once more"); }); throw new Error("out of the blue");';
+    const { status, stdout, stderr } = thrown(atOnce(again), 'verify', '--no-log', '--json');
+    expect(stdout.split('\n').slice(1)).toEqual(['']);
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ version: 1, verdict: null, exitCode: 3 },
+      error: { code: 'UNEXPECTED', message: 'out of the blue' },
+    });
+    expect(stderr).toMatch(/out of the blue[^]*once more/);
+    expect(status).toBe(3);
+    // One that comes when the command has said why it ends adds nothing.
+    expect(thrown(later, 'verify', '--no-log', '--json').stdout.split('\n').slice(1)).toEqual(['']);
+    expect(thrown(atOnce(again), 'config', '--json').stdout).not.toContain('out of the blue');
+  });
+
+  it('stays what the exit code says, whatever the work would say that still goes on', () => {
+    const { status } = thrown(
+      atOnce('setImmediate(() => { process.exitCode = 0; }); throw new Error("x");'),
+      'verify',
+      '--no-log',
+    );
+    expect(status).toBe(3);
+  });
+
+  it('loses nothing that a slow reader has still to take', () => {
+    const long = 'process.stdout.write("x".repeat(1_000_000) + "\\n"); throw new Error("out of the blue");';
+    const preload = `data:text/javascript,${encodeURIComponent(atOnce(long))}`;
+    const line = [process.execPath, '--import', preload, ...command('verify', '--no-log', '--json')];
+    const { stdout } = spawnSync('sh', ['-c', '"$@" | (sleep 2; cat)', 'sh', ...line], {
+      ...{ env: waiting(), encoding: 'utf8', maxBuffer: 1 << 24 },
+    });
+    expect(stdout.length).toBeGreaterThan(1_000_000);
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain('"UNEXPECTED"');
   });
 
   it('is not an old Node: that is said before anything is loaded', () => {
