@@ -142,7 +142,8 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     if (anchor !== null && topicRead) for (const finding of rollbacks(anchor, state)) run.findings.add(finding);
     await options.intact?.();
     // Not before: a file that cannot be used hides nothing that was found.
-    if (given?.unusable != null && run.findings.verdict().exitCode === 0) throw given.unusable;
+    const unusable = given?.unusable ?? null;
+    if (unusable !== null && run.findings.verdict().exitCode === 0) throw unusable;
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(source, judge, reading, checked, accepted, earlier);
