@@ -37,6 +37,8 @@ describe('a log that is followed', () => {
       counts: { ...first.counts, unsealed: 0 },
     });
     expect(words.tell(idle)).toBe('2026-03-01T03:00:10Z  verified: 0 more events checked, 1,120 sealed');
+    const unpublished = next({ counts: { ...first.counts, unsealed: 0, pending: 2 } });
+    expect(words.tell(unpublished)).toMatch(/1,120 sealed, 2 statements not published$/);
   });
 
   it('is told whole again where something is found, and in a line where that stays', () => {

@@ -1,6 +1,6 @@
 import { batchHeaderLength, type BatchHeader, maxLastOffsetDelta, readBatchHeader } from '@tallystick/core/batch';
 import { sha256 } from '@tallystick/core/hash';
-import { batchField } from './batch-encoder.ts';
+import { batchField, lengthFieldEnd } from './batch-encoder.ts';
 import { crc32c } from './crc32c.ts';
 import { KafkaError, type KafkaErrorCode } from './errors.ts';
 
@@ -33,8 +33,6 @@ export interface CheckedRecords {
   /** What is wrong with the batch after these, if anything. */
   readonly error: KafkaError | null;
 }
-
-const lengthFieldEnd = 12;
 
 /**
  * Splits the bytes of one fetch into batches and checks each: magic 2, length, CRC-32C, last offset delta, that it

@@ -21,6 +21,9 @@ export const batchField = {
   count: 57,
 } as const;
 
+/** Where the length field of a batch ends: it counts the bytes that follow. */
+export const lengthFieldEnd = 12;
+
 /**
  * An upper bound of the bytes that one record takes in an uncompressed batch, its own length field included: every varint
  * is counted at its longest.

@@ -1,5 +1,5 @@
 import { batchHeaderLength } from '@tallystick/core/batch';
-import { batchField } from './batch-encoder.ts';
+import { batchField, lengthFieldEnd } from './batch-encoder.ts';
 import type { FetchResponse } from './record-log.ts';
 
 /** How the next fetch is made, so that it shows what is stored right behind what was read. */
@@ -11,7 +11,6 @@ export interface SeamFetch {
   readonly back: boolean;
 }
 
-const lengthFieldEnd = 12;
 /** No broker takes a batch so large by its defaults: what says a length beyond it is not waited for. */
 const largestWanted = 64 * 1024 * 1024;
 /** Answers that may part from what was read at one place. */

@@ -5,7 +5,7 @@ import { some } from './effort.ts';
 import { cleanLog, topics, type SmallLog } from './small-log.ts';
 import { bitsOf, flipped, grave, judge } from './try-verify.ts';
 
-// Each bit of every stored byte of the statements, CRC mended.
+// Bits of the stored bytes of the statements, CRC mended: a sample, and with TEST_EFFORT=150 each one.
 
 let small: SmallLog;
 let anchor: AnchorStore;

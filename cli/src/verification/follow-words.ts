@@ -46,6 +46,7 @@ function lineOf({ startedAt, durationMs, verdict, mode, scope, checked, counts, 
     `${number(checked.events, looked)} checked${seals}`,
     `${scope.sealedEvents.toLocaleString('en-US')} sealed`,
     ...(counts.unsealed > 0 ? [`${counts.unsealed.toLocaleString('en-US')} not yet`] : []),
+    ...((counts.pending ?? 0) > 0 ? [`${number(counts.pending ?? 0, 'statement')} not published`] : []),
     ...(findings.length > 0 ? [`no findings but the ${findings.length.toLocaleString('en-US')} told before`] : []),
   ];
   return `${at}  ${verdict}: ${parts.join(', ')}`;

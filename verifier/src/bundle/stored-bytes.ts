@@ -1,7 +1,7 @@
 import { batchHeaderLength, readBatchHeader } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
-import { batchField } from '@tallystick/kafka/batch-encoder';
+import { batchField, lengthFieldEnd } from '@tallystick/kafka/batch-encoder';
 import { crc32c } from '@tallystick/kafka/crc32c';
 import { inTime } from '../deadline.ts';
 import type { Source } from '../read-through.ts';
@@ -10,8 +10,6 @@ import type { Source } from '../read-through.ts';
 const askedBytes = 8 * 1024 * 1024;
 /** Bytes that are kept to find where the next answer goes on. */
 const mostKept = 32 * 1024 * 1024;
-/** Where the length field of a batch ends: it counts what follows. */
-const lengthFieldEnd = 12;
 
 /** One batch of what is stored. */
 export interface StoredBatch {
