@@ -13,7 +13,7 @@ import type { KafkaConfig } from '@tallystick/kafka/config';
 import { SchemaRegistry } from '@tallystick/schemas/registry';
 import type { CaseInput } from './cases.ts';
 import { report } from './report.ts';
-import { runCase, type Result } from './run-case.ts';
+import { runAtOnce, runCase, type Result } from './run-case.ts';
 import { newEvents } from './verify.ts';
 
 const { values: flags } = parseArgs({
@@ -56,16 +56,22 @@ function wanted(name: string): boolean {
   return flags.only === undefined || flags.only.split(',').includes(name);
 }
 
-/** Those of many events, and what each runs. */
+/** Those of many events, what each runs, and in how many processes at once. */
 const longCases = [
-  ['verify-long', 'verify'],
-  ['verify-bundle-1', 'verify-bundle-1'],
-  ['verify-bundle-2', 'verify-bundle-2'],
+  ['verify-long', 'verify', 1],
+  ['verify-bundle-1', 'verify-bundle-1', 1],
+  ['verify-bundle-2', 'verify-bundle-2', 1],
+  // What two cores of this machine have for two threads at most.
+  ['two-processes', 'verify-bundle-1', 2],
 ] as const;
 
 /** What others are held against is measured with them. */
 const always = new Set(['kafkajs-eachBatch', 'seal', 'kafkajs-send']);
-const baselineOf: Readonly<Record<string, string>> = { verify: 'verify-long', 'verify-bundle-1': 'verify-bundle-2' };
+const baselineOf: Readonly<Record<string, string>> = {
+  verify: 'verify-long',
+  'verify-bundle-1': 'verify-bundle-2',
+  'two-processes': 'verify-bundle-2',
+};
 
 async function bench(): Promise<void> {
   const events = whole('events');
@@ -157,10 +163,10 @@ async function bench(): Promise<void> {
     ] as const;
     const measured = (name: string): boolean => always.has(name) || wanted(name) || wanted(baselineOf[name] ?? name);
     for (const [name, role] of order) if (measured(name)) await measure(name, role);
-    for (const [name, run] of longCases) {
+    for (const [name, run, processes] of longCases) {
       if (!measured(name)) continue;
       long ??= await fillLong();
-      keep(round, name, await runCase(run, long));
+      keep(round, name, await runAtOnce(processes, run, long));
     }
     if (round === rounds - 1 && wanted('verify-incremental')) {
       await runCase('verify-first', input('verifier'));

@@ -93,13 +93,13 @@ export function report(results: ReadonlyMap<string, readonly Result[]>, json: bo
 }
 
 /**
- * Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, two threads against one, and many events
- * against fewer, each of the same round.
+ * Reading is held against kafkajs' eachBatch, writing against a bare send loop of kafkajs, two threads and two processes against one,
+ * and many events against fewer, each of the same round.
  */
 function baselineOf(name: string, results: ReadonlyMap<string, unknown>): string {
   const own: Readonly<Record<string, string>> = {
     ...{ 'kafkajs-send': 'kafkajs-send', emit: 'kafkajs-send' },
-    ...{ 'verify-bundle-2': 'verify-bundle-1', 'verify-long': 'verify' },
+    ...{ 'verify-bundle-2': 'verify-bundle-1', 'two-processes': 'verify-bundle-1', 'verify-long': 'verify' },
     ...{ proof: name, latency: name, 'verify-incremental': name, 'verify-bundle-1': name },
   };
   const baseline = name.startsWith('restart') ? name : (own[name] ?? 'kafkajs-eachBatch');
