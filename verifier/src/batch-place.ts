@@ -3,7 +3,7 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { BatchId } from '@tallystick/kafka/strict-reader';
-import { inTime } from './deadline.ts';
+import { fetchAt } from './ask-broker.ts';
 import type { Source } from './read-through.ts';
 
 /**
@@ -87,11 +87,8 @@ interface Served {
 
 /** The headers of what one fetch serves. What cannot be asked or read tells nothing. */
 async function served(source: Source, offset: number): Promise<Served> {
-  const { log, topic, topicId, partition } = source;
-  const request = { topic, topicId, partition, offset, lastFetchedEpoch: -1, maxBytes: bytesBehind, maxWaitMs: 0 };
   try {
-    const what = `A fetch of ${topic}/${partition} at ${offset}`;
-    const { error, records, highWatermark } = await inTime(what, source, log.fetch(request));
+    const { error, records, highWatermark } = await fetchAt(source, offset, bytesBehind);
     if (error !== 0) return { batches: [], highWatermark: null };
     return { batches: headersOf(records), highWatermark };
   } catch (error) {

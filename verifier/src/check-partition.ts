@@ -1,4 +1,5 @@
-import { inTime, pause } from './deadline.ts';
+import { boundsOf } from './ask-broker.ts';
+import { pause } from './deadline.ts';
 import { HeldIds } from './content/id-spill.ts';
 import { chainName } from './domain/anchor.ts';
 import type { Plan } from './domain/plan.ts';
@@ -173,8 +174,7 @@ function sectionsFrom({ sections }: Plan, { fromSection }: Shard): Sections {
 async function settledBounds(run: Run, plan: Plan): Promise<{ logStart: number; highWatermark: number }> {
   const until = performance.now() + run.settleMs;
   for (;;) {
-    const what = `The question where partition ${plan.partition} of ${plan.topic} begins and ends`;
-    const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(plan.topic, plan.partition));
+    const { logStart, highWatermark } = await boundsOf(run, plan.topic, plan.partition);
     if (highWatermark >= plan.end || performance.now() >= until) return { logStart, highWatermark };
     await pause(Math.min(200, run.settleMs), run.signal);
   }

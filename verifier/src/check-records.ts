@@ -1,10 +1,10 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
+import { describeTopic } from './ask-broker.ts';
 import { checkContent } from './check-content.ts';
 import type { ComparedCounts } from './check-content.ts';
 import { checkPartition } from './check-partition.ts';
 import type { PartitionOptions, PartitionResult } from './check-partition.ts';
-import { inTime } from './deadline.ts';
 import type { Plan } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
 import type { ThreadPool } from './parallel/thread-pool.ts';
@@ -137,7 +137,7 @@ class Topics {
       return null;
     }
     try {
-      const topic = await inTime(`A description of topic ${name}`, this.run, this.run.log.describeTopic(name));
+      const topic = await describeTopic(this.run, name);
       this.known.set(name, topic);
       return topic;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { readPartition } from '@tallystick/kafka/strict-reader';
-import { inTime } from './deadline.ts';
+import { boundsOf, describeTopic } from './ask-broker.ts';
 import type { Plan } from './domain/plan.ts';
 import type { SealSection } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
@@ -89,10 +89,9 @@ async function* leavesPieces(run: Run, plan: Plan, found: PartitionFindings): As
   const topic = run.topics.leaves;
   const { partition } = plan;
   try {
-    const { topicId, partitions } = await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic));
+    const { topicId, partitions } = await describeTopic(run, topic);
     if (!partitions.some((each) => each.partition === partition)) return;
-    const what = `The question where partition ${partition} of ${topic} begins and ends`;
-    const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(topic, partition));
+    const { logStart, highWatermark } = await boundsOf(run, topic, partition);
     const source: Source = { log: run.log, topic, topicId, partition, deadlineMs: run.deadlineMs, signal: run.signal };
     const middle = await whereToBegin(run, plan, source, logStart, highWatermark);
     for (const [from, to] of [

@@ -6,7 +6,7 @@ import type { PartitionState } from '@tallystick/core/judge';
 import { LogTree } from '@tallystick/core/log-tree';
 import { formatStatement, statementHash } from '@tallystick/core/statement';
 import { KafkaError } from '@tallystick/kafka/errors';
-import { inTime } from './deadline.ts';
+import { boundsOf, describeTopic } from './ask-broker.ts';
 import { chainName } from './domain/anchor.ts';
 import type { PlanState } from './domain/plan.ts';
 import { VerifierError } from './errors.ts';
@@ -126,8 +126,7 @@ async function checkStart(
   plan: PlanState,
 ): Promise<void> {
   try {
-    const what = `The question where partition ${partition} of ${topic} begins`;
-    const { logStart } = await inTime(what, run, run.log.bounds(topic, partition));
+    const { logStart } = await boundsOf(run, topic, partition);
     const pruned = Math.max(-1, ...plan.prunedTo.map(([, offset]) => offset));
     if (logStart > plan.floor && logStart - 1 > pruned)
       throw new NeedsFullRun(
@@ -143,10 +142,9 @@ async function checkStart(
 async function checkTopic(run: Run, { seals }: ResumePoint): Promise<void> {
   const topic = run.topics.seals;
   try {
-    const { topicId } = await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic));
+    const { topicId } = await describeTopic(run, topic);
     if (topicId !== seals.topicId) throw new NeedsFullRun(`topic ${topic} is another one than it was`);
-    const what = `The question where topic ${topic} begins and ends`;
-    const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(topic, 0));
+    const { logStart, highWatermark } = await boundsOf(run, topic, 0);
     if (logStart > seals.offset || highWatermark < seals.offset)
       throw new NeedsFullRun(`topic ${topic} does not hold offset ${seals.offset}, at which the earlier run ended`);
   } catch (error) {

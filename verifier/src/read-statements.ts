@@ -3,7 +3,8 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, Outcome } from '@tallystick/core/judge';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import { inTime, pause } from './deadline.ts';
+import { boundsOf, describeTopic } from './ask-broker.ts';
+import { pause } from './deadline.ts';
 import { chainName } from './domain/anchor.ts';
 import type { NewFinding } from './domain/findings.ts';
 import { PlanBuilder } from './domain/plan.ts';
@@ -134,10 +135,10 @@ export class Reading implements Statements {
   async topic(complete: () => boolean, onProgress: (done: number, total: number) => void): Promise<void> {
     const { run } = this;
     const topic = run.topics.seals;
-    this.topicId = (await inTime(`A description of topic ${topic}`, run, run.log.describeTopic(topic))).topicId;
+    this.topicId = (await describeTopic(run, topic)).topicId;
     const bounds = () => {
       this.readAt = run.now();
-      return inTime(`The question where topic ${topic} begins and ends`, run, run.log.bounds(topic, 0));
+      return boundsOf(run, topic, 0);
     };
     const { logStart, highWatermark } = await bounds();
     this.logStart = logStart;

@@ -4,7 +4,7 @@ import type { Contested, Judge, RecordFacts } from '@tallystick/core/judge';
 import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealStatement } from '@tallystick/core/statement-types';
-import { inTime } from './deadline.ts';
+import { boundsOf } from './ask-broker.ts';
 import { chainName } from './domain/anchor.ts';
 import { sectionAt } from './domain/plan.ts';
 import type { Plan } from './domain/plan.ts';
@@ -121,8 +121,7 @@ async function factsOf(
     }
   }
   const { topic, partition } = statement;
-  const what = `The question where partition ${partition} of ${topic} begins and ends`;
-  const { logStart, highWatermark } = await inTime(what, run, run.log.bounds(topic, partition));
+  const { logStart, highWatermark } = await boundsOf(run, topic, partition);
   if (statement.kind === 'gap') return { found: 'log-start', logStart };
   if (first < logStart) {
     const pruned = plan.prunedTo.get(statement.generation) ?? -1;

@@ -1,6 +1,5 @@
 import type { BatchHeader } from '@tallystick/core/batch';
-import type { RecordLog } from '@tallystick/kafka/record-log';
-import { inTime } from '../deadline.ts';
+import { fetchAt } from '../ask-broker.ts';
 import { VerifierError } from '../errors.ts';
 import { readThrough } from '../read-through.ts';
 import type { Hole, Source } from '../read-through.ts';
@@ -97,21 +96,8 @@ function isAnswered({ last, damage }: Hole): boolean {
 /** As the strict reader asks, so that the bundle answers it alike. */
 const askedBytes = 1024 * 1024;
 
-async function answerAt(
-  { log, topic, topicId, partition, deadlineMs, signal }: Source,
-  offset: number,
-): Promise<{ error: number; bytes: Uint8Array }> {
-  const what = `A fetch of ${topic}/${partition} at ${offset}`;
-  const request: Parameters<RecordLog['fetch']>[0] = {
-    topic,
-    topicId,
-    partition,
-    offset,
-    lastFetchedEpoch: -1,
-    maxBytes: askedBytes,
-    maxWaitMs: 0,
-  };
-  const { error, records } = await inTime(what, { deadlineMs, signal }, log.fetch(request));
+async function answerAt(source: Source, offset: number): Promise<{ error: number; bytes: Uint8Array }> {
+  const { error, records } = await fetchAt(source, offset, askedBytes);
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const length = records.length < 12 ? records.length : view.getInt32(8) + 12;
   // One batch where its length may be right: what follows it is copied by itself.

@@ -1,6 +1,7 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
-import { inTime } from '../deadline.ts';
+import { boundsOf, describeTopic } from '../ask-broker.ts';
+import type { Asked } from '../ask-broker.ts';
 import type { Patience } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { Source } from '../read-through.ts';
@@ -16,18 +17,16 @@ export type Choose = (partition: number, bounds: Bounds, source: Source) => Offs
 export class TopicsToExport {
   readonly missing: string[] = [];
   readonly stored: StoredTopic[] = [];
-  private readonly log: RecordLog;
-  private readonly patience: Patience;
+  private readonly asked: Asked;
 
-  constructor(log: RecordLog, patience: Patience) {
-    this.log = log;
-    this.patience = patience;
+  constructor(log: RecordLog, { deadlineMs, signal }: Patience) {
+    this.asked = { log, deadlineMs, signal };
   }
 
   /** The topic as the cluster describes it; null, and noted, where it does not exist. @throws KafkaError */
   async describe(name: string): Promise<TopicDescription | null> {
     try {
-      return await inTime(`A description of topic ${name}`, this.patience, this.log.describeTopic(name));
+      return await describeTopic(this.asked, name);
     } catch (error) {
       if (!(error instanceof KafkaError) || error.code !== 'TOPIC_MISSING') throw error;
       this.missing.push(name);
@@ -36,13 +35,12 @@ export class TopicsToExport {
   }
 
   async bounds(topic: string, partition: number): Promise<Bounds> {
-    const what = `The question where partition ${partition} of ${topic} begins and ends`;
-    const { logStart, highWatermark } = await inTime(what, this.patience, this.log.bounds(topic, partition));
+    const { logStart, highWatermark } = await boundsOf(this.asked, topic, partition);
     return { logStart, highWatermark };
   }
 
   source({ name: topic, topicId }: TopicDescription, partition: number): Source {
-    return { log: this.log, topic, topicId, partition, ...this.patience };
+    return { ...this.asked, topic, topicId, partition };
   }
 
   /** Asks where each partition begins and ends, and notes what is copied of it. */

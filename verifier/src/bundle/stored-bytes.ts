@@ -3,7 +3,7 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
 import { batchField, lengthFieldEnd } from '@tallystick/kafka/batch-encoder';
 import { crc32c } from '@tallystick/kafka/crc32c';
-import { inTime } from '../deadline.ts';
+import { fetchAt } from '../ask-broker.ts';
 import type { Source } from '../read-through.ts';
 
 /** What one fetch gives beyond what is overlapped, at least. */
@@ -125,10 +125,7 @@ export class StoredBytes {
   }
 
   private async ask(offset: number, maxBytes: number): Promise<Buffer> {
-    const { log, topic, topicId, partition, deadlineMs, signal } = this.source;
-    const request = { topic, topicId, partition, offset, lastFetchedEpoch: -1, maxBytes, maxWaitMs: 0 };
-    const what = `A fetch of ${topic}/${partition} at ${offset}`;
-    const { error, records } = await inTime(what, { deadlineMs, signal }, log.fetch(request));
+    const { error, records } = await fetchAt(this.source, offset, maxBytes);
     return error === 0 ? Buffer.from(records) : Buffer.alloc(0);
   }
 

@@ -1,9 +1,9 @@
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { Codecs } from '@tallystick/core/codecs';
-import type { RecordLog } from '@tallystick/kafka/record-log';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
-import { checkAbort, inTime, pause } from '../deadline.ts';
-import type { Patience } from '../deadline.ts';
+import { boundsOf } from '../ask-broker.ts';
+import type { Asked } from '../ask-broker.ts';
+import { checkAbort, pause } from '../deadline.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { CopiedExtent, CopiedPlace, CopiedRows, CopiedWatermark } from '../ports/copied-rows.ts';
 import { readThrough } from '../read-through.ts';
@@ -14,9 +14,8 @@ import type { CopySegment } from './compare-query-copy.ts';
 import { CopyFindings } from './copy-findings.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy-result.ts';
 
-export interface CopyParts extends Patience {
+export interface CopyParts extends Asked {
   readonly rows: CopiedRows;
-  readonly log: RecordLog;
   readonly topic: string;
   /** Of the topic that there is now. */
   readonly topicId: string;
@@ -121,10 +120,9 @@ async function boundsBehind(
   partition: number,
   reached: number,
 ): Promise<{ logStart: number; highWatermark: number }> {
-  const { log, topic, settleMs } = parts;
-  const asked = `The question where partition ${partition} of ${topic} begins and ends`;
+  const { topic, settleMs } = parts;
   for (const until = performance.now() + settleMs; ;) {
-    const bounds = await inTime(asked, parts, log.bounds(topic, partition));
+    const bounds = await boundsOf(parts, topic, partition);
     if (bounds.highWatermark >= reached || performance.now() >= until) return bounds;
     await pause(Math.min(250, settleMs), parts.signal);
   }
@@ -132,9 +130,8 @@ async function boundsBehind(
 
 /** Waits a while for rows that the worker set out to write, or that it has not come to yet. */
 async function settled(parts: CopyParts, place: CopiedPlace, newest: boolean): Promise<CopiedWatermark> {
-  const { rows, log, settleMs } = parts;
-  const asked = `The question where partition ${place.partition} of ${place.topic} ends`;
-  const { highWatermark } = await inTime(asked, parts, log.bounds(place.topic, place.partition));
+  const { rows, settleMs } = parts;
+  const { highWatermark } = await boundsOf(parts, place.topic, place.partition);
   if (newest && highWatermark > 0) {
     const there = async () => (await rows.count(place, highWatermark - 1, highWatermark)) > 0;
     for (const until = performance.now() + settleMs; performance.now() < until && !(await there());)

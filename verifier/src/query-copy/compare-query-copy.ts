@@ -5,7 +5,7 @@ import type { RecordLog } from '@tallystick/kafka/record-log';
 import { EventDecoder } from '@tallystick/schemas/decoder';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { SchemasError } from '@tallystick/schemas/errors';
-import { inTime } from '../deadline.ts';
+import { describeTopic } from '../ask-broker.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import { VerifierError } from '../errors.ts';
 import type { CopiedExtent, CopiedPlace, CopiedRows } from '../ports/copied-rows.ts';
@@ -76,9 +76,9 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
     uncheckable: 0,
   };
   const partitions: CopiedPartition[] = [];
-  const patience = { deadlineMs, signal };
+  const asked = { log, deadlineMs, signal };
   try {
-    const { topicId } = await inTime(`A description of topic ${topic}`, patience, log.describeTopic(topic));
+    const { topicId } = await describeTopic(asked, topic);
     const faults = await rows.faults();
     if (faults.length > 0) add(anotherTable(topic, faults));
     await otherTopics({ rows, topic, elsewhere: options.elsewhere ?? [], statementsRead, add, count, signal });
@@ -99,10 +99,9 @@ export async function compareQueryCopy(options: QueryCopyOptions): Promise<Query
     tell();
     const parts: CopyParts = {
       rows,
-      log,
+      ...asked,
       topic,
       topicId,
-      ...patience,
       decoder: new EventDecoder(options.schemas),
       codecs: options.codecs ?? nodeCodecs,
       settleMs: options.settleMs ?? 1e4,

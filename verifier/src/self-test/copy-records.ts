@@ -1,7 +1,7 @@
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
+import { boundsOf, describeTopic } from '../ask-broker.ts';
 import type { Patience } from '../deadline.ts';
-import { inTime } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { CopiedPartition, CopiedTopic } from './copied-log.ts';
 
@@ -30,16 +30,16 @@ export async function copyTopic(
   room: Room,
   range: CopyRange = (_, { logStart, highWatermark }) => ({ from: logStart, to: highWatermark }),
 ): Promise<CopiedTopic> {
-  const { topicId, partitions } = await inTime(`A description of topic ${name}`, patience, log.describeTopic(name));
+  const { deadlineMs, signal } = patience;
+  const asked = { log, deadlineMs, signal };
+  const { topicId, partitions } = await describeTopic(asked, name);
   const copied: CopiedPartition[] = [];
   for (const { partition } of partitions.toSorted((a, b) => a.partition - b.partition)) {
-    const what = `The question where partition ${partition} of ${name} begins and ends`;
-    const bounds = await inTime(what, patience, log.bounds(name, partition));
-    const asked = range(partition, bounds);
-    const end = Math.max(Math.min(asked.to, bounds.highWatermark), bounds.logStart);
-    const begin = Math.min(Math.max(asked.from, bounds.logStart), end);
+    const bounds = await boundsOf(asked, name, partition);
+    const { from, to } = range(partition, bounds);
+    const end = Math.max(Math.min(to, bounds.highWatermark), bounds.logStart);
+    const begin = Math.min(Math.max(from, bounds.logStart), end);
     const copy: CopiedPartition = { logStart: begin, highWatermark: end, batches: [] };
-    const { deadlineMs, signal } = patience;
     const source = { log, topic: name, topicId, partition, deadlineMs, ...(signal === undefined ? {} : { signal }) };
     for await (const { batches } of readPartition({ ...source, from: begin, to: end })) {
       for (const { bytes, header } of batches) {
