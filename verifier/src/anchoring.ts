@@ -134,7 +134,7 @@ export async function moveAnchor(
     if ('anchor' in next) return next.anchor;
     if (forgets) throw new NeedsFullRun('another run moved the anchor meanwhile, to something that is not remembered');
     // Another run moved it meanwhile to what this one did not accept: two readers were shown two histories.
-    for (const finding of next.rollbacks) run.findings.add(finding);
+    run.findings.addAll(next.rollbacks);
     updated = false;
     return current ?? mine;
   });

@@ -23,9 +23,9 @@ export async function checkContent(
   const counts = { compared: 0, duplicates: 0, conflicts: 0 };
   for (const topic of new Set(checked.map(({ plan }) => plan.topic))) {
     const of = checked.filter(({ plan }) => plan.topic === topic);
-    for (const { result } of of) for (const finding of result?.content.merged.findings ?? []) run.findings.add(finding);
+    for (const { result } of of) run.findings.addAll(result?.content.merged.findings ?? []);
     const compared = await compare(run, topic, of, pool);
-    for (const finding of compared?.findings ?? []) run.findings.add(finding);
+    run.findings.addAll(compared?.findings ?? []);
     counts.compared += compared?.compared ?? 0;
     counts.duplicates += compared?.duplicates ?? 0;
     counts.conflicts += compared?.conflicts ?? 0;

@@ -9,12 +9,19 @@ import type { NewFinding } from './domain/findings.ts';
 import { VerifierError } from './errors.ts';
 import { NeedsFullRun } from './incremental.ts';
 import type { StartInLog } from './incremental.ts';
+import type { PublishedLogOfRun } from './open-published.ts';
+import { pendingAge } from './pending.ts';
+import type { Waiting, WaitingLeaf } from './pending.ts';
+import type { Compared } from './published/given-checkpoints.ts';
 import type { ServedCheckpoint } from './published/open-checkpoint.ts';
 import type { PublishedReader } from './published/published-reader.ts';
 import { MissingResource } from './published/resources.ts';
 import type { Resources } from './published/resources.ts';
 import type { Reading } from './read-statements.ts';
 import type { Run } from './run.ts';
+import type { VerifyOptions } from './verify-options.ts';
+
+type Limits = Pick<VerifyOptions, 'maxCheckpointAgeMs' | 'maxPendingAgeMs'>;
 
 /** A quorum's time that lies further ahead of this machine's clock says nothing of the checkpoint's age, seconds. */
 const clockSlack = 300;
@@ -59,8 +66,7 @@ export async function judgeLog(
 /** What the log holds and the topic does not: `seals-lost`, at the first of them. */
 export async function sealsLost(
   run: Run,
-  reader: PublishedReader,
-  resources: Resources,
+  { reader, resources }: PublishedLogOfRun,
   reading: Reading,
 ): Promise<NewFinding[]> {
   const { size } = reader.tree;
@@ -87,8 +93,41 @@ export async function sealsLost(
   ];
 }
 
+/** What is known of the seals topic when the log is held against it. */
+export interface SealsTopicRead {
+  /** Whether what the topic holds is known. */
+  readonly topicRead: boolean;
+  /** When its end was asked for, unix ms. */
+  readonly readAt: number;
+  /** Statements that earlier runs accepted and the log does not hold yet. */
+  readonly earlier: readonly WaitingLeaf[];
+  /** Those that this run accepted; null: there are too many. */
+  readonly leaves: readonly WaitingLeaf[] | null;
+  /** Both; null: not known. */
+  readonly waiting: Waiting | null;
+}
+
+/** Holds the log against the limits of age, and against checkpoints from elsewhere. */
+export function compareLog(
+  run: Run,
+  { reader, given }: PublishedLogOfRun,
+  limits: Limits,
+  { topicRead, readAt, earlier, leaves, waiting }: SealsTopicRead,
+): Compared {
+  run.findings.addAll(checkpointAge(reader, limits.maxCheckpointAgeMs ?? null));
+  const times = { served: reader.servedAt, read: readAt };
+  if (waiting !== null) run.findings.addAll(pendingAge(waiting, times, limits.maxPendingAgeMs ?? null));
+  const compared = given.compare({
+    reader,
+    keys: run.keys.entries.filter(({ role }) => role === 'log').map(({ key }) => key),
+    pending: topicRead && (reader.whole || reader.isAbsent) && leaves !== null ? [...earlier, ...leaves] : null,
+  });
+  run.findings.addAll(compared.findings);
+  return compared;
+}
+
 /** Its age is that of the newest cosignatures that reach the quorum. */
-export function checkpointAge({ served, servedAt }: PublishedReader, maxAgeMs: number | null): NewFinding[] {
+function checkpointAge({ served, servedAt }: PublishedReader, maxAgeMs: number | null): NewFinding[] {
   if (maxAgeMs === null || served === null) return [];
   const { quorumTime, checkpoint } = served;
   if (quorumTime === null) return [];

@@ -13,8 +13,6 @@ import type { Run } from './run.ts';
 import { reportMissing, reportRecreated } from './statement-findings.ts';
 import { TempFolder } from './temp-folder.ts';
 
-export { reportUnavailable } from './report-unavailable.ts';
-
 export interface CheckedPlan {
   readonly plan: Plan;
   /** null where its records could not be looked at. */

@@ -1,6 +1,8 @@
+import { decodeBase64 } from '@tallystick/core/encoding';
 import { leafHash } from '@tallystick/core/merkle';
 import type { BatchHeader } from '@tallystick/core/batch';
 import type { NewFinding } from './domain/findings.ts';
+import type { StartInLog } from './incremental.ts';
 
 /** Statements of which the leaf hashes are kept; where there are more, the next run is a full one. */
 const mostKept = 10_000;
@@ -36,6 +38,14 @@ export class PendingStatements {
     if (this.count > mostKept) this.leaves = null;
     this.leaves?.push({ leaf: leafHash(note), since });
   }
+}
+
+/** Of the statements that were accepted before this run, those that the log of so many entries still does not hold. */
+export function stillPending(log: StartInLog | null, size: number): readonly WaitingLeaf[] {
+  if (log === null) return [];
+  const { pending, pendingSince, judged } = log;
+  const from = Math.max(0, size - (judged - pending.length));
+  return pending.slice(from).map((leaf, at) => ({ leaf: decodeBase64(leaf), since: pendingSince[from + at] ?? null }));
 }
 
 /** All that wait: what earlier runs accepted first. */

@@ -1,23 +1,75 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
+import { CoreError } from '@tallystick/core/errors';
 import { decideContested, placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, RecordFacts } from '@tallystick/core/judge';
 import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealStatement } from '@tallystick/core/statement-types';
+import { KafkaError } from '@tallystick/kafka/errors';
+import { byChain } from './anchoring.ts';
 import { boundsOf } from './ask-broker.ts';
 import { chainName } from './domain/anchor.ts';
 import { sectionAt } from './domain/plan.ts';
 import type { Plan } from './domain/plan.ts';
+import { VerifierError } from './errors.ts';
 import type { PublishedReader } from './published/published-reader.ts';
+import { MissingResource } from './published/resources.ts';
 import type { Resources } from './published/resources.ts';
 import { Reading } from './read-statements.ts';
 import type { Statements } from './read-statements.ts';
 import { readThrough } from './read-through.ts';
 import type { Source } from './read-through.ts';
+import { reportUnavailable } from './report-unavailable.ts';
 import type { Run } from './run.ts';
 import { epochOf, timeOf } from './seal-values.ts';
 
 const leafBytes = 32;
+
+/** The published log, and the first entry of it that this run judged. */
+interface JudgedLog {
+  readonly resources: Resources;
+  readonly reader: PublishedReader;
+  readonly from: number;
+}
+
+/**
+ * Decides on the statements that did not continue. What cannot be looked at for it is a finding.
+ * @param newJudge one that has seen nothing yet
+ * @param before what the judge was given
+ * @returns the judge that knows what became of them
+ */
+export async function settleContested(
+  run: Run,
+  judge: Judge,
+  newJudge: () => Judge,
+  before: Statements,
+  log: JudgedLog | null,
+  plans: readonly Plan[],
+): Promise<Judge> {
+  const byName = byChain(plans);
+  try {
+    let decided = judge;
+    if (judge.counts.dropped > 0) {
+      decided = newJudge();
+      await judgeAgain(run, decided, before, log, byName);
+    }
+    await settleOpen(run, decided, byName);
+    return decided;
+  } catch (error) {
+    if (error instanceof KafkaError) {
+      reportUnavailable(run, error, run.topics.events, null);
+      return judge;
+    }
+    const ofLog = error instanceof MissingResource || (error instanceof VerifierError && error.code.startsWith('LOG_'));
+    if (!ofLog && !(error instanceof CoreError)) throw error;
+    run.findings.add({
+      code: 'unreadable',
+      found: 'contested',
+      message: `The published log could not be read once more to decide on contested statements: ${error.message}`,
+    });
+    return judge;
+  }
+}
 
 /**
  * Judges all statements again where more of them were contested than a judge keeps: two ledgers that are alive together for an hour lose
@@ -25,11 +77,11 @@ const leafBytes = 32;
  * @param judge one that has seen nothing yet
  * @throws KafkaError where statements or records cannot be read
  */
-export async function judgeAgain(
+async function judgeAgain(
   run: Run,
   judge: Judge,
   before: Statements,
-  log: { readonly resources: Resources; readonly reader: PublishedReader; readonly from: number } | null,
+  log: JudgedLog | null,
   plans: ReadonlyMap<string, Plan>,
 ): Promise<void> {
   const onContested = async (contested: Contested): Promise<void> => {
@@ -51,7 +103,7 @@ export async function judgeAgain(
  * section 5). Only these batches are read again.
  * @throws KafkaError where their records cannot be read
  */
-export async function settleContested(run: Run, judge: Judge, plans: ReadonlyMap<string, Plan>): Promise<void> {
+async function settleOpen(run: Run, judge: Judge, plans: ReadonlyMap<string, Plan>): Promise<void> {
   for (const contested of judge.open()) {
     const facts = await factsOf(run, contested, plans);
     const settlement = judge.settle(contested, facts);

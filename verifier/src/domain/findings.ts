@@ -78,6 +78,10 @@ export class Findings {
     });
   }
 
+  addAll(found: Iterable<NewFinding>): void {
+    for (const finding of found) this.add(finding);
+  }
+
   has(code: FindingCode): boolean {
     return this.codes.has(code);
   }
