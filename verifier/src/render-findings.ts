@@ -1,4 +1,4 @@
-import { number, printable } from './render-words.ts';
+import { number, printable } from './report/text.ts';
 import type { ReportedFinding, Verdict } from './verdict.ts';
 
 /** Notes of one code that are shown one by one. */

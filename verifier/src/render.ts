@@ -1,6 +1,6 @@
 import { waitedMs } from './ages.ts';
 import { findingLines } from './render-findings.ts';
-import { counted, number, printable, span } from './render-words.ts';
+import { count, number, printable, span } from './report/text.ts';
 import type { Age, CheckedPartition, ComparedCheckpoint, Progress, Verdict } from './verdict.ts';
 
 export interface RenderOptions {
@@ -32,7 +32,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       ...coverage(verdict),
       [
         'checked',
-        `${counted(checked.events, 'event')} in ${counted(checked.seals, 'seal')}, ${counted(checked.statements, 'statement')}`,
+        `${count(checked.events, 'event')} in ${count(checked.seals, 'seal')}, ${count(checked.statements, 'statement')}`,
       ],
       ...events(verdict),
       ...sequences(verdict),
@@ -53,7 +53,7 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
 /** What the records were found to be; nothing where none was looked at. */
 function events({ content }: Verdict): [string, string][] {
   const { decoded, unavailable, signed, badSignatures, ids } = content;
-  const undecodable = Object.values(content.undecodable).reduce((sum, count) => sum + count, 0);
+  const undecodable = Object.values(content.undecodable).reduce((sum, each) => sum + each, 0);
   if (decoded + undecodable + unavailable === 0) return [];
   const parts = Object.entries({
     undecodable,
@@ -61,11 +61,11 @@ function events({ content }: Verdict): [string, string][] {
     signed,
     'with a signature that does not count': badSignatures,
   })
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `, ${number(count)} ${name}`);
+    .filter(([, many]) => many > 0)
+    .map(([name, many]) => `, ${number(many)} ${name}`);
   const compared = [
-    `${counted(ids.compared, 'id')} compared`,
-    ...(ids.duplicates > 0 ? [counted(ids.duplicates, 'duplicate')] : []),
+    `${count(ids.compared, 'id')} compared`,
+    ...(ids.duplicates > 0 ? [count(ids.duplicates, 'duplicate')] : []),
     ...(ids.conflicts > 0 ? [`${number(ids.conflicts)} in conflict`] : []),
   ].join(', ');
   return [['events', `${number(decoded)} decoded${parts.join('')}; ${compared}`]];
@@ -77,8 +77,8 @@ function sequences({ checked, content }: Verdict): [string, string][] {
   for (const { content: counts } of checked.partitions)
     for (const name of ['missing', 'repeated', 'late'] as const) sums[name] += counts?.[name] ?? 0;
   const parts = Object.entries({ missing: sums.missing, 'that came again': sums.repeated, 'that came late': sums.late })
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${counted(count, 'number')} ${name}`);
+    .filter(([, many]) => many > 0)
+    .map(([name, many]) => `${count(many, 'number')} ${name}`);
   if (parts.length === 0) return [];
   return [['sequences', `${parts.join(', ')}; lives of producers: ${number(content.lives)}`]];
 }
@@ -90,13 +90,13 @@ function clocks({ clocks: compared }: Verdict): [string, string][] {
   const { withoutClock, onlyInLog } = seals;
   const parts = [
     `at most ${number(limitMs)} ms apart: producers, brokers`,
-    counted(seals.compared, 'stored seal'),
+    count(seals.compared, 'stored seal'),
     ...(witnesses.length === 0 ? [] : [`witnesses ${witnesses.map(printable).join(', ')}`]),
   ];
   const not = [
-    ...(withoutClock === 0 ? [] : [`${counted(withoutClock, 'seal')} without a broker's time`]),
+    ...(withoutClock === 0 ? [] : [`${count(withoutClock, 'seal')} without a broker's time`]),
     ...(onlyInLog === null ? ['seals that could not be read'] : []),
-    ...(onlyInLog === null || onlyInLog === 0 ? [] : [`${counted(onlyInLog, 'statement')} that only the log holds`]),
+    ...(onlyInLog === null || onlyInLog === 0 ? [] : [`${count(onlyInLog, 'statement')} that only the log holds`]),
   ];
   return [['clocks', `${parts.join(', ')}${not.length === 0 ? '' : `; not compared: ${not.join(', ')}`}`]];
 }
@@ -114,18 +114,18 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
     expired.length === 0
       ? []
       : [`rows allowed to be gone, for the database says that they expired: ${someOf(expired)}`];
-  return [['query copy', [`${counted(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
+  return [['query copy', [`${count(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
 }
 
 function someOf(words: readonly string[]): string {
   const more = words.length - 5;
-  return `${words.slice(0, 5).join(', ')}${more > 0 ? ` and ${counted(more, 'more partition')}` : ''}`;
+  return `${words.slice(0, 5).join(', ')}${more > 0 ? ` and ${count(more, 'more partition')}` : ''}`;
 }
 
 /** "Verified" with findings that somebody answers for is another thing than without. */
 function answeredFor({ verdict, findings }: Verdict): string {
-  const count = findings.filter(({ acknowledged }) => acknowledged !== undefined).length;
-  return verdict !== 'verified' || count === 0 ? '' : `, with ${counted(count, 'acknowledged finding')}`;
+  const answered = findings.filter(({ acknowledged }) => acknowledged !== undefined).length;
+  return verdict !== 'verified' || answered === 0 ? '' : `, with ${count(answered, 'acknowledged finding')}`;
 }
 
 /** What a run tells of its progress, in one line. */
@@ -175,7 +175,7 @@ function compared(given: readonly ComparedCheckpoint[]): [string, string][] {
   const others = given.flatMap(({ name, size, outcome }) =>
     outcome === 'consistent' ? [] : [`${printable(name)} (${number(size)} entries) is ${outcomes[outcome]}`],
   );
-  const words = fits === 0 ? [] : [`consistent with ${counted(fits, 'checkpoint')} given`];
+  const words = fits === 0 ? [] : [`consistent with ${count(fits, 'checkpoint')} given`];
   return [['compared with', [...words, ...others].join('; ')]];
 }
 
@@ -186,12 +186,12 @@ function notYet({ counts, ages, startedAt }: Verdict): [string, string][] {
   if (unsealed > 0)
     lines.push([
       'not sealed yet',
-      `${counted(unsealed, 'record')}${ages.unsealed === null ? '' : `, the oldest stored at ${ages.unsealed.since}, ${waited(ages.unsealed, startedAt)}`}`,
+      `${count(unsealed, 'record')}${ages.unsealed === null ? '' : `, the oldest stored at ${ages.unsealed.since}, ${waited(ages.unsealed, startedAt)}`}`,
     ]);
   if (pending !== null && pending > 0)
     lines.push([
       'not published yet',
-      `${counted(pending, 'statement')} of the seals topic${ages.pending === null ? '' : `, the first stored at ${ages.pending.since}, ${waited(ages.pending, startedAt)}`}`,
+      `${count(pending, 'statement')} of the seals topic${ages.pending === null ? '' : `, the first stored at ${ages.pending.since}, ${waited(ages.pending, startedAt)}`}`,
     ]);
   return lines;
 }
@@ -219,8 +219,8 @@ function coverage({ mode, since, fullBecause, resumed, scope }: Verdict): [strin
   const asked = `${shown.join(', ')}${more}`;
   const share =
     scope.inScope === 0
-      ? `none of ${counted(scope.sealedEvents, 'sealed event')} (asked for: ${asked})`
-      : `only ${number(scope.inScope)} of ${counted(scope.sealedEvents, 'sealed event')} (whole seals of ${asked}); nothing is said of the others`;
+      ? `none of ${count(scope.sealedEvents, 'sealed event')} (asked for: ${asked})`
+      : `only ${number(scope.inScope)} of ${count(scope.sealedEvents, 'sealed event')} (whole seals of ${asked}); nothing is said of the others`;
   lines.push(['scope', share]);
   return lines;
 }
@@ -232,7 +232,7 @@ function takenOver(resumed: Verdict['resumed']): [string, string][] {
   if (begunAt !== null)
     lines.push([
       'goes on',
-      `from the run begun at ${begunAt}, which did not end: ${counted(taken, 'event')} that it had checked ${taken === 1 ? 'was' : 'were'} not read again`,
+      `from the run begun at ${begunAt}, which did not end: ${count(taken, 'event')} that it had checked ${taken === 1 ? 'was' : 'were'} not read again`,
     ]);
   if (leftAside !== null) lines.push(['left aside', `${printable(leftAside.message)} (${leftAside.code})`]);
   return lines;
@@ -250,7 +250,7 @@ function anchorText({ anchoredTo, published: log }: Verdict): string {
   const made = updated ? ' (an anchor was made now)' : '';
   const given = (log?.given ?? []).filter(({ outcome }) => outcome === 'consistent');
   if (quorum === null && given.length > 0)
-    return `the root key, and ${counted(given.length, 'checkpoint')} given, the largest of ${number(Math.max(...given.map(({ size }) => size)))} entries: what came after could be rewritten as a whole${made}`;
+    return `the root key, and ${count(given.length, 'checkpoint')} given, the largest of ${number(Math.max(...given.map(({ size }) => size)))} entries: what came after could be rewritten as a whole${made}`;
   return quorum === null
     ? `only the root key: a history that was rewritten as a whole would not show${made}`
     : `${quorum}${made}`;

@@ -1,12 +1,11 @@
 import { waitedMs } from '../ages.ts';
-import { span } from '../render-words.ts';
 import type { Age, Verdict } from '../verdict.ts';
 import { findingsSection } from './html-findings.ts';
 import { html, lines, page, type Html } from './html.ts';
 import { shellCommand, type ReportContext } from './report-context.ts';
 import type { VerificationRun } from './reporter.ts';
 import { summaryOf, tallyOf, type Tone } from './summary.ts';
-import { duration, number, time } from './text.ts';
+import { duration, number, span, time } from './text.ts';
 
 const marks: Readonly<Record<Tone, string>> = { good: '✓', bad: '✗', open: '?' };
 

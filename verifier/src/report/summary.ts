@@ -1,11 +1,10 @@
 import { findingCodes } from '@tallystick/core/finding';
 import { waitedMs } from '../ages.ts';
 import type { ContentCounts } from '../content/content-types.ts';
-import { span } from '../render-words.ts';
 import type { Age, ReportedFinding, Verdict } from '../verdict.ts';
 import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
-import { count, number, time, visible } from './text.ts';
+import { count, number, span, time, visible } from './text.ts';
 
 export type Tone = 'good' | 'bad' | 'open';
 

@@ -14,6 +14,12 @@ export function visibleLines(text: string): string {
   return text.replace(invisible, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
+/** For a terminal, text from outside without what would control it: U+FFFD stands for that. */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\uFFFD');
+}
+
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -44,6 +50,15 @@ export function duration(ms: number): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${number(Math.floor(whole / 3600))} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `1 s`, `5 min`, `2.5 h`, `31 days`: about how long */
+export function span(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 6_000) return `${Math.round(seconds / 60)} min`;
+  const hours = seconds / 3_600;
+  return hours < 100 ? `${hours.toFixed(1)} h` : `${number(Math.round(hours / 24))} days`;
 }
 
 /** `2026-03-01 03:00:00 UTC`; what is no time as it is */
