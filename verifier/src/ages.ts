@@ -5,11 +5,22 @@ import type { Age } from './verdict.ts';
 /** Times that a date can say, unix ms. */
 const latest = 8_640_000_000_000_000;
 
+/** Stored unix ms as a number; null where no date says it. */
+export function knownTime(stored: bigint | number): number | null {
+  const ms = Number(stored);
+  return ms < 0 || ms > latest ? null : ms;
+}
+
+/** ISO 8601; what is no time in seconds. @param seconds unix time, as witnesses say it */
+export function isoOf(seconds: number): string {
+  const time = new Date(seconds * 1000);
+  return Number.isNaN(time.getTime()) ? `${seconds} s` : time.toISOString();
+}
+
 /** @param since unix ms; null: not known */
 export function ageOf(since: bigint | number | null, clock: Age['clock']): Age | null {
-  if (since === null) return null;
-  const ms = Number(since);
-  return ms < 0 || ms > latest ? null : { since: new Date(ms).toISOString(), clock };
+  const ms = since === null ? null : knownTime(since);
+  return ms === null ? null : { since: new Date(ms).toISOString(), clock };
 }
 
 /** The one that has waited longest; null where there is none. */

@@ -5,6 +5,7 @@ import { parseNote } from '@tallystick/core/note';
 import { parseStatement, statementHash } from '@tallystick/core/statement';
 import type { Statement } from '@tallystick/core/statement';
 import { CoreError } from '@tallystick/core/errors';
+import { isoOf } from './ages.ts';
 import type { NewFinding } from './domain/findings.ts';
 import { VerifierError } from './errors.ts';
 import { NeedsFullRun } from './incremental.ts';
@@ -134,8 +135,7 @@ function checkpointAge({ served, servedAt }: PublishedReader, maxAgeMs: number |
   // Reading a long log takes its time: that makes no checkpoint older.
   const ageMs = servedAt - quorumTime * 1000;
   if (ageMs <= maxAgeMs && ageMs >= -clockSlack * 1000) return [];
-  const time = new Date(quorumTime * 1000);
-  const at = Number.isNaN(time.getTime()) ? `${quorumTime} s` : time.toISOString();
+  const at = isoOf(quorumTime);
   return [
     {
       code: 'checkpoint-old',

@@ -4,7 +4,7 @@ import type { Policy } from '@tallystick/core/policy';
 import { headOf } from './anchoring.ts';
 import type { ComparedCounts } from './check-content.ts';
 import type { CheckedPlan } from './check-records.ts';
-import { ageOf, oldestOf } from './ages.ts';
+import { ageOf, isoOf, oldestOf } from './ages.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Start } from './incremental.ts';
 import type { Waiting } from './pending.ts';
@@ -183,10 +183,6 @@ function publishedOf(
   given: readonly ComparedCheckpoint[],
 ): PublishedVerdict {
   const { served, entries, tiles, place } = reader;
-  const time = (seconds: number): string => {
-    const at = new Date(seconds * 1000);
-    return Number.isNaN(at.getTime()) ? `${seconds} s` : at.toISOString();
-  };
   const witnesses = policy?.witnesses ?? [];
   const quorumTime = served?.quorumTime ?? null;
   return {
@@ -196,13 +192,13 @@ function publishedOf(
     signer: served?.signer?.vkey ?? null,
     entries,
     tiles,
-    cosigners: (served?.cosigned ?? []).map(({ key, time: seconds }) => ({
+    cosigners: (served?.cosigned ?? []).map(({ key, time }) => ({
       name: witnesses.find((each) => each.key.vkey === key.vkey)?.name ?? key.name,
       vkey: key.vkey,
-      time: time(seconds),
+      time: isoOf(time),
     })),
     quorum: policy === null || policy.quorum === 'none' ? null : policy.quorum.name,
-    quorumTime: quorumTime === null ? null : time(quorumTime),
+    quorumTime: quorumTime === null ? null : isoOf(quorumTime),
     given,
   };
 }

@@ -1,6 +1,7 @@
 import { decodeBase64 } from '@tallystick/core/encoding';
 import { leafHash } from '@tallystick/core/merkle';
 import type { BatchHeader } from '@tallystick/core/batch';
+import { knownTime } from './ages.ts';
 import type { NewFinding } from './domain/findings.ts';
 import type { StartInLog } from './incremental.ts';
 
@@ -32,7 +33,7 @@ export class PendingStatements {
   leaves: WaitingLeaf[] | null = [];
 
   add(note: Uint8Array, { maxTimestamp }: BatchHeader): void {
-    const since = timeOf(maxTimestamp);
+    const since = knownTime(maxTimestamp);
     if (this.count === 0) this.since = since;
     this.count += 1;
     if (this.count > mostKept) this.leaves = null;
@@ -80,8 +81,4 @@ export function pendingAge(
       detail: { count },
     },
   ];
-}
-
-function timeOf(ms: bigint): number | null {
-  return ms >= 0n && ms <= 8_640_000_000_000_000n ? Number(ms) : null;
 }
