@@ -1,6 +1,6 @@
 import { batchHeaderLength, type BatchHeader, maxLastOffsetDelta, readBatchHeader } from '@tallystick/core/batch';
 import { sha256 } from '@tallystick/core/hash';
-import { batchField, lengthFieldEnd } from './batch-encoder.ts';
+import { baseOffsetAt, batchField, batchLengthAt, lastOffsetAt, lengthFieldEnd, viewOf } from './batch-encoder.ts';
 import { crc32c } from './crc32c.ts';
 import { KafkaError, type KafkaErrorCode } from './errors.ts';
 
@@ -49,7 +49,7 @@ export function checkRecords(
   without: readonly BatchId[] = [],
 ): CheckedRecords {
   const batches: ReadBatch[] = [];
-  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  const view = viewOf(records);
   let position = start;
   let at = 0;
   // Behind a batch that is passed over because it says too high offsets come those that lie before what was asked for.
@@ -65,7 +65,7 @@ export function checkRecords(
         error: bad('BATCH_MAGIC', position, 2, found, 'is of another format than magic 2'),
       };
     }
-    const total = left < lengthFieldEnd ? Infinity : lengthFieldEnd + view.getInt32(at + batchField.batchLength);
+    const total = left < lengthFieldEnd ? Infinity : batchLengthAt(view, at);
     if (total < batchHeaderLength) {
       return {
         batches,
@@ -105,13 +105,13 @@ export function checkRecords(
 /** Whether what lies at `at` says offsets below where the reader stands: no broker stores that. */
 function goesBack(view: DataView, at: number, position: ReadPosition): KafkaError | null {
   if (view.byteLength - at < batchHeaderLength) return null;
-  const base = Number(view.getBigInt64(at + batchField.baseOffset));
+  const base = baseOffsetAt(view, at);
   const lastOffset = view.getInt8(at + batchField.magic) === 2 ? lastOffsetAt(view, at) : base;
   const found = Math.min(base, lastOffset);
   if (!(found >= 0 && found < position.offset)) return null;
   const message = messageOf(position, 'goes back behind what was read', position.offset, found);
   const { topic, partition, offset } = position;
-  const total = lengthFieldEnd + view.getInt32(at + batchField.batchLength);
+  const total = batchLengthAt(view, at);
   const whole = total >= batchHeaderLength && total <= view.byteLength - at;
   const stored = new Uint8Array(view.buffer, view.byteOffset + at, whole ? total : batchHeaderLength);
   const evidence = { topic, partition, offset, expected: offset, found, baseOffset: base, lastOffset };
@@ -123,12 +123,8 @@ export function digestOf(batch: Uint8Array): string {
   return Buffer.from(sha256(batch)).toString('hex');
 }
 
-function lastOffsetAt(view: DataView, at: number): number {
-  return Number(view.getBigInt64(at + batchField.baseOffset)) + view.getInt32(at + batchField.lastOffsetDelta);
-}
-
 function isOneOf(ids: readonly BatchId[], view: DataView, at: number): boolean {
-  const base = Number(view.getBigInt64(at + batchField.baseOffset));
+  const base = baseOffsetAt(view, at);
   const crc = view.getUint32(at + batchField.crc);
   return ids.some((id) => id.baseOffset === base && id.crc === crc);
 }

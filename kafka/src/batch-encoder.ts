@@ -1,8 +1,6 @@
+import { batchHeaderLength } from '@tallystick/core/batch';
 import type { RecordToAppend } from './record-log.ts';
 import { crc32c } from './crc32c.ts';
-
-/** Bytes of a magic 2 record batch before its records (Kafka documentation, "Record Batch"). */
-const batchHeaderBytes = 61;
 
 /** Byte positions in a record batch's header. */
 export const batchField = {
@@ -24,6 +22,26 @@ export const batchField = {
 /** Where the length field of a batch ends: it counts the bytes that follow. */
 export const lengthFieldEnd = 12;
 
+// What a stored batch says of itself where it begins at `at`: nothing of it is judged.
+
+/** Bytes that the batch takes. At least `lengthFieldEnd` bytes have to be there. */
+export function batchLengthAt(view: DataView, at: number): number {
+  return lengthFieldEnd + view.getInt32(at + batchField.batchLength);
+}
+
+export function baseOffsetAt(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at + batchField.baseOffset));
+}
+
+/** The whole header has to be there. */
+export function lastOffsetAt(view: DataView, at: number): number {
+  return baseOffsetAt(view, at) + view.getInt32(at + batchField.lastOffsetDelta);
+}
+
+export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
 /**
  * An upper bound of the bytes that one record takes in an uncompressed batch, its own length field included: every varint
  * is counted at its longest.
@@ -37,7 +55,7 @@ export function recordBytesAtMost(record: RecordToAppend): number {
 
 /** An upper bound of the bytes of an uncompressed batch of these records. */
 export function batchBytesAtMost(records: readonly RecordToAppend[]): number {
-  return records.reduce((sum, record) => sum + recordBytesAtMost(record), batchHeaderBytes);
+  return records.reduce((sum, record) => sum + recordBytesAtMost(record), batchHeaderLength);
 }
 
 /** By which brokers tell a batch that is sent again (KIP-98). */
@@ -60,7 +78,7 @@ export function encodeBatch(
   producer: BatchProducer = noProducer,
 ): Buffer {
   const batch = Buffer.alloc(batchBytesAtMost(records));
-  let at = batchHeaderBytes;
+  let at = batchHeaderLength;
   for (const [delta, record] of records.entries()) {
     const length = recordLength(record, delta);
     at = writeVarint(batch, at, length);
@@ -75,7 +93,7 @@ export function encodeBatch(
       at = writeBytes(batch, at, value);
     }
   }
-  batch.writeInt32BE(at - 12, batchField.batchLength);
+  batch.writeInt32BE(at - lengthFieldEnd, batchField.batchLength);
   batch.writeInt32BE(-1, batchField.leaderEpoch);
   batch[batchField.magic] = 2;
   batch.writeInt32BE(records.length - 1, batchField.lastOffsetDelta);

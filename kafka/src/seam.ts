@@ -1,5 +1,5 @@
 import { batchHeaderLength } from '@tallystick/core/batch';
-import { batchField, lengthFieldEnd } from './batch-encoder.ts';
+import { baseOffsetAt, batchLengthAt, lengthFieldEnd, viewOf } from './batch-encoder.ts';
 import type { FetchResponse } from './record-log.ts';
 
 /** How the next fetch is made, so that it shows what is stored right behind what was read. */
@@ -50,7 +50,7 @@ export class Seam {
     const { before, cut, maxBytes } = this;
     const plainly = { offset: due, maxBytes, back: false };
     if (before === null || this.plain) return plainly;
-    const offset = this.low ? due - 1 : baseOffset(before);
+    const offset = this.low ? due - 1 : baseOffsetAt(viewOf(before), 0);
     if (this.parted > 0) {
       const wanted = cut === null ? 0 : totalLength(cut);
       const most = Math.min(Math.max(maxBytes, wanted), largestWanted);
@@ -137,16 +137,8 @@ function headerOf(batch: Uint8Array): Uint8Array {
   return new Uint8Array(batch.subarray(0, batchHeaderLength));
 }
 
-function baseOffset(batch: Uint8Array): number {
-  return Number(viewOf(batch).getBigInt64(batchField.baseOffset));
-}
-
 function totalLength(batch: Uint8Array): number {
-  return lengthFieldEnd + viewOf(batch).getInt32(batchField.batchLength);
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
+  return batchLengthAt(viewOf(batch), 0);
 }
 
 /** Where the batch begins that begins with these bytes; -1 where there is none. */

@@ -1,4 +1,5 @@
 import { batchHeaderLength } from '@tallystick/core/batch';
+import { baseOffsetAt, batchLengthAt, lastOffsetAt, viewOf } from '@tallystick/kafka/batch-encoder';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { FetchRequest, FetchResponse } from '@tallystick/kafka/record-log';
 import type { BundleFile } from './bundle-file.ts';
@@ -14,7 +15,6 @@ interface Chunk extends Extent {
 
 /** Kafka's OFFSET_OUT_OF_RANGE. */
 const outOfRange = 1;
-const lastOffsetDeltaAt = 23;
 const nothing = new Uint8Array();
 /** Bytes that are read at a time where a batch is looked for. */
 const headerWindow = 64 * 1024;
@@ -92,6 +92,7 @@ export class BundlePartition {
    */
   private async placeIn({ position, size }: Extent, offset: number): Promise<number> {
     const bytes = this.buffers.take(headerWindow);
+    const view = viewOf(bytes);
     try {
       let from = 0;
       let until = 0;
@@ -102,8 +103,8 @@ export class BundlePartition {
           until = Math.min(from + headerWindow, size);
           await this.file.fill(bytes.subarray(0, until - from), position + from);
         }
-        const length = lengthAt(bytes, at - from);
-        if (length < batchHeaderLength || lastOffsetAt(bytes, at - from) >= offset) break;
+        const length = batchLengthAt(view, at - from);
+        if (length < batchHeaderLength || lastOffsetAt(view, at - from) >= offset) break;
         // A broker too finds nothing behind a batch that says it is longer than what is stored.
         if (at + length > size) return size;
         at += length;
@@ -119,7 +120,7 @@ export class BundlePartition {
     let length = Math.min(left, Math.max(maxBytes, batchHeaderLength));
     let bytes = await this.bytesOf(chunk, at, length);
     // The first batch comes whole, whatever `maxBytes` says.
-    const first = bytes.length < batchHeaderLength ? 0 : lengthAt(bytes, 0);
+    const first = bytes.length < batchHeaderLength ? 0 : batchLengthAt(viewOf(bytes), 0);
     if (first > length && length < left) {
       length = Math.min(first, left);
       this.buffers.giveBack(bytes);
@@ -170,30 +171,19 @@ interface Walked {
   readonly next: number | null;
 }
 
-function walk(bytes: Buffer): Walked {
+function walk(bytes: Uint8Array): Walked {
+  const view = viewOf(bytes);
   let next: number | null = null;
   let isRow = true;
   const walked = (at: number, cut: boolean): Walked => ({ at, cut, next: isRow ? next : null });
   for (let at = 0; at < bytes.length;) {
     if (at + batchHeaderLength > bytes.length) return walked(at, true);
-    const length = lengthAt(bytes, at);
+    const length = batchLengthAt(view, at);
     if (length < batchHeaderLength) return walked(at, false);
     if (at + length > bytes.length) return walked(at, true);
-    if (next !== null && baseOffsetAt(bytes, at) !== next) isRow = false;
-    next = lastOffsetAt(bytes, at) + 1;
+    if (next !== null && baseOffsetAt(view, at) !== next) isRow = false;
+    next = lastOffsetAt(view, at) + 1;
     at += length;
   }
   return walked(bytes.length, false);
-}
-
-function baseOffsetAt(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigInt64BE(at));
-}
-
-function lastOffsetAt(bytes: Buffer, at: number): number {
-  return baseOffsetAt(bytes, at) + bytes.readInt32BE(at + lastOffsetDeltaAt);
-}
-
-function lengthAt(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at + 8) + 12;
 }

@@ -1,4 +1,6 @@
+import { batchHeaderLength } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
+import { batchLengthAt, lengthFieldEnd, viewOf } from '@tallystick/kafka/batch-encoder';
 import { fetchAt } from '../ask-broker.ts';
 import { VerifierError } from '../errors.ts';
 import { readThrough } from '../read-through.ts';
@@ -98,10 +100,10 @@ const askedBytes = 1024 * 1024;
 
 async function answerAt(source: Source, offset: number): Promise<{ error: number; bytes: Uint8Array }> {
   const { error, records } = await fetchAt(source, offset, askedBytes);
-  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-  const length = records.length < 12 ? records.length : view.getInt32(8) + 12;
+  const length = records.length < lengthFieldEnd ? 0 : batchLengthAt(viewOf(records), 0);
   // One batch where its length may be right: what follows it is copied by itself.
-  return { error, bytes: records.slice(0, length >= 61 && length <= records.length ? length : records.length) };
+  const isBatch = length >= batchHeaderLength && length <= records.length;
+  return { error, bytes: records.slice(0, isBatch ? length : records.length) };
 }
 
 /** Gathers batches until a chunk is full. */

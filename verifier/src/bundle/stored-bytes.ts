@@ -1,7 +1,7 @@
 import { batchHeaderLength, readBatchHeader } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
-import { batchField, lengthFieldEnd } from '@tallystick/kafka/batch-encoder';
+import { baseOffsetAt, batchField, batchLengthAt, lastOffsetAt, viewOf } from '@tallystick/kafka/batch-encoder';
 import { crc32c } from '@tallystick/kafka/crc32c';
 import { fetchAt } from '../ask-broker.ts';
 import type { Source } from '../read-through.ts';
@@ -64,8 +64,9 @@ export class StoredBytes {
     for (let more = await this.more(); more !== null; more = await this.more()) {
       const begin = this.kept.length;
       this.kept = Buffer.concat([this.kept, more]);
+      const view = viewOf(more);
       for (let at = 0; at < more.length;) {
-        const bytes = more.subarray(at, at + lengthAt(more, at));
+        const bytes = more.subarray(at, at + batchLengthAt(view, at));
         const header = headerOf(bytes);
         if (this.due >= this.to && (header === null || header.baseOffset >= this.to)) return;
         const { due } = this;
@@ -130,9 +131,8 @@ export class StoredBytes {
   }
 
   private note(at: number, bytes: Buffer, header: BatchHeader | null): void {
-    const base = Number(bytes.readBigInt64BE(batchField.baseOffset));
-    const last = base + bytes.readInt32BE(batchField.lastOffsetDelta);
-    this.copied.push({ at, base: offsetOrNone(base), last: offsetOrNone(last) });
+    const view = viewOf(bytes);
+    this.copied.push({ at, base: offsetOrNone(baseOffsetAt(view, 0)), last: offsetOrNone(lastOffsetAt(view, 0)) });
     if (header === null) return;
     const { baseOffset, lastOffsetDelta, count } = header;
     const holds = count >= 1 && count <= lastOffsetDelta ? count : Math.max(lastOffsetDelta + 1, 0);
@@ -158,18 +158,15 @@ export class StoredBytes {
 }
 
 /** Bytes of the batches that are whole. */
-function wholeBytes(bytes: Buffer): number {
+function wholeBytes(bytes: Uint8Array): number {
+  const view = viewOf(bytes);
   let at = 0;
   while (bytes.length - at >= batchHeaderLength) {
-    const length = lengthAt(bytes, at);
+    const length = batchLengthAt(view, at);
     if (length < batchHeaderLength || at + length > bytes.length) break;
     at += length;
   }
   return at;
-}
-
-function lengthAt(bytes: Buffer, at: number): number {
-  return lengthFieldEnd + bytes.readInt32BE(at + batchField.batchLength);
 }
 
 function offsetOrNone(offset: number): number {

@@ -1,6 +1,6 @@
-import { parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
+import { batchHeaderLength, parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
-import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
+import { batchField, lengthFieldEnd, sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { CopiedBatch } from './copied-log.ts';
 
 /** One record of a stored batch, to be altered. */
@@ -12,7 +12,6 @@ export interface StoredRecord {
   headers: (readonly [name: Uint8Array, value: Uint8Array | null])[];
 }
 
-const headerBytes = 61;
 const codecBits = 0x07;
 
 /** The records of a stored batch; null where it does not parse. */
@@ -34,8 +33,8 @@ export function recordsIn({ bytes }: CopiedBatch, codecs: Codecs): StoredRecord[
  */
 export function putRecords(batch: CopiedBatch, records: readonly StoredRecord[]): void {
   const body = Buffer.concat(records.map((record, delta) => encodeRecord(record, delta)));
-  const bytes = Buffer.concat([batch.bytes.subarray(0, headerBytes), body]);
-  bytes.writeInt32BE(bytes.length - 12, batchField.batchLength);
+  const bytes = Buffer.concat([batch.bytes.subarray(0, batchHeaderLength), body]);
+  bytes.writeInt32BE(bytes.length - lengthFieldEnd, batchField.batchLength);
   bytes.writeInt16BE(bytes.readInt16BE(batchField.attributes) & ~codecBits, batchField.attributes);
   bytes.writeInt32BE(records.length - 1, batchField.lastOffsetDelta);
   bytes.writeInt32BE(records.length, batchField.count);
