@@ -1,56 +1,21 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { KeyState } from '@tallystick/core/judge';
 import type { Plan } from './domain/plan.ts';
 import { abortError, checkAbort } from './deadline.ts';
 import { VerifierError } from './errors.ts';
-import type { Anchor } from './ports/anchor-store.ts';
 import type { ProgressStore } from './ports/progress-store.ts';
+import { firstPartBefore, firstPartNow, otherRelease } from './progress-binding.ts';
+import type { FirstPart, JudgedBy } from './progress-binding.ts';
 import { decodePart, encodePart, hasHead, headOfPart } from './progress-part.ts';
 import type { CheckedPart, PartHead } from './progress-part.ts';
 import { fittingParts } from './progress-fit.ts';
 import type { ResumedRun } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
 
-/** Progress of a run that was begun longer ago is not used, ms: what it checked may have been altered since. */
-export const oldestProgressMs = 7 * 86_400_000;
-/** How far the clock of the run before may have been ahead, ms. */
-const clockSlackMs = 60_000;
 const defaultEveryMs = 60_000;
 /** A part is put together in memory: 24 bytes an event, a few times over. */
 const defaultEveryEvents = 100_000;
 /** What may wait to be kept, as `weightOf` weighs it: some 40 MB. */
 const mostWaiting = 100_000;
-
-const { version: release } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-/**
- * How records are read and judged, as a number: raise it with every change that could make of the same stored bytes something else than before, a
- * mended check above all. What a part says was said by the code that kept it, and the release is the same for many builds.
- */
-export const judgingVersion = 1;
-
-interface FirstPart {
-  readonly version: 2;
-  /** As `judgingVersion` was. */
-  readonly judging: number;
-  /** Of this package: another one may judge records otherwise. */
-  readonly release: string;
-  /** Of everything that has to be the same for what was checked to count. */
-  readonly binding: string;
-  /** Unix ms. */
-  readonly begunAt: number;
-}
-
-/** What the records of one run are read from, and what it began with. */
-export interface JudgedBy {
-  readonly anchor: Anchor | null;
-  readonly mode: 'full' | 'incremental';
-  /** As `nameSource` says. */
-  readonly source: string | null;
-}
 
 /** What parts of one partition have to fit now. */
 export interface TakenNow {
@@ -110,14 +75,7 @@ export class RunProgress {
     const store = options.anchor?.progress;
     const { scope } = options;
     if (store === undefined || judged.source === null || (scope !== undefined && scope.kind !== 'all')) return null;
-    const first: FirstPart = {
-      version: 2,
-      judging: judgingVersion,
-      release,
-      binding: bindingOf(options, judged),
-      begunAt: now,
-    };
-    const progress = new RunProgress(store, first, options);
+    const progress = new RunProgress(store, firstPartNow(options, judged, now), options);
     progress.heedSource(options);
     try {
       return await progress.takeOver();
@@ -220,18 +178,7 @@ export class RunProgress {
   private async takeOver(): Promise<this> {
     const count = await this.store.begin(this.signal);
     if (count === 0) return this;
-    const before = firstPartOf(await this.store.read(0));
-    if (before.binding !== this.first.binding)
-      throw new VerifierError(
-        'PROGRESS_FOREIGN',
-        'The progress of a run that did not end is of another log, source or anchor, or that run had other options.',
-      );
-    const age = this.first.begunAt - before.begunAt;
-    if (age > oldestProgressMs || age < -clockSlackMs)
-      throw new VerifierError(
-        'PROGRESS_OLD',
-        `The progress of the run that began at ${new Date(before.begunAt).toISOString()} is ${age < 0 ? "ahead of this machine's clock" : 'more than 7 days old'}.`,
-      );
+    const before = firstPartBefore(await this.store.read(0), this.first);
     for (let index = 1; index < count; index++) {
       checkAbort(this.signal);
       this.heads.push(headIn(await this.store.read(index)));
@@ -301,33 +248,6 @@ function asUnusable(error: unknown): VerifierError {
   return new VerifierError('PROGRESS_UNUSABLE', `Progress cannot be kept or taken over: ${why}.`, { cause: error });
 }
 
-/** All that what is checked of records hangs on, but the statements: those are named by each part. */
-function bindingOf(
-  { origin, rootKey, topics, maxClockSkewMs, schemas }: VerifyOptions,
-  { anchor, mode, source }: JudgedBy,
-): string {
-  const schemasOf = schemas === undefined ? null : (schemas.place ?? 'of no known place');
-  const of = [judgingVersion, source, origin, rootKey.vkey, topics, mode, maxClockSkewMs ?? null, schemasOf, anchor];
-  return createHash('sha256').update(JSON.stringify(of)).digest('base64');
-}
-
-function firstPartOf(bytes: Uint8Array): FirstPart {
-  try {
-    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as FirstPart;
-    if (
-      value.version === 2 &&
-      value.judging === judgingVersion &&
-      value.release === release &&
-      typeof value.binding === 'string' &&
-      Number.isSafeInteger(value.begunAt)
-    )
-      return value;
-  } catch {
-    // It carries our code: it is of another release.
-  }
-  throw otherRelease();
-}
-
 function headIn(bytes: Uint8Array): PartHead {
   try {
     return headOfPart(bytes);
@@ -344,12 +264,5 @@ function brokenOff(): VerifierError {
   return new VerifierError(
     'PROGRESS_CORRUPT',
     'A part of the progress of a run that did not end cannot be read any more, and the one before it ended with another batch than is stored there now: begin anew.',
-  );
-}
-
-function otherRelease(): VerifierError {
-  return new VerifierError(
-    'PROGRESS_FOREIGN',
-    'The progress of a run that did not end was written by another release.',
   );
 }
