@@ -2,7 +2,8 @@ import { batchHeaderLength, readBatchHeader } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
 import { KafkaError } from '@tallystick/kafka/errors';
-import type { BatchId } from '@tallystick/kafka/strict-reader';
+import { digestOf } from '@tallystick/kafka/strict-reader';
+import type { BatchId, ReadBatch } from '@tallystick/kafka/strict-reader';
 import { fetchAt } from './ask-broker.ts';
 import type { Source } from './read-through.ts';
 
@@ -13,16 +14,69 @@ import type { Source } from './read-through.ts';
 export const bytesBehind = 8 * 1024 * 1024;
 
 /** Offsets, both inclusive. */
-export interface BatchPlace {
+interface BatchPlace {
   readonly first: number;
   readonly last: number;
+}
+
+/** A batch that does not lie where it says. */
+export interface Misplaced {
+  readonly id: BatchId;
+  readonly place: BatchPlace;
+  readonly error: KafkaError;
+  /** Its index in the chunk that it came in. */
+  readonly at?: number;
+}
+
+/** The first of these batches that says too many offsets, where it is known which ones it takes. @throws VerifierError */
+export async function firstOverlong(source: Source, batches: readonly ReadBatch[]): Promise<Misplaced | null> {
+  for (const [at, { bytes, header }] of batches.entries()) {
+    if (!saysTooMany(header)) continue;
+    const place = await placeOfOverlong(source, header);
+    if (place === null) continue;
+    const { topic, partition } = source;
+    const { baseOffset, lastOffset } = header;
+    const message = `The record batch at offset ${baseOffset} of ${topic}/${partition} says that it reaches to offset ${lastOffset}, but holds ${header.count} records, and the next one begins at offset ${place.last + 1}.`;
+    const evidence = {
+      topic,
+      partition,
+      offset: baseOffset,
+      expected: place.last,
+      found: lastOffset,
+      sha256: digestOf(bytes),
+    };
+    return { id: header, place, at, error: new KafkaError('BATCH_INVALID', message, { evidence }) };
+  }
+  return null;
+}
+
+/**
+ * The batch that an error of the reader is about, where that only says other offsets than those where it lies.
+ * @param known as `placeOfMisplaced` takes them
+ * @throws VerifierError
+ */
+export async function misplacedAt(
+  source: Source,
+  error: KafkaError,
+  position: number,
+  known: readonly BatchId[],
+): Promise<Misplaced | null> {
+  const { evidence } = error;
+  const baseOffset = numberIn(error, 'baseOffset');
+  const lastOffset = numberIn(error, 'lastOffset');
+  const crc = numberIn(error, 'crc');
+  if (error.code !== 'OFFSET_GAP' || evidence['found'] !== baseOffset) return null;
+  if (baseOffset === null || lastOffset === null || crc === null) return null;
+  const id = { baseOffset, crc };
+  const place = await placeOfMisplaced(source, position, { ...id, lastOffset }, known);
+  return place === null ? null : { id, place, error };
 }
 
 /**
  * Whether a batch says more offsets than it holds records. A broker takes no such batch, and only compaction makes one: the stored bytes
  * were changed.
  */
-export function saysTooMany({ count, lastOffsetDelta }: BatchHeader): boolean {
+function saysTooMany({ count, lastOffsetDelta }: BatchHeader): boolean {
   return count >= 1 && count < lastOffsetDelta + 1;
 }
 
@@ -34,7 +88,7 @@ const mostInARow = 64;
  * @returns null where there is none, so that nothing is hidden behind it
  * @throws VerifierError
  */
-export async function placeOfOverlong(source: Source, header: BatchHeader): Promise<BatchPlace | null> {
+async function placeOfOverlong(source: Source, header: BatchHeader): Promise<BatchPlace | null> {
   const { baseOffset, lastOffset, count } = header;
   for (const offset of [baseOffset, baseOffset + count]) {
     const [next] = behind((await served(source, offset)).batches, [header]);
@@ -53,7 +107,7 @@ export async function placeOfOverlong(source: Source, header: BatchHeader): Prom
  * @returns null where what follows does not tell
  * @throws VerifierError
  */
-export async function placeOfMisplaced(
+async function placeOfMisplaced(
   source: Source,
   offset: number,
   batch: BatchId & { readonly lastOffset: number },
@@ -121,4 +175,10 @@ function behind(batches: readonly BatchHeader[], known: readonly BatchId[]): rea
 
 function isSame(one: BatchId, other: BatchId): boolean {
   return one.baseOffset === other.baseOffset && one.crc === other.crc;
+}
+
+/** A whole number of an error's evidence; null where it has none of that name. */
+export function numberIn(error: KafkaError, name: string): number | null {
+  const value = error.evidence[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
 }
