@@ -1,11 +1,11 @@
 import { number, printable } from './report/text.ts';
+import { severities } from './report/weight.ts';
 import type { ReportedFinding, Verdict } from './verdict.ts';
 
 /** Notes of one code that are shown one by one. */
 const shownNotes = 2;
 
 const severityColours = { tampering: '31', loss: '31', warning: '33', note: '2' } as const;
-const severityOrder = ['tampering', 'loss', 'warning', 'note'] as const;
 
 /** What was found, the worst first: of every code some, so that a thousand of one hide no other, and how many more there are of each. */
 export function findingLines(
@@ -35,7 +35,7 @@ export function findingLines(
 
 /** Severity first; then what nobody answers for. */
 function rank({ severity, acknowledged }: ReportedFinding): number {
-  return 2 * severityOrder.indexOf(severity) + (acknowledged === undefined ? 0 : 1);
+  return 2 * severities.indexOf(severity) + (acknowledged === undefined ? 0 : 1);
 }
 
 /** How many of each code are shown: one of each in turn, until there is no room. Of notes a few say what there is to say. */

@@ -1,8 +1,8 @@
 import { findingCodes } from '@tallystick/core/finding';
 import type { ReportedFinding, Verdict } from '../verdict.ts';
 import { html, lines, type Html } from './html.ts';
-import { inOrder, weightOf } from './summary.ts';
 import { count, number, time } from './text.ts';
+import { inOrder, weightOf } from './weight.ts';
 
 /** What one finding may bring along beyond its evidence, in characters. */
 const longestDetail = 20_000;

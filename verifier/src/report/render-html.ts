@@ -4,8 +4,9 @@ import { findingsSection } from './html-findings.ts';
 import { html, lines, page, type Html } from './html.ts';
 import { shellCommand, type ReportContext } from './report-context.ts';
 import type { VerificationRun } from './reporter.ts';
-import { summaryOf, tallyOf, type Tone } from './summary.ts';
+import { summaryOf, type Tone } from './summary.ts';
 import { duration, number, span, time } from './text.ts';
+import { tallyOf } from './weight.ts';
 
 const marks: Readonly<Record<Tone, string>> = { good: '✓', bad: '✗', open: '?' };
 

@@ -1,10 +1,10 @@
-import { findingCodes } from '@tallystick/core/finding';
 import type { CheckedPartition, ReportedFinding, Verdict } from '../verdict.ts';
 import { isOfLog, logAgrees } from './log-words.ts';
 import type { ReportContext } from './report-context.ts';
 import type { VerificationRun } from './reporter.ts';
-import { summaryOf, weightOf } from './summary.ts';
+import { summaryOf } from './summary.ts';
 import { count, escapeMarkup, number, visible, visibleLines } from './text.ts';
+import { known, weightOf } from './weight.ts';
 
 interface Case {
   readonly name: string;
@@ -128,9 +128,9 @@ function findingCase(finding: ReportedFinding): Case {
 }
 
 function omittedCase([code, left]: readonly [string, number]): Case[] {
-  const meaning = Object.entries(findingCodes).find(([each]) => each === code)?.[1];
-  if (meaning !== undefined && meaning.exit === 0) return [];
-  const result = meaning?.exit === 3 ? 'error' : 'failure';
+  const exit = known.get(code)?.exit;
+  if (exit === 0) return [];
+  const result = exit === 3 ? 'error' : 'failure';
   const message = `${number(left)} more of ${code}, beyond the limit of findings that are kept`;
   return [{ name: `${code}, not kept`, result, type: code, message, body: message }];
 }
