@@ -1,4 +1,6 @@
+import { CoreError } from '@tallystick/core/errors';
 import type { NewFinding } from '../domain/findings.ts';
+import { VerifierError } from '../errors.ts';
 import type { ServedCheckpoint } from './open-checkpoint.ts';
 
 /** A state of the log that somebody saw. */
@@ -62,4 +64,35 @@ export function tileWrong(path: string, why: string, values: { expected?: string
     message: `${path} of the published log is wrong: ${why}. Whoever reads it gets proofs that fail; compare with another copy.`,
     detail: { path },
   };
+}
+
+/** A resource that the tree of the checkpoint has, and that is not there. @param size of the checkpoint */
+export function notThere(path: string, place: string, size: number): NewFinding {
+  return {
+    code: 'unreadable',
+    expected: path,
+    message: `${path} of the log at ${place} is not there, though the checkpoint's tree (size ${size}) has it: not all of the log could be checked. Ask another copy; the ledger's operator can run tallystick log check.`,
+    detail: { log: place },
+  };
+}
+
+/** What it means that the log could not be read on. @throws the error, where it is not about the log */
+export function notRead(error: unknown, place: string): NewFinding {
+  if (error instanceof CoreError && (error.code === 'TILE_MALFORMED' || error.code === 'TILE_MISMATCH'))
+    return tileWrong(textOf(error.evidence['tile']), error.message);
+  if (!(error instanceof VerifierError)) throw error;
+  const { code, message, evidence } = error;
+  const path = textOf(evidence['path']);
+  if (code === 'LOG_RESOURCE_TOO_LARGE') {
+    // What is sent without an end says nothing of what is stored: it was not looked at.
+    if (typeof evidence['size'] !== 'number')
+      return { code: 'unreadable', expected: path, found: code, message, detail: { log: place } };
+    return path === 'checkpoint' ? { code: 'checkpoint', found: code, message } : tileWrong(path, message);
+  }
+  if (code !== 'LOG_UNAVAILABLE') throw error;
+  return { code: 'unavailable', expected: path, found: code, message, detail: { code, log: place } };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

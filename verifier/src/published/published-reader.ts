@@ -1,14 +1,12 @@
 import { encodeBase64, equalBytes } from '@tallystick/core/encoding';
-import { CoreError } from '@tallystick/core/errors';
 import type { Sha256 } from '@tallystick/core/hash';
 import { LogTree } from '@tallystick/core/log-tree';
 import type { VerifierKey } from '@tallystick/core/note';
 import { tileWidth } from '@tallystick/core/tiles';
 import { pause } from '../deadline.ts';
 import type { Findings } from '../domain/findings.ts';
-import { VerifierError } from '../errors.ts';
 import type { AnchoredCheckpoint } from '../ports/anchor-store.ts';
-import { otherRoot, rolledBack, tileWrong } from './log-findings.ts';
+import { notRead, notThere, otherRoot, rolledBack } from './log-findings.ts';
 import type { KnownRoot } from './log-findings.ts';
 import { noQuorum, openServed, unsigned } from './open-checkpoint.ts';
 import type { LogTrust, ServedCheckpoint } from './open-checkpoint.ts';
@@ -266,47 +264,11 @@ export class PublishedReader {
   }
 
   private missing(path: string): void {
-    this.options.findings.add({
-      code: 'unreadable',
-      expected: path,
-      message: `${path} of the log at ${this.options.resources.place} is not there, though the checkpoint's tree (size ${this.served?.checkpoint.size ?? 0}) has it: not all of the log could be checked. Ask another copy; the ledger's operator can run tallystick log check.`,
-      detail: { log: this.options.resources.place },
-    });
+    this.options.findings.add(notThere(path, this.place, this.served?.checkpoint.size ?? 0));
   }
 
+  /** @throws the error, where it is not about the log */
   private report(error: unknown): void {
-    const { findings, resources } = this.options;
-    if (error instanceof CoreError && (error.code === 'TILE_MALFORMED' || error.code === 'TILE_MISMATCH')) {
-      findings.add(tileWrong(textOf(error.evidence['tile']), error.message));
-      return;
-    }
-    if (!(error instanceof VerifierError)) throw error;
-    const where = textOf(error.evidence['path']);
-    if (error.code === 'LOG_RESOURCE_TOO_LARGE') {
-      // What is sent without an end says nothing of what is stored: it was not looked at.
-      if (typeof error.evidence['size'] !== 'number')
-        findings.add({
-          code: 'unreadable',
-          expected: where,
-          found: error.code,
-          message: error.message,
-          detail: { log: resources.place },
-        });
-      else if (where === 'checkpoint') findings.add({ code: 'checkpoint', found: error.code, message: error.message });
-      else findings.add(tileWrong(where, error.message));
-      return;
-    }
-    if (error.code !== 'LOG_UNAVAILABLE') throw error;
-    findings.add({
-      code: 'unavailable',
-      expected: where,
-      found: error.code,
-      message: error.message,
-      detail: { code: error.code, log: resources.place },
-    });
+    this.options.findings.add(notRead(error, this.place));
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
