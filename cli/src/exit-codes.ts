@@ -35,6 +35,7 @@ const cannotLook = new Set([
   'LOG_UNAVAILABLE',
   'BUNDLE_WRITE',
   'COPY_UNAVAILABLE',
+  'ANCHOR_TIMED_OUT',
   'VERIFY_ABORTED',
   'VERIFY_RUNNING',
   'VERIFY_TIMED_OUT',
@@ -64,7 +65,7 @@ export function exitCodeOf(error: unknown): 1 | 2 | 3 {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (
     (error instanceof CliError && usage.has(code)) ||
-    code.startsWith('ANCHOR_') ||
+    (code.startsWith('ANCHOR_') && code !== 'ANCHOR_TIMED_OUT') ||
     code.startsWith('KEY_') ||
     code.startsWith('WITNESS_KEY_') ||
     code.startsWith('WITNESS_STATE_') ||

@@ -8,6 +8,7 @@ export const verifierErrors = {
   ANCHOR_VERSION: 'an anchor file of a version that this release does not know',
   ANCHOR_FOREIGN: 'an anchor file of another log: its origin or root key is not the one given',
   ANCHOR_UNREADABLE: 'an anchor file that cannot be read, written or replaced',
+  ANCHOR_TIMED_OUT: 'the file system of an anchor, its key or its lock gives no answer',
   ANCHOR_KEY: 'the key file of an anchor cannot be used',
   ANCHOR_LOCKED: 'an anchor file that another run holds and does not let go',
   PROGRESS_CORRUPT: 'what a run that did not end left behind is damaged, or was not made with the key of its anchor',

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { Reporter, VerificationRun } from '@tallystick/verifier/reporter';
@@ -112,10 +111,10 @@ function codeOf(error: unknown): 2 | 3 {
 async function memoryOf(context: Context, flags: VerifyFlags) {
   const maxRunMs = timeoutOf(flags);
   const { fileRunRecord } = await import('@tallystick/verifier/run-record');
-  const { folderRunLock } = await import('@tallystick/verifier/run-lock');
+  const { folderRunLock, makeStateFolder } = await import('@tallystick/verifier/run-lock');
   const folder =
     flags.state === undefined ? deploymentOf(context).verification.stateDir : resolve(context.cwd, flags.state);
-  await mkdir(folder, { recursive: true });
+  await makeStateFolder(folder);
   return {
     lock: folderRunLock(join(folder, 'run.lock')),
     record: fileRunRecord(join(folder, 'last-run.json')),

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { access, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatAnchor, parseAnchor } from '../domain/anchor-format.ts';
 import type { Mac } from '../domain/anchor-format.ts';
 import { VerifierError } from '../errors.ts';
-import { anchorName, makeAnchorKey, noteAnchor, readAnchorKey } from './anchor-key.ts';
+import { anchorName, anchorTimedOut, makeAnchorKey, noteAnchor, readAnchorKey } from './anchor-key.ts';
 import { isLocked, takeAnchorLock } from './anchor-lock.ts';
 import type { Anchor, AnchorStore } from '../ports/anchor-store.ts';
+import { answered, codeOf, isTimeout, readPlainIfThere } from './file-calls.ts';
 import { folderProgressStore } from './progress-folder.ts';
-import { codeOf, createWhole, removeDrafts, replaceWhole } from './whole-file.ts';
+import { createWhole, removeDrafts, replaceWhole } from './whole-file.ts';
 
 const largestFile = 64 * 1024 * 1024;
 /** Files of evidence beside an anchor; of more nothing is kept, so that nobody fills a disk by forging. */
@@ -27,7 +28,8 @@ export interface AnchorFileOptions {
  * An anchor in one file of this machine. It is replaced as a whole (written beside it, fsync, rename, fsync of the folder), so a
  * crash leaves the old one or the new one. While it is replaced, `FILE.lock` holds off other runs; a lock whose process is
  * gone is taken over. The file holds an HMAC-SHA256 under a key of its own: beside it by default, which finds damage and what is put together
- * by hand; kept where the file's other writers cannot read it, it finds every forgery.
+ * by hand; kept where the file's other writers cannot read it, it finds every forgery. A file system that gives no answer is waited for a minute:
+ * then it is ANCHOR_TIMED_OUT.
  */
 export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): AnchorStore {
   const { lockWaitMs = 10_000 } = options;
@@ -92,7 +94,8 @@ export function fileAnchorStore(path: string, options: AnchorFileOptions = {}): 
         `${start}${createHash('sha256').update(evidence).digest('hex').slice(0, 32)}.json`,
       );
       try {
-        const kept = (await readdir(dirname(file))).filter((each) => each.startsWith(start));
+        const there = await answered(dirname(file), () => readdir(dirname(file)));
+        const kept = there.filter((each) => each.startsWith(start));
         if (kept.includes(basename(name))) return name;
         if (kept.length >= mostEvidence) return null;
         await createWhole(name, evidence, 0o600);
@@ -147,7 +150,7 @@ function gone(path: string, keyFile: string): VerifierError {
 /** A symbolic link is followed, so that the file it names is replaced and not the link. */
 async function resolve(path: string): Promise<string> {
   try {
-    return await realpath(path);
+    return await answered(dirname(path), () => realpath(path));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return path;
     throw unreadable(path, error);
@@ -156,27 +159,22 @@ async function resolve(path: string): Promise<string> {
 
 async function bytesOf(file: string, path: string): Promise<Uint8Array | null> {
   try {
-    const found = await stat(file);
-    // Reading a pipe would wait for ever.
-    if (!found.isFile()) throw new RangeError('it is no plain file');
-    if (found.size > largestFile) throw new RangeError(`it has ${found.size} bytes, more than any anchor`);
-    return await readFile(file);
+    return await readPlainIfThere(file, largestFile);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    if (error instanceof VerifierError) throw error;
     throw unreadable(path, error);
   }
 }
 
 async function checkFolder(file: string, path: string): Promise<void> {
   try {
-    await access(dirname(file), constants.W_OK | constants.X_OK);
+    await answered(dirname(file), () => access(dirname(file), constants.W_OK | constants.X_OK));
   } catch (error) {
     throw unreadable(path, error);
   }
 }
 
 function unreadable(path: string, cause: unknown): VerifierError {
+  if (isTimeout(cause)) return anchorTimedOut(path, cause);
   const why = cause instanceof Error ? cause.message : String(cause);
   return new VerifierError('ANCHOR_UNREADABLE', `The anchor ${path} cannot be read or replaced: ${why}.`, {
     cause,

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, stat } from 'node:fs/promises';
+import { link, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { VerifierError } from '../errors.ts';
-import { isGone, newHolder } from './lock-holder.ts';
+import { answered, codeOf, readPlainIfThere } from './file-calls.ts';
+import { isGone, letGo, newHolder } from './lock-holder.ts';
 import type { LockHolder } from './lock-holder.ts';
-import { codeOf, createWhole, removeIfThere } from './whole-file.ts';
+import { createWhole, removeIfThere } from './whole-file.ts';
 
 /** A lock that nobody can read is of a process that was killed while it wrote it, ms. */
 const unreadableAgeMs = 10_000;
+/** Of a lock, bytes. */
+const largestLock = 65_536;
 
 export interface AnchorLock {
   /** Whether it is still this run's. */
@@ -18,10 +22,20 @@ export interface AnchorLock {
 /**
  * Takes the lock that one file stands for; that of a process which is gone is taken over. Who took a living one's by mistake, because two looked at a dead
  * one at once, puts it back; if that comes too late, the other one sees by `held` that it lost it.
- * @throws VerifierError ANCHOR_LOCKED; Error of node:fs
+ * @throws VerifierError ANCHOR_LOCKED; Error of node:fs; KafkaError TIMED_OUT
  */
 export async function takeAnchorLock(file: string, waitMs: number): Promise<AnchorLock> {
-  const mine = JSON.stringify(newHolder());
+  const holder = newHolder();
+  try {
+    return await takeAs(holder, file, waitMs);
+  } catch (error) {
+    letGo(holder);
+    throw error;
+  }
+}
+
+async function takeAs(holder: LockHolder, file: string, waitMs: number): Promise<AnchorLock> {
+  const mine = JSON.stringify(holder);
   const until = Date.now() + waitMs;
   while (!(await createWhole(file, mine, 0o644, false))) {
     const other = await readLock(file);
@@ -42,32 +56,31 @@ export async function takeAnchorLock(file: string, waitMs: number): Promise<Anch
   return {
     held: async () => (await readLock(file)) === mine,
     release: async () => {
-      if ((await readLock(file)) === mine) await removeIfThere(file);
+      try {
+        if ((await readLock(file)) === mine) await removeIfThere(file);
+      } finally {
+        letGo(holder);
+      }
     },
   };
 }
 
-/** Whether a run that lives holds the lock. @throws Error of node:fs */
+/** Whether a run that lives holds the lock. @throws Error of node:fs; KafkaError TIMED_OUT */
 export async function isLocked(file: string): Promise<boolean> {
   const holder = await readLock(file);
   return holder !== null && !(await isDead(file, holder));
 }
 
 async function readLock(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw error;
-  }
+  return (await readPlainIfThere(file, largestLock))?.toString('utf8') ?? null;
 }
 
 async function removeDead(file: string, dead: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {
-    await rename(file, aside);
+    await answered(dirname(file), () => rename(file, aside));
     // Another one was faster, and this is its lock.
-    if ((await readLock(aside)) !== dead) await link(aside, file);
+    if ((await readLock(aside)) !== dead) await answered(dirname(file), () => link(aside, file));
   } catch (error) {
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
   } finally {
@@ -86,7 +99,8 @@ async function isDead(file: string, lock: string): Promise<boolean> {
 
 async function isOld(file: string): Promise<boolean> {
   try {
-    return Date.now() - (await stat(file)).mtimeMs > unreadableAgeMs;
+    const { mtimeMs } = await answered(dirname(file), () => stat(file));
+    return Date.now() - mtimeMs > unreadableAgeMs;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;

@@ -1,8 +1,9 @@
-import { readdir, readFile, unlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isGone, newHolder } from './lock-holder.ts';
+import { answered, readPlainIfThere } from './file-calls.ts';
+import { isGone, letGo, newHolder } from './lock-holder.ts';
 import type { LockHolder } from './lock-holder.ts';
-import { codeOf, createWhole, removeIfThere, replaceWhole } from './whole-file.ts';
+import { createWhole, removeIfThere, replaceWhole } from './whole-file.ts';
 
 // One process at a time holds a folder. The lock is a file `lock-<n>`: who takes it over from a dead process creates the next
 // number, which only one can do, and the highest number is the one that counts. So no lock of a living process is ever
@@ -12,24 +13,43 @@ export interface FolderLock {
   /** Does this process still hold the folder? Not so where somebody deleted the file, or the folder, and another process started. */
   held(): Promise<boolean>;
   release(): Promise<void>;
+  /** Gives it back without a word in its file, which may be gone or may not be written any more: this process can take it again. */
+  letGo(): void;
 }
 
 interface Lock extends LockHolder {
   readonly released?: true;
 }
 
+/** Where another process holds the folder: its own words, and the file that they stand in. */
+export interface HeldElsewhere {
+  readonly holder: string;
+  readonly file: string;
+}
+
+/** Of a lock, bytes. */
+const largestLock = 65_536;
 const lockMode = 0o600;
 
 const lockName = /^lock-([1-9][0-9]{0,14})$/;
 
 /**
  * Takes the folder.
- * @returns the holder's own words where another process holds it
+ * @throws Error of node:fs; KafkaError TIMED_OUT
  */
-export async function lockFolder(
-  folder: string,
-): Promise<FolderLock | { readonly holder: string; readonly file: string }> {
+export async function lockFolder(folder: string): Promise<FolderLock | HeldElsewhere> {
   const mine: Lock = newHolder();
+  try {
+    const taken = await takeAs(mine, folder);
+    if (!('release' in taken)) letGo(mine);
+    return taken;
+  } catch (error) {
+    letGo(mine);
+    throw error;
+  }
+}
+
+async function takeAs(mine: Lock, folder: string): Promise<FolderLock | HeldElsewhere> {
   const words = JSON.stringify(mine);
   for (;;) {
     const [newest = 0, ...older] = await numbers(folder);
@@ -44,21 +64,28 @@ export async function lockFolder(
     const [highest] = await numbers(folder);
     if (highest !== newest + 1) {
       // We looked before others had come, gone and cleaned up.
-      await unlink(own);
+      await removeIfThere(own);
       continue;
     }
     for (const number of [newest, ...older]) if (number > 0) await removeIfThere(join(folder, `lock-${number}`));
     return {
       held: async () => (await readIfThere(own)) === words && (await numbers(folder))[0] === newest + 1,
-      // The number stays, so that it is never given twice.
-      release: async () => await replaceWhole(own, JSON.stringify({ ...mine, released: true }), lockMode),
+      release: async () => {
+        try {
+          // The number stays, so that it is never given twice.
+          await replaceWhole(own, JSON.stringify({ ...mine, released: true }), lockMode);
+        } finally {
+          letGo(mine);
+        }
+      },
+      letGo: () => letGo(mine),
     };
   }
 }
 
 /** The numbers of the locks that are there, highest first. */
 async function numbers(folder: string): Promise<number[]> {
-  const names = await readdir(folder);
+  const names = await answered(folder, () => readdir(folder));
   return names
     .map((name) => Number(lockName.exec(name)?.[1] ?? 0))
     .filter((number) => number > 0)
@@ -76,10 +103,5 @@ function isFree(text: string): boolean {
 }
 
 async function readIfThere(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw error;
-  }
+  return (await readPlainIfThere(file, largestLock))?.toString('utf8') ?? null;
 }

@@ -1,19 +1,22 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Mac } from '../domain/anchor-format.ts';
 import { corrupt, formatPart, noPart, openPart } from './progress-format.ts';
 import { checkAbort } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { ProgressStore } from '../ports/progress-store.ts';
+import { answered, codeOf, readPlain } from './file-calls.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { FolderLock } from './folder-lock.ts';
-import { codeOf, replaceWhole } from './whole-file.ts';
+import { replaceWhole } from './whole-file.ts';
 
 const partName = /^part-(0|[1-9]\d{0,8})$/;
 /** More than any part has: a million ids of 24 bytes, and what is known of producers. */
 const largestPart = 256 * 1024 * 1024;
 const mostParts = 1_000_000;
+/** Of a lock, bytes. */
+const largestLock = 65_536;
 /** A holder on another machine whose files are older than this is gone, ms: a run that lives adds to them again and again. */
 const quietMs = 24 * 3_600_000;
 
@@ -25,7 +28,7 @@ export interface ProgressFolderKey {
 
 /**
  * Progress in a folder of its own, one file a part: written beside its name, fsync, rename. It is held by one process at a time; that of a killed
- * one is free at once on the same machine.
+ * one is free at once on the same machine. Where the file system gives no answer, it is unusable.
  * @param place asked again for each use: a link may lead to another folder
  */
 export function folderProgressStore(place: () => Promise<string>, key: ProgressFolderKey): ProgressStore {
@@ -38,16 +41,23 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     if (!('release' in lock)) throw new Error(`another run has it (${lock.holder.slice(0, 300)})`);
     held = { folder, lock };
   };
+  /** Also where the file system says nothing any more: else no later run of this process could keep progress. */
+  const letGo = (): void => {
+    held?.lock.letGo();
+    held = null;
+  };
   /** What lies in the folder of another run, which took it from a holder that it believed dead, is not this run's any more. */
   const isHeld = async (): Promise<boolean> => {
-    if (held !== null && !(await held.lock.held())) held = null;
+    if (held !== null && !(await held.lock.held())) letGo();
     return held !== null;
   };
   const bytesOf = async (index: number): Promise<Uint8Array> => {
     const file = join(held?.folder ?? '', `part-${index}`);
-    const { size } = await stat(file);
-    if (size > largestPart) throw corrupt(file, `it has ${size} bytes, more than any part`);
-    return await readFile(file);
+    try {
+      return await readPlain(file, largestPart);
+    } catch (error) {
+      throw error instanceof RangeError ? corrupt(file, error.message) : error;
+    }
   };
   const opened = async (index: number, under: Mac) =>
     openPart(await bytesOf(index), index, codes[index - 1] ?? noPart, under, join(held?.folder ?? '', `part-${index}`));
@@ -61,7 +71,7 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         if (names === null) return 0;
         if (!(await isHeld())) {
           if (await isQuietElsewhere(folder, names)) {
-            await rm(folder, { recursive: true, force: true });
+            await remove(folder);
             return 0;
           }
           await hold(folder);
@@ -90,7 +100,7 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     append: async (part) =>
       await usable(place, async (folder) => {
         if (held === null) {
-          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await answered(dirname(folder), () => mkdir(folder, { recursive: true, mode: 0o700 }));
           await hold(folder);
         }
         mac ??= (await key.read()) ?? (await key.make());
@@ -100,39 +110,53 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
         });
         codes.push(code);
       }),
-    clear: async () =>
-      await usable(place, async (folder) => {
+    clear: async () => {
+      try {
         // What another run has is its own.
-        if (await isHeld()) await rm(folder, { recursive: true, force: true });
-        held = null;
+        await usable(place, async (folder) => ((await isHeld()) ? await remove(folder) : undefined));
+      } finally {
+        letGo();
         codes = [];
         mac = null;
-      }),
-    leave: async () =>
-      await usable(place, async () => {
-        const { lock } = held ?? {};
-        if (await isHeld()) await lock?.release();
-        held = null;
-      }),
+      }
+    },
+    leave: async () => {
+      try {
+        await usable(place, async () => ((await isHeld()) ? await held?.lock.release() : undefined));
+      } finally {
+        letGo();
+      }
+    },
   };
 }
 
 async function namesIn(folder: string): Promise<string[] | null> {
   try {
-    return await readdir(folder);
+    return await answered(folder, () => readdir(folder));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
 }
 
-/** Of a process of another machine nobody can tell whether it lives: by what it writes. */
+async function remove(folder: string): Promise<void> {
+  await answered(folder, () => rm(folder, { recursive: true, force: true }));
+}
+
+/** Of a process of another machine nobody can tell whether it lives: by what it writes. One call after the other: each may keep a thread for ever. */
 async function isQuietElsewhere(folder: string, names: readonly string[]): Promise<boolean> {
   const locks = names.filter((name) => name.startsWith('lock-'));
-  const holders = await Promise.all(locks.map(async (name) => await readFile(join(folder, name), 'utf8')));
-  if (holders.length === 0 || holders.some((holder) => holder.includes(JSON.stringify(hostname())))) return false;
-  const times = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).mtimeMs));
-  return Date.now() - Math.max(...times) > quietMs;
+  if (locks.length === 0) return false;
+  for (const name of locks) {
+    const holder = await readPlain(join(folder, name), largestLock);
+    if (holder.includes(JSON.stringify(hostname()))) return false;
+  }
+  let newest = 0;
+  for (const name of names) {
+    const { mtimeMs } = await answered(folder, () => stat(join(folder, name)));
+    newest = Math.max(newest, mtimeMs);
+  }
+  return Date.now() - newest > quietMs;
 }
 
 async function usable<T>(place: () => Promise<string>, work: (folder: string) => Promise<T>): Promise<T> {

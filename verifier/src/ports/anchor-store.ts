@@ -97,7 +97,7 @@ export interface AnchorStore {
 
   /**
    * The anchor kept, or null if there never was one.
-   * @throws VerifierError ANCHOR_CORRUPT, ANCHOR_VERSION, ANCHOR_UNREADABLE; a damaged anchor is never taken for none.
+   * @throws VerifierError ANCHOR_CORRUPT, ANCHOR_VERSION, ANCHOR_UNREADABLE, ANCHOR_TIMED_OUT; a damaged anchor is never taken for none.
    */
   load(): Promise<Anchor | null>;
 
@@ -112,7 +112,7 @@ export interface AnchorStore {
   /**
    * Keeps what shows that history was taken back or split, beside the anchor and for good. The same again is kept once.
    * @returns where it is; null where nothing more is kept (there is a limit)
-   * @throws VerifierError ANCHOR_UNREADABLE
+   * @throws VerifierError ANCHOR_UNREADABLE, ANCHOR_TIMED_OUT
    */
   keepEvidence(evidence: Uint8Array): Promise<string | null>;
 }

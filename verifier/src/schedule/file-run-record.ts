@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { answered, readPlain } from '../adapters/file-calls.ts';
 import { VerifierError } from '../errors.ts';
 import { replaceFile } from '../report/replace-file.ts';
 import { parseRecord, type RunRecordStore } from './run-record.ts';
@@ -10,7 +11,7 @@ export function fileRunRecord(path: string): RunRecordStore {
   return {
     async load() {
       try {
-        return (await stat(path)).size > largestFile ? null : parseRecord(await readFile(path, 'utf8'));
+        return parseRecord((await readPlain(path, largestFile)).toString('utf8'));
       } catch {
         // Nothing depends on it but when to run: without it a run is due at once.
         return null;
@@ -18,7 +19,7 @@ export function fileRunRecord(path: string): RunRecordStore {
     },
     async save(record) {
       try {
-        await replaceFile(path, `${JSON.stringify(record)}\n`);
+        await answered(dirname(path), () => replaceFile(path, `${JSON.stringify(record)}\n`));
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new VerifierError('SCHEDULE_STATE', `${path} cannot be written: ${why}.`, { cause, evidence: { path } });

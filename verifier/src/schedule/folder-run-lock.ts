@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
-import { lockFolder, type FolderLock } from '../adapters/folder-lock.ts';
-import { newHolder } from '../adapters/lock-holder.ts';
-import { codeOf, createWhole } from '../adapters/whole-file.ts';
+import { basename, dirname, join } from 'node:path';
+import { inTime } from '../deadline.ts';
+import { answered, codeOf } from '../adapters/file-calls.ts';
+import { lockFolder, type FolderLock, type HeldElsewhere } from '../adapters/folder-lock.ts';
+import { letGo, newHolder } from '../adapters/lock-holder.ts';
+import { createWhole, removeDrafts, removeIfThere, replaceWhole } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
-import type { RunLock } from './run-lock.ts';
+import type { HeldLock, RunLock } from './run-lock.ts';
 
 export interface FolderRunLockOptions {
   /** How often a holder shows that it lives, ms. Default 10,000. */
@@ -14,6 +16,9 @@ export interface FolderRunLockOptions {
   /** A holder on another machine that has shown nothing for so long is gone, ms. Default 90,000. */
   readonly leaseMs?: number;
 }
+
+/** How long giving the lock back may take, ms: the process is to end soon. */
+const releaseMs = 5_000;
 
 /**
  * A lock in a folder, which is made where it is missing. Its file names the process and when that began: on the same machine a killed
@@ -25,7 +30,7 @@ export function folderRunLock(folder: string, options: FolderRunLockOptions = {}
   return {
     async take() {
       try {
-        await mkdir(folder, { recursive: true });
+        await answered(dirname(folder), () => mkdir(folder, { recursive: true }));
         for (let attempt = 0; ; attempt++) {
           const lock = await lockFolder(folder);
           if ('release' in lock) return await hold(folder, lock, beatMs);
@@ -39,9 +44,29 @@ export function folderRunLock(folder: string, options: FolderRunLockOptions = {}
   };
 }
 
-async function hold(folder: string, lock: FolderLock, beatMs: number) {
+/** Makes the folder of a schedule's state where it is missing. @throws VerifierError SCHEDULE_STATE */
+export async function makeStateFolder(folder: string): Promise<void> {
+  try {
+    await answered(dirname(folder), () => mkdir(folder, { recursive: true }));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new VerifierError('SCHEDULE_STATE', `The folder ${folder} cannot be made: ${why}.`, {
+      cause,
+      evidence: { folder },
+    });
+  }
+}
+
+async function hold(folder: string, lock: FolderLock, beatMs: number): Promise<HeldLock> {
+  await removeDrafts(join(folder, aliveName));
+  try {
+    await beat(folder);
+  } catch (error) {
+    // Else it would stay held for as long as this process lives.
+    await lock.release().catch(() => undefined);
+    throw error;
+  }
   const lost = new AbortController();
-  await beat(folder);
   let busy: Promise<void> | null = null;
   const look = async (): Promise<void> => {
     try {
@@ -56,13 +81,16 @@ async function hold(folder: string, lock: FolderLock, beatMs: number) {
     busy ??= look();
   }, beatMs);
   timer.unref();
+  const release = async (): Promise<void> => {
+    await busy;
+    if (await lock.held()) await lock.release();
+  };
   return {
     lost: lost.signal,
     release: async () => {
       clearInterval(timer);
-      await busy;
       try {
-        if (await lock.held()) await lock.release();
+        await inTime(`The file system of ${folder}`, { deadlineMs: releaseMs, signal: undefined }, release());
       } catch (cause) {
         throw unusable(folder, cause);
       }
@@ -74,28 +102,27 @@ const aliveName = 'alive';
 
 /** Written anew, not touched: so the time comes from the file system, which may be on another machine. */
 async function beat(folder: string): Promise<void> {
-  const draft = join(folder, `.alive-${process.pid}`);
-  await writeFile(draft, `${process.pid}\n`);
-  await rename(draft, join(folder, aliveName));
+  await replaceWhole(join(folder, aliveName), `${process.pid}\n`, 0o644, undefined, false);
 }
 
-async function isGone(folder: string, { holder, file }: { holder: string; file: string }, leaseMs: number) {
+async function isGone(folder: string, { holder, file }: HeldElsewhere, leaseMs: number): Promise<boolean> {
   // Of a process of this machine the lock itself knows better.
   if (hostOf(holder) === hostname()) return false;
   const probe = join(folder, `.now-${process.pid}-${randomUUID()}`);
-  await writeFile(probe, '');
+  await answered(folder, () => writeFile(probe, '', { flag: 'wx' }));
   try {
-    const now = (await stat(probe)).mtimeMs;
-    const shown = await Promise.all([file, join(folder, aliveName)].map(changedAt));
-    return now - Math.max(...shown) > leaseMs;
+    const now = await changedAt(probe);
+    const shown = Math.max(await changedAt(file), await changedAt(join(folder, aliveName)));
+    return now - shown > leaseMs;
   } finally {
-    await unlink(probe);
+    await removeIfThere(probe);
   }
 }
 
+/** Unix ms by the file system's clock; 0: it is not there. */
 async function changedAt(file: string): Promise<number> {
   try {
-    return (await stat(file)).mtimeMs;
+    return (await answered(dirname(file), () => stat(file))).mtimeMs;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0;
     throw error;
@@ -118,7 +145,9 @@ function hostOf(holder: string): string | null {
 async function takeFromDead(folder: string, file: string): Promise<void> {
   const number = Number(/^lock-(\d+)$/.exec(basename(file))?.[1]);
   const next = join(folder, `lock-${number + 1}`);
-  await createWhole(next, JSON.stringify({ ...newHolder(), released: true }), 0o600);
+  const mine = newHolder();
+  letGo(mine);
+  await createWhole(next, JSON.stringify({ ...mine, released: true }), 0o600);
 }
 
 function unusable(folder: string, cause: unknown): VerifierError {

@@ -80,6 +80,6 @@ export function runErrorOf(error: unknown, exitCodeOf: (error: unknown) => 2 | 3
 
 /** 2 where a setting, a file or a key is at fault, 3 for the rest: what broke off has found nothing. */
 export function defaultExitCodeOf(error: unknown): 2 | 3 {
-  const usage = error instanceof VerifierError && /^(?:OPTIONS|ANCHOR|POLICY|SCHEDULE)_/.test(error.code);
-  return usage ? 2 : 3;
+  const usage = /^(?:OPTIONS|ANCHOR|POLICY|SCHEDULE)_(?!TIMED_OUT$|STATE$)/;
+  return error instanceof VerifierError && usage.test(error.code) ? 2 : 3;
 }
