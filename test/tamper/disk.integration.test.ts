@@ -19,7 +19,7 @@ const diskRows = [...batchRows, ...headerRows, ...recordRows, ...leavesRows, ...
 
 /** How partitions are cut for threads; null: as ever, which leaves logs as small as these whole. */
 const cut = vi.hoisted<{ limits: ShardLimits | null; byThreads: number }>(() => ({ limits: null, byThreads: 0 }));
-vi.mock(import('../../verifier/src/check-partition.ts'), async (original) => {
+vi.mock(import('../../verifier/src/records/check-partition.ts'), async (original) => {
   const real = await original();
   return {
     ...real,

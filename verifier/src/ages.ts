@@ -1,4 +1,4 @@
-import type { CheckedPlan } from './check-records.ts';
+import type { CheckedPlan } from './records/check-records.ts';
 import type { NewFinding } from './domain/findings.ts';
 import type { Age } from './verdict.ts';
 

@@ -8,10 +8,10 @@ import type { PartitionFindings } from './partition-findings.ts';
 import type { OpenSeal } from './progress-part.ts';
 import { readThrough } from './read-through.ts';
 import type { Piece, Source } from './read-through.ts';
-import type { Run } from './run.ts';
+import type { Run } from './run/run.ts';
 import type { DamagedSeal, SealSink } from './seal-pass.ts';
-import { placeOfLeaves, StoredLeaves } from './stored-leaves.ts';
-import type { LeavesPlace, SameLeaves } from './stored-leaves.ts';
+import { placeOfLeaves, StoredLeaves } from './records/stored-leaves.ts';
+import type { LeavesPlace, SameLeaves } from './records/stored-leaves.ts';
 
 /**
  * Follows the stored leaves beside the seals as these are settled, in order, so that each damaged batch is taken apart as soon as its

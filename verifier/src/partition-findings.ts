@@ -3,10 +3,10 @@ import { offsetsPlace } from '@tallystick/core/finding';
 import type { FindingCode } from '@tallystick/core/finding';
 import type { KafkaError } from '@tallystick/kafka/errors';
 import type { Findings, NewFinding } from './domain/findings.ts';
-import { boundsFindings, damageFindings, rootMismatch, unreadable } from './damage-findings.ts';
-import type { Bounds, PlanOfDamage } from './damage-findings.ts';
+import { boundsFindings, damageFindings, rootMismatch, unreadable } from './records/damage-findings.ts';
+import type { Bounds, PlanOfDamage } from './records/damage-findings.ts';
 import type { SealSection, Section } from './domain/plan.ts';
-import type { AlteredRun } from './name-altered.ts';
+import type { AlteredRun } from './records/name-altered.ts';
 import type { Hole } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 

@@ -9,7 +9,7 @@ import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import type { SealSection, Section, Sections } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import type { Piece } from './read-through.ts';
-import { epochOf, timeOf } from './seal-values.ts';
+import { epochOf, timeOf } from './records/seal-values.ts';
 
 const leafBytes = 32;
 

@@ -1,6 +1,6 @@
 import type { Finding, FindingCode } from '@tallystick/core/finding';
 import type { TopicNames } from '@tallystick/kafka/record-log';
-import type { ComparedCounts } from './check-content.ts';
+import type { ComparedCounts } from './records/check-content.ts';
 import type { ContentCounts } from './content/content-types.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy/query-copy-result.ts';

@@ -1,10 +1,10 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import { abortError } from './deadline.ts';
 import { checkAnchorFits } from './domain/anchor.ts';
-import { NeedsFullRun } from './incremental.ts';
-import { checkOptions } from './options-check.ts';
+import { NeedsFullRun } from './run/incremental.ts';
+import { checkOptions } from './run/options-check.ts';
 import type { Anchor } from './ports/anchor-store.ts';
-import { runOnce } from './run-once.ts';
+import { runOnce } from './run/run-once.ts';
 import type { Verdict } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
 

@@ -4,7 +4,7 @@ import { sealCrc } from '@tallystick/kafka/batch-encoder';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
-import { renderText } from '../src/render.ts';
+import { renderText } from '../src/report/render.ts';
 import type { VerifyOptions } from '../src/verify-options.ts';
 import { BundleFolder, withBundle } from './bundle/bundles.ts';
 import { logKey, LogWorld, quorum, witnesses } from './support/log-world.ts';

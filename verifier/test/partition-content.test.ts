@@ -10,7 +10,7 @@ import { emptyTally } from '../src/content/tally.ts';
 import type { ContentPart } from '../src/content/content-types.ts';
 import { planOf } from '../src/domain/plan.ts';
 import type { Plan } from '../src/domain/plan.ts';
-import { ContentParts } from '../src/partition-content.ts';
+import { ContentParts } from '../src/records/partition-content.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallystick-content-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findingLines } from '../src/render-findings.ts';
+import { findingLines } from '../src/report/render-findings.ts';
 import type { ReportedFinding } from '../src/verdict.ts';
 import { failed, finding } from './report/samples.ts';
 

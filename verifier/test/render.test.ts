@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
-import { TimeLeft } from '../src/progress.ts';
-import { progressText, renderText } from '../src/render.ts';
+import { TimeLeft } from '../src/run/time-left.ts';
+import { progressText, renderText } from '../src/report/render.ts';
 import type { Progress } from '../src/verdict.ts';
 import { LogWorld, quorum, witnesses } from './support/log-world.ts';
 import { World, topics } from './support/world.ts';

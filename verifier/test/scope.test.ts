@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { Acknowledgement } from '../src/domain/acknowledgement.ts';
 import { Findings } from '../src/domain/findings.ts';
-import { renderText } from '../src/render.ts';
+import { renderText } from '../src/report/render.ts';
 import type { ScopeRange } from '../src/scope.ts';
 import type { Verdict } from '../src/verdict.ts';
 import { summary, topics, World } from './support/world.ts';

@@ -4,7 +4,7 @@ import { sealCrc } from '@tallystick/kafka/batch-encoder';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
-import { renderText } from '../src/render.ts';
+import { renderText } from '../src/report/render.ts';
 import { renderHtml } from '../src/report/render-html.ts';
 import { renderJunit } from '../src/report/render-junit.ts';
 import type { VerificationRun } from '../src/report/reporter.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
-import { renderText } from '../src/render.ts';
+import { renderText } from '../src/report/render.ts';
 import type { PublishedLog } from '../src/ports/published-log.ts';
 import { LogWorld, quorum, witnesses } from './support/log-world.ts';
 import { topics, World } from './support/world.ts';

@@ -4,7 +4,7 @@ import { nodeHash } from '@tallystick/core/merkle';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { NewFinding } from '../domain/findings.ts';
 import { VerifierError } from '../errors.ts';
-import type { WaitingLeaf } from '../pending.ts';
+import type { WaitingLeaf } from '../statements/pending.ts';
 import type { ComparedCheckpoint } from '../verdict.ts';
 import type { GivenCheckpoint } from '../verify-options.ts';
 import { notPublished, otherRoot, rolledBack } from './log-findings.ts';

@@ -9,7 +9,7 @@ import type { VerifierKey } from '@tallystick/core/note';
 import { quorumReached, quorumTime } from '@tallystick/core/policy';
 import type { Policy } from '@tallystick/core/policy';
 import type { NewFinding } from '../domain/findings.ts';
-import type { WitnessTime } from '../statement-clocks.ts';
+import type { WitnessTime } from '../statements/statement-clocks.ts';
 
 /** Whose word makes a checkpoint count. */
 export interface LogTrust {

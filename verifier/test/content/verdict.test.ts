@@ -1,7 +1,7 @@
 // What the content of all records came to stands in the verdict.
 import { expect, test } from 'vitest';
 import { topics, World } from '../support/world.ts';
-import { renderText } from '../../src/render.ts';
+import { renderText } from '../../src/report/render.ts';
 import { renderHtml } from '../../src/report/render-html.ts';
 import { renderJunit } from '../../src/report/render-junit.ts';
 import { context, verified } from '../report/samples.ts';

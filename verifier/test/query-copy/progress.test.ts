@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rowColumns } from '@tallystick/schemas/row';
 import type { CopiedRow, CopiedRows } from '../../src/ports/copied-rows.ts';
 import { VerifierError } from '../../src/errors.ts';
-import { progressText } from '../../src/render.ts';
+import { progressText } from '../../src/report/render.ts';
 import type { Progress } from '../../src/verdict.ts';
 import { World } from '../support/world.ts';
 

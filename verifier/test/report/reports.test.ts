@@ -13,7 +13,7 @@ import { renderJunit } from '../../src/report/render-junit.ts';
 import { shellCommand } from '../../src/report/report-context.ts';
 import { visible } from '../../src/report/text.ts';
 import type { VerificationRun } from '../../src/report/reporter.ts';
-import { renderText } from '../../src/render.ts';
+import { renderText } from '../../src/report/render.ts';
 import type { Verdict } from '../../src/verdict.ts';
 import { verdictOf } from '../schedule/support.ts';
 import { World, topics } from '../support/world.ts';
