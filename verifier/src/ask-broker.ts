@@ -1,6 +1,7 @@
 import type { FetchResponse, RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
-import { inTime } from './deadline.ts';
+import { inTime, pause } from './deadline.ts';
 import type { Patience } from './deadline.ts';
+import type { Bounds } from './domain/shards.ts';
 
 /** Who is asked, and for how long. */
 export interface Asked extends Patience {
@@ -12,17 +13,28 @@ export async function describeTopic(asked: Asked, topic: string): Promise<TopicD
   return await inTime(`A description of topic ${topic}`, asked, asked.log.describeTopic(topic));
 }
 
-/**
- * Log start, and the offset behind the last record that readers may see.
- * @throws KafkaError; VerifierError VERIFY_ABORTED
- */
-export async function boundsOf(
-  asked: Asked,
-  topic: string,
-  partition: number,
-): Promise<{ logStart: number; highWatermark: number }> {
+/** @throws KafkaError; VerifierError VERIFY_ABORTED */
+export async function boundsOf(asked: Asked, topic: string, partition: number): Promise<Bounds> {
   const what = `The question where partition ${partition} of ${topic} begins and ends`;
   return await inTime(what, asked, asked.log.bounds(topic, partition));
+}
+
+/**
+ * As `boundsOf`. A high watermark below `reached` is asked again for `settleMs` before it counts: after a failover a new leader may serve
+ * a lower one for some seconds with nothing lost (KIP-207).
+ */
+export async function settledBounds(
+  asked: Asked & { readonly settleMs: number },
+  topic: string,
+  partition: number,
+  reached: number,
+): Promise<Bounds> {
+  const { settleMs, signal } = asked;
+  for (const until = performance.now() + settleMs; ;) {
+    const bounds = await boundsOf(asked, topic, partition);
+    if (bounds.highWatermark >= reached || performance.now() >= until) return bounds;
+    await pause(Math.min(200, settleMs), signal);
+  }
 }
 
 /**

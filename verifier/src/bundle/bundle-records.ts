@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { Appender, FetchRequest, FetchResponse, RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
+import type { Bounds } from '../domain/shards.ts';
 import type { BundlePartition } from './bundle-partition.ts';
 import type { StoredTopic } from './manifest.ts';
 
@@ -56,7 +57,7 @@ export class BundleRecords implements RecordLog {
     return answer;
   }
 
-  async bounds(name: string, partition: number): Promise<{ logStart: number; highWatermark: number }> {
+  async bounds(name: string, partition: number): Promise<Bounds> {
     await this.enter();
     const found = this.topic(name).partitions.get(partition);
     if (found === undefined)

@@ -4,6 +4,7 @@ import { Judge } from '@tallystick/core/judge';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { PartitionStatement } from '@tallystick/core/statement-types';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
@@ -70,7 +71,7 @@ const mostUnsure = 1_000;
  */
 export async function choose(
   source: Source,
-  bounds: { readonly logStart: number; readonly highWatermark: number },
+  bounds: Bounds,
   events: string,
   choice: Choice,
   {

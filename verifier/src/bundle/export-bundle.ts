@@ -5,6 +5,7 @@ import type { RecordLog, TopicDescription, TopicNames } from '@tallystick/kafka/
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { abortError } from '../deadline.ts';
 import type { Patience } from '../deadline.ts';
+import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
 import type { Source } from '../read-through.ts';
@@ -17,7 +18,6 @@ import type { ReadCheckpoint } from './export-published.ts';
 import { exportRecords } from './export-records.ts';
 import { exportSchemas, SchemaIds } from './export-schemas.ts';
 import { nothingOf, TopicsToExport, wholly } from './export-topics.ts';
-import type { Bounds } from './export-topics.ts';
 import { leavesWindow } from './leaves-window.ts';
 import { maxOtherTopics } from './limits.ts';
 import { formatManifest } from './manifest.ts';

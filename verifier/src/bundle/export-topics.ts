@@ -3,12 +3,12 @@ import type { RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
 import { boundsOf, describeTopic } from '../ask-broker.ts';
 import type { Asked } from '../ask-broker.ts';
 import type { Patience } from '../deadline.ts';
+import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import type { Source } from '../read-through.ts';
 import type { StoredPartition, StoredTopic } from './manifest.ts';
 import { maxPartition } from './member-names.ts';
 
-export type Bounds = Pick<StoredPartition, 'logStart' | 'highWatermark'>;
 /** What is copied of a partition, and where it is to begin and end for who reads the bundle. */
 export type Offsets = Pick<StoredPartition, 'logStart' | 'highWatermark' | 'from' | 'to'>;
 export type Choose = (partition: number, bounds: Bounds, source: Source) => Offsets | Promise<Offsets>;

@@ -1,5 +1,6 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import type { Bounds } from '../domain/shards.ts';
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
 import type { SealNumber, SealSpan } from './choose.ts';
@@ -11,7 +12,7 @@ import type { SealNumber, SealSpan } from './choose.ts';
  */
 export async function leavesWindow(
   source: Source,
-  bounds: { readonly logStart: number; readonly highWatermark: number },
+  bounds: Bounds,
   events: string,
   { first, last }: SealSpan,
 ): Promise<{ from: number; to: number } | null> {

@@ -1,7 +1,7 @@
 import type { ContentState, LifeState } from './content-types.ts';
 
 /** Lives that a state holds, and their bytes as JSON. */
-export const mostSaved = 5_000;
+const mostSaved = 5_000;
 export const mostSavedBytes = 1_000_000;
 
 /** The newest of a partition's lives, oldest first, as many as a state may hold. */

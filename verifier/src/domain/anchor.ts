@@ -136,7 +136,7 @@ export function advance(
 const mostCheckpoints = 16;
 
 /** What two runs accepted of the log. */
-export function joinLogs(
+function joinLogs(
   one: AnchoredLog | null,
   other: AnchoredLog | null,
 ): { readonly joined: AnchoredLog | null } | { readonly conflict: NewFinding } {

@@ -28,7 +28,11 @@ export interface ShardLimits {
   readonly sections: number;
 }
 
-type Bounds = { readonly logStart: number; readonly highWatermark: number };
+/** Of a partition: log start, and the offset behind the last record that readers may see. */
+export interface Bounds {
+  readonly logStart: number;
+  readonly highWatermark: number;
+}
 
 /**
  * Cuts a plan into shards of whole sections, in order. What cannot be read (below the log start, beyond the high watermark) and

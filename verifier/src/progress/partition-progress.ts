@@ -2,7 +2,7 @@ import { findingCodes } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
 import type { Plan } from '../domain/plan.ts';
 import { firstEndingAt, JoinedSections, sectionsBetween } from '../domain/sections.ts';
-import type { ShardLimits } from '../domain/shards.ts';
+import type { Bounds, ShardLimits } from '../domain/shards.ts';
 import type { LeavesFollower } from '../follow-leaves.ts';
 import type { CheckedShard } from '../parallel/check-shards.ts';
 import { hashOf, keysBefore } from './progress-fit.ts';
@@ -39,12 +39,7 @@ export class PartitionProgress {
   private readonly findings: NewFinding[] = [];
   private stopped = false;
 
-  private constructor(
-    run: Run,
-    progress: RunProgress,
-    plan: Plan,
-    { logStart, highWatermark }: { logStart: number; highWatermark: number },
-  ) {
+  private constructor(run: Run, progress: RunProgress, plan: Plan, { logStart, highWatermark }: Bounds) {
     this.run = run;
     this.progress = progress;
     this.plan = plan;
@@ -54,7 +49,7 @@ export class PartitionProgress {
   }
 
   /** @returns null where the run keeps no progress */
-  static of(run: Run, plan: Plan, bounds: { logStart: number; highWatermark: number }): PartitionProgress | null {
+  static of(run: Run, plan: Plan, bounds: Bounds): PartitionProgress | null {
     const { unfinished: progress = null } = run;
     return progress === null ? null : new PartitionProgress(run, progress, plan, bounds);
   }

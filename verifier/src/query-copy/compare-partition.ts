@@ -1,7 +1,7 @@
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
-import { boundsOf } from '../ask-broker.ts';
+import { boundsOf, settledBounds } from '../ask-broker.ts';
 import type { Asked } from '../ask-broker.ts';
 import { checkAbort, pause } from '../deadline.ts';
 import type { NewFinding } from '../domain/findings.ts';
@@ -55,7 +55,7 @@ export async function comparePartition(
   const newest = later.length === 0;
   const mark = await settled(parts, place, newest);
   const reached = await writtenTo(parts.rows, place, mark, Math.max(firstOffset, mark.nextOffset, endOf(extent)));
-  const { logStart, highWatermark } = await boundsBehind(parts, partition, reached);
+  const { logStart, highWatermark } = await settledBounds(parts, topic, partition, reached);
   // Of an earlier generation only what it covers has to be there; the worker may have gone on a little.
   const end = Math.min(reached, highWatermark, range.last + 1);
   const limit = Math.min(end, ...later.map((each) => each.firstOffset));
@@ -114,20 +114,6 @@ async function writtenTo(
   return Math.max(known, Math.min(rowsFrom, claimedTo));
 }
 
-/** A high watermark below what has rows is asked again for a while: a new leader may serve a lower one for some seconds (KIP-207). */
-async function boundsBehind(
-  parts: CopyParts,
-  partition: number,
-  reached: number,
-): Promise<{ logStart: number; highWatermark: number }> {
-  const { topic, settleMs } = parts;
-  for (const until = performance.now() + settleMs; ;) {
-    const bounds = await boundsOf(parts, topic, partition);
-    if (bounds.highWatermark >= reached || performance.now() >= until) return bounds;
-    await pause(Math.min(250, settleMs), parts.signal);
-  }
-}
-
 /** Waits a while for rows that the worker set out to write, or that it has not come to yet. */
 async function settled(parts: CopyParts, place: CopiedPlace, newest: boolean): Promise<CopiedWatermark> {
   const { rows, settleMs } = parts;
@@ -181,7 +167,7 @@ async function outside(
     for await (const { offset } of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
       checkAbort(parts.signal);
       if (offset >= end && performance.now() - askedAt > 1_000) {
-        end = (await boundsBehind({ ...parts, settleMs: 0 }, place.partition, 0)).highWatermark;
+        end = (await boundsOf(parts, place.topic, place.partition)).highWatermark;
         askedAt = performance.now();
       }
       if (offset >= end) found.rowExtra(offset, `the partition ends at offset ${end}`);

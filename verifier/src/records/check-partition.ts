@@ -1,12 +1,11 @@
-import { boundsOf } from '../ask-broker.ts';
-import { pause } from '../deadline.ts';
+import { settledBounds } from '../ask-broker.ts';
 import { HeldIds } from '../content/id-spill.ts';
 import { chainName } from '../domain/anchor.ts';
 import type { Plan } from '../domain/plan.ts';
 import { JoinedSections } from '../domain/sections.ts';
 import type { Sections } from '../domain/sections.ts';
 import { shardsOf } from '../domain/shards.ts';
-import type { Shard, ShardLimits } from '../domain/shards.ts';
+import type { Bounds, Shard, ShardLimits } from '../domain/shards.ts';
 import { LeavesFollower } from '../follow-leaves.ts';
 import { nameAltered } from './name-altered.ts';
 import { checkShards } from '../parallel/check-shards.ts';
@@ -31,9 +30,7 @@ const mostSections = 4_096;
 const unlimited: ShardLimits = { events: Infinity, sections: Infinity };
 
 /** What the records of one partition came to. */
-export interface PartitionResult {
-  readonly logStart: number;
-  readonly highWatermark: number;
+export interface PartitionResult extends Bounds {
   readonly checkedEvents: number;
   readonly matchedSeals: number;
   readonly unsealed: number;
@@ -65,7 +62,8 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   run.meter.partition = partition;
   const { deadlineMs, signal } = run;
   const source: Source = { log: run.log, topic, topicId, partition, deadlineMs, signal, reuse: true };
-  const bounds = await settledBounds(run, plan);
+  const { logStart, highWatermark } = await settledBounds(run, topic, partition, plan.end);
+  const bounds = { logStart, highWatermark };
   const progress = PartitionProgress.of(run, plan, bounds);
   const found = new PartitionFindings(progress ?? run.findings, plan, hasUnknown);
   found.bounds(bounds);
@@ -165,17 +163,4 @@ class Total {
 
 function sectionsFrom({ sections }: Plan, { fromSection }: Shard): Sections {
   return new JoinedSections([{ list: sections, from: fromSection, count: sections.length - fromSection }]);
-}
-
-/**
- * Log start and high watermark. A high watermark below what is sealed is asked again for a while before it counts: after a failover
- * a new leader may serve a lower one for some seconds with nothing lost (KIP-207).
- */
-async function settledBounds(run: Run, plan: Plan): Promise<{ logStart: number; highWatermark: number }> {
-  const until = performance.now() + run.settleMs;
-  for (;;) {
-    const { logStart, highWatermark } = await boundsOf(run, plan.topic, plan.partition);
-    if (highWatermark >= plan.end || performance.now() >= until) return { logStart, highWatermark };
-    await pause(Math.min(200, run.settleMs), run.signal);
-  }
 }

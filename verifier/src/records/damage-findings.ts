@@ -4,13 +4,8 @@ import type { NewFinding } from '../domain/findings.ts';
 import { sectionAt } from '../domain/plan.ts';
 import type { Plan, SealSection } from '../domain/plan.ts';
 import { sectionsBetween } from '../domain/sections.ts';
+import type { Bounds } from '../domain/shards.ts';
 import type { Damage, Hole } from '../read-through.ts';
-
-/** Log start, and the exclusive end of what readers may see. */
-export interface Bounds {
-  readonly logStart: number;
-  readonly highWatermark: number;
-}
 
 /** What has to be known of a plan to say what its damage is. */
 export type PlanOfDamage = Pick<

@@ -1,5 +1,6 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { FetchRequest, FetchResponse, RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
+import type { Bounds } from '../domain/shards.ts';
 import { IdleClock } from './idle-clock.ts';
 
 /** One stored batch, and where a broker's index says that it lies: what its altered header says is served as it is. */
@@ -68,7 +69,7 @@ export class CopiedLog implements RecordLog {
     return { name, topicId, partitions: partitions.map((_, partition) => ({ partition, leader: 0, leaderEpoch: 0 })) };
   }
 
-  async bounds(name: string, partition: number): Promise<{ logStart: number; highWatermark: number }> {
+  async bounds(name: string, partition: number): Promise<Bounds> {
     await Promise.resolve();
     const { logStart, highWatermark } = this.partition(name, partition);
     return { logStart, highWatermark };

@@ -2,6 +2,7 @@ import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import { boundsOf, describeTopic } from '../ask-broker.ts';
 import type { Patience } from '../deadline.ts';
+import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import type { CopiedPartition, CopiedTopic } from './copied-log.ts';
 
@@ -14,10 +15,7 @@ export interface Room {
  * What of a partition is copied: the batches from the one that holds `from` to the one that holds the offset before `to`. Where `from` is not
  * below `to`, nothing but its bounds.
  */
-export type CopyRange = (
-  partition: number,
-  bounds: { logStart: number; highWatermark: number },
-) => { readonly from: number; readonly to: number };
+export type CopyRange = (partition: number, bounds: Bounds) => { readonly from: number; readonly to: number };
 
 /**
  * Copies a topic's stored bytes. What is not copied is not there: the copy begins and ends where it does.
