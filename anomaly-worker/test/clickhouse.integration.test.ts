@@ -240,13 +240,13 @@ describe('migrations', () => {
     await writeFile(file, `${text}\n-- changed`);
     expect(await codeOf(applyMigrations(fresh, dir))).toBe('MIGRATION_CHANGED');
     await writeFile(file, text);
-    const last = join(dir, '0006_verifications.sql');
+    const last = join(dir, '0007_verification_ages.sql');
     const lastText = await readFile(last, 'utf8');
     await rm(last);
     expect(await codeOf(applyMigrations(fresh, dir))).toBe('MIGRATION_UNKNOWN');
-    await writeFile(join(dir, '0007_verifications.sql'), lastText);
+    await writeFile(join(dir, '0008_verification_ages.sql'), lastText);
     expect(await codeOf(applyMigrations(fresh, dir))).toBe('MIGRATION_INVALID');
-    await rm(join(dir, '0007_verifications.sql'));
+    await rm(join(dir, '0008_verification_ages.sql'));
     await writeFile(last, lastText);
     expect(await codeOf(applyMigrations(fresh, join(dir, 'none')))).toBe('MIGRATION_INVALID');
     expect((await applyMigrations(fresh, dir)).applied).toEqual([]);

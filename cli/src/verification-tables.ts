@@ -1,7 +1,7 @@
 import { connectClickHouse, type ClickHouse, type ClickHouseConfig } from '@tallystick/anomaly-worker/clickhouse';
 import type { Reporter, VerificationRun } from '@tallystick/verifier/reporter';
 import { tallyOf } from '@tallystick/verifier/report-summary';
-import type { ReportedFinding } from '@tallystick/verifier/verdict';
+import type { Age, ReportedFinding } from '@tallystick/verifier/verdict';
 
 /** Findings in one insert. */
 const chunk = 1_000;
@@ -60,7 +60,7 @@ function runRow(run: VerificationRun): Record<string, unknown> {
       error_code: error.code,
       error_message: error.message,
     };
-  const { scope, anchoredTo, checked, counts, published } = verdict;
+  const { scope, anchoredTo, checked, counts, ages, published } = verdict;
   const tally = tallyOf(verdict);
   return {
     ...head,
@@ -79,6 +79,10 @@ function runRow(run: VerificationRun): Record<string, unknown> {
     seals: checked.seals,
     statements: checked.statements,
     unsealed: counts.unsealed,
+    unsealed_since: since(ages.unsealed),
+    pending: counts.pending,
+    pending_since: since(ages.pending),
+    checkpoint_since: since(ages.checkpoint),
     findings: tally.fails + tally.lifted + tally.open + tally.none,
     findings_failing: tally.fails,
   };
@@ -101,6 +105,14 @@ function findingRow(run: VerificationRun, finding: ReportedFinding): Record<stri
     message,
     acknowledged: acknowledged?.reason ?? '',
   };
+}
+
+/** The last time that a DateTime64(3) can say, unix ms. */
+const latest = Date.UTC(2299, 11, 31, 23, 59, 59, 999);
+
+/** Null also where whoever stored it wrote a time that the table cannot hold: the rest of the run is worth more. */
+function since(age: Age | null): string | null {
+  return age === null || Date.parse(age.since) > latest ? null : dateTime(age.since);
 }
 
 /** As ClickHouse reads a DateTime64(3). */

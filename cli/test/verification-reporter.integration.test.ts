@@ -71,6 +71,58 @@ describe.skipIf(stack.clickhouse === null)('runs in ClickHouse', () => {
     expect(findings).toEqual([[failed.id, '2500', '2500', "It's not \\ what \u0000 it was", 'a', null]]);
   });
 
+  test('say since when what they could not cover had waited', async () => {
+    const stored = (since: string) => ({ since, clock: 'stored' as const });
+    const counts = { ...verdict.counts, unsealed: 2, pending: 3 };
+    const waiting = run({
+      verdict: {
+        ...verdictOf('verified'),
+        counts,
+        ages: {
+          unsealed: stored('2026-03-01T02:59:30.250Z'),
+          pending: stored('2026-02-28T03:00:00.000Z'),
+          checkpoint: { since: '2026-03-01T02:00:00.000Z', clock: 'witnesses' },
+        },
+      },
+    });
+    // By a clock that is ahead, and by one that says nothing of use.
+    const ahead = run({
+      verdict: {
+        ...verdictOf('verified'),
+        counts,
+        ages: {
+          unsealed: stored('2026-03-01T03:00:05.000Z'),
+          pending: stored('+275760-09-13T00:00:00.000Z'),
+          checkpoint: null,
+        },
+      },
+    });
+    const reporter = clickHouseReporter(config);
+    for (const each of [waiting, ahead]) await reporter.report(each, signal);
+    await reporter.close?.();
+    const rows = await clickhouse.query(
+      `SELECT unsealed_since, unsealed_age_ms, pending, pending_since, pending_age_ms, checkpoint_since, checkpoint_age_ms
+       FROM ${config.database}.verification_runs WHERE run_id IN ({waiting:String}, {ahead:String}, {failed:String}, {broken:String})
+       ORDER BY indexOf([{waiting:String}, {ahead:String}, {failed:String}, {broken:String}], run_id)`,
+      { waiting: waiting.id, ahead: ahead.id, failed: failed.id, broken: broken.id },
+    );
+    const nothing = [null, null, null, null, null, null, null];
+    expect(rows).toEqual([
+      [
+        '2026-03-01T02:59:30.250Z',
+        '29750',
+        '3',
+        '2026-02-28T03:00:00.000Z',
+        '86400000',
+        '2026-03-01T02:00:00.000Z',
+        '3600000',
+      ],
+      ['2026-03-01T03:00:05.000Z', '0', '3', null, null, null, null],
+      nothing,
+      nothing,
+    ]);
+  });
+
   test('a run whose findings cannot be written is not there either', async () => {
     await clickhouse.command(`RENAME TABLE ${config.database}.verification_findings TO ${config.database}.away`);
     const reporter = clickHouseReporter(config);
