@@ -15,7 +15,10 @@ import { expectCode, readAll, readUntilError, record, valuesIn } from './records
 // A broker of its own, which can be frozen and killed without disturbing other tests.
 const root = dirname(dirname(import.meta.dirname));
 const home = mkdtempSync(join(tmpdir(), 'tallystick-faults-'));
+/** Gives up soon, and so finds out soon what a broker does not answer. */
 let config: KafkaConfig;
+/** For what is to succeed. */
+let patient: KafkaConfig;
 let count = 0;
 const warnings: string[] = [];
 process.on('warning', ({ name, message }) => warnings.push(`${name}: ${message}`));
@@ -23,8 +26,8 @@ const printed = (['log', 'info', 'warn', 'error', 'debug'] as const).map((method
 
 beforeAll(async () => {
   const stack = await startStack({ home, libs: join(root, '.tallystick', 'lib'), parts: ['kafka'], attached: true });
-  // Short, so that what is lost is given up soon.
-  config = { ...configOf(stack, 'admin'), connectTimeoutMs: 2_000, requestTimeoutMs: 2_000 };
+  patient = configOf(stack, 'admin');
+  config = { ...patient, connectTimeoutMs: 2_000, requestTimeoutMs: 2_000 };
 });
 
 afterAll(async () => {
@@ -42,10 +45,13 @@ async function newTopic(
   log: RecordLog,
 ): Promise<{ topic: string; topicId: string; partition: number; from: number; log: RecordLog }> {
   const topic = `faults-${(count += 1)}`;
-  await applyTopics(config, [
+  await applyTopics(patient, [
     { name: topic, partitions: 1, replicationFactor: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
   ]);
-  return { topic, topicId: (await log.describeTopic(topic)).topicId, partition: 0, from: 0, log };
+  const asking = connectRecordLog(patient);
+  const { topicId } = await asking.describeTopic(topic);
+  await asking.close();
+  return { topic, topicId, partition: 0, from: 0, log };
 }
 
 test('a frozen broker: every call ends at its deadline, and all goes on once it thaws', async () => {
@@ -116,7 +122,7 @@ test('a broker killed and started again while records are written and read: noth
 });
 
 test('closing while a fetch waits ends it at once', async () => {
-  const log = connectRecordLog(config);
+  const log = connectRecordLog(patient);
   const options = await newTopic(log);
   const waiting = log.fetch({ ...options, offset: 0, lastFetchedEpoch: -1, maxBytes: 1_000, maxWaitMs: 60_000 });
   const ended = expectCode(waiting, 'CLOSED');
@@ -138,7 +144,7 @@ async function segmentOf(log: RecordLog) {
 }
 
 test('one byte flipped in the stored segment: the broker serves it, the reader stops there', async () => {
-  const log = connectRecordLog(config);
+  const log = connectRecordLog(patient);
   const { options, file, batches } = await segmentOf(log);
   const bytes = readFileSync(file);
   const before = batches.slice(0, 3).reduce((sum, batch) => sum + batch.bytes.length, 0);
@@ -151,7 +157,7 @@ test('one byte flipped in the stored segment: the broker serves it, the reader s
 });
 
 test('a segment cut off while the broker was down, then written on: LOG_DIVERGED with the epoch, and never a calm end', async () => {
-  const log = connectRecordLog({ ...config, requestTimeoutMs: 10_000 });
+  const log = connectRecordLog(patient);
   const { options, file, batches } = await segmentOf(log);
   const lastEpoch = batches[4]?.header.leaderEpoch ?? -1;
   await stopKafka(home);

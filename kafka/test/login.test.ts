@@ -32,34 +32,34 @@ test.each([
   ['without', {}],
 ])('a login at a broker that hangs, %s, is given up soon, however long a request may take', async (_, over) => {
   const broker = await hangingBroker();
-  const log = connectRecordLog({ brokers: [broker], loginTimeoutMs: 300, ...over });
+  const log = connectRecordLog({ brokers: [broker], loginTimeoutMs: 300, requestTimeoutMs: 600_000, ...over });
   const startedAt = performance.now();
-  await expectCode(log.describeTopic('t'), 'TIMED_OUT');
-  await expectCode(log.createAppender(), 'TIMED_OUT');
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  for (const asked of [() => log.describeTopic('t'), () => log.createAppender()])
+    expect((await expectCode(asked(), 'TIMED_OUT')).message).toMatch(/within (300|600) ms/);
+  expect(performance.now() - startedAt).toBeLessThan(60_000);
   await log.close();
 });
 
 test('a login of the admin client is given up as soon', async () => {
   const broker = await hangingBroker();
+  const over = { loginTimeoutMs: 300, requestTimeoutMs: 600_000, sasl };
   const startedAt = performance.now();
-  const error = await expectCode(checkTopics({ brokers: [broker], loginTimeoutMs: 300, sasl }, []), 'TIMED_OUT');
+  const error = await expectCode(checkTopics({ brokers: [broker], ...over }, []), 'TIMED_OUT');
   expect(error.message).toContain('within 300 ms');
   const brokers = await Promise.all([hangingBroker(), hangingBroker()]);
-  const none = await expectCode(checkTopics({ brokers, loginTimeoutMs: 300, sasl }, []), 'UNREACHABLE');
+  const none = await expectCode(checkTopics({ brokers, ...over }, []), 'UNREACHABLE');
   expect(none.message).toContain('within 300 ms');
-  // Two that wait as long as they do by themselves take 10 s.
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(performance.now() - startedAt).toBeLessThan(60_000);
 });
 
 test('several that hang are asked beside each other', async () => {
   const brokers = await Promise.all([hangingBroker(), hangingBroker(), hangingBroker()]);
-  const log = connectRecordLog({ brokers, loginTimeoutMs: 3_000 });
+  const log = connectRecordLog({ brokers, loginTimeoutMs: 6_000 });
   const startedAt = performance.now();
   const error = await expectCode(log.describeTopic('t'), 'UNREACHABLE');
   for (const broker of brokers) expect(error.message).toContain(broker);
-  // One after the other would be 9 s.
-  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  // One after the other would be 18 s.
+  expect(performance.now() - startedAt).toBeLessThan(17_500);
   await log.close();
 });
 

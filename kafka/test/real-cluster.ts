@@ -10,12 +10,13 @@ import { expectCode } from './records.ts';
 
 type Role = keyof NonNullable<StackInfo['kafka']>['users'];
 
-/** How one of the stack's users connects. */
+/** How one of the stack's users connects: with patience, for a slow machine's broker is as silent as one that is gone. */
 export function configOf(stack: StackInfo, role: Role): KafkaConfig {
   if (stack.kafka === null) throw new Error('these tests need the stack with Kafka');
   const { username, passwordFile } = stack.kafka.users[role];
   const password = readFileSync(passwordFile, 'utf8').trim();
-  return { brokers: stack.kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password } };
+  const patience = { connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 };
+  return { brokers: stack.kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password }, ...patience };
 }
 
 /** kafkajs itself, as an attacker or another client would use it. */
