@@ -51,7 +51,8 @@ describe('an alarm of what mended itself', () => {
     await world.sealed();
     await until(() => (ledger.status().publish?.publishedSize ?? 0) === world.judge().judge.size, 'published');
     world.cluster.recreateTopic(topics.seals);
-    await until(() => codes(ledger).includes('SEALS_LOST'), 'the alarm');
+    // It may be over again before it is looked at.
+    await until(() => codes(ledger).includes('SEALS_LOST') || isOver(said, 'SEALS_LOST'), 'the alarm');
     await until(() => codes(ledger).length === 0, 'the alarms are over');
     expect(isOver(said, 'SEALS_LOST')).toBe(true);
     expect(world.highWatermark(topics.seals)).toBeGreaterThan(3);
@@ -83,7 +84,7 @@ describe('an alarm of what mended itself', () => {
     await ledger.stop();
     for await (const path of world.stores.store.list('tile/')) await world.stores.store.remove([path]);
     const again = await world.start({ ...over, roles: ['publish'] });
-    expect(codes(again)).toContain('LOG_DAMAGED');
+    expect(codes(again).includes('LOG_DAMAGED') || isOver(said, 'LOG_DAMAGED')).toBe(true);
     await until(() => codes(again).length === 0, 'the alarm is over');
     expect(isOver(said, 'LOG_DAMAGED')).toBe(true);
   });

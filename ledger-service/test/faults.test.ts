@@ -70,7 +70,8 @@ describe('disturbances that pass', () => {
 
   it('an answer that stays lost past the deadline is found in the topic', async () => {
     const world = new World();
-    const ledger = await world.start();
+    // Closed by count alone: one batch, however slowly it is emitted.
+    const ledger = await world.start({ limits: { events: 10, ageMs: 600_000 } });
     await until(() => ledger.status().partitions[0]?.state === 'sealing');
     world.cluster.loseAnswers(30, topics.seals);
     await world.emit(10);

@@ -76,12 +76,14 @@ it('never publishes less than a quorum, and never anything smaller, while the lo
   };
   await world.begin();
   await world.start({ policy, witnesses, clock, publishMs: 1 });
-  for (let round = 0; round < 40; round += 1) {
+  let rounds = 0;
+  // A slow machine publishes less often than every few rounds.
+  for (; rounds < 40 || (new Set(sizes).size <= 5 && rounds < 1_000); rounds += 1) {
     await world.seal(3);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   await until(
-    async () => (await world.publishedSize()) === 122,
+    async () => (await world.publishedSize()) === 2 + 3 * rounds,
     () => 'published',
   );
   expect(sizes.toSorted((a, b) => a - b)).toEqual(sizes);

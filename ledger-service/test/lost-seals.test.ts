@@ -78,8 +78,8 @@ describe.each(losses)('a seals topic that was %s', (what, lose) => {
     await until(() => holds(world, entries) && sealedAll(world), 'all of it sealed again');
     expect(checkSeals(world)).toBe(47);
     if (!what.startsWith('deleted')) await until(() => codes(ledger).includes('SEALS_LOST'));
-    await until(() => ledger.status().roles.seal === 'running');
-    expect(ledger.status()).toMatchObject({ state: 'running', partitions: [{ state: 'sealing' }] });
+    await until(() => ledger.status().partitions[0]?.state === 'sealing', 'sealing goes on');
+    expect(ledger.status()).toMatchObject({ state: 'running', roles: { seal: 'running' } });
   });
 
   it('of which nothing was published: it is sealed anew', async () => {
@@ -184,10 +184,11 @@ describe('producing again', () => {
     world.cluster.truncate(topics.seals, 0, entries.length - 2);
     await world.appendNote(seal);
     const ledger = await world.start();
-    await world.emit(4);
+    // One record is one seal, however slow the machine is.
+    await world.emit(1);
     await world.sealed();
     expect(holds(world, [...entries, seal ?? new Uint8Array()])).toBe(true);
-    expect(checkSeals(world)).toBe(35);
+    expect(checkSeals(world)).toBe(32);
     expect(ledger.status().partitions[0]).toMatchObject({ lastSeal: entries.length - 2 + 1 });
   });
 

@@ -16,7 +16,7 @@ function patient(deadlineMs: number) {
 
 describe('short questions to a cluster whose leaders move', () => {
   it('are asked again until somebody answers', async () => {
-    const { cluster, log } = patient(10_000);
+    const { cluster, log } = patient(60_000);
     for (const on of ['bounds', 'describe'] as const) cluster.inject({ on, topic: 'events', error: gone, times: 2 });
     expect(await log.bounds('events', 0)).toEqual({ logStart: 0, highWatermark: 0 });
     expect((await log.describeTopic('events')).partitions).toHaveLength(1);
@@ -29,7 +29,7 @@ describe('short questions to a cluster whose leaders move', () => {
   });
 
   it('fail at once with what cannot pass', async () => {
-    const { cluster, log } = patient(10_000);
+    const { cluster, log } = patient(60_000);
     const refused = new KafkaError('NOT_AUTHORIZED', 'no');
     cluster.inject({ on: 'bounds', error: refused });
     await expect(log.bounds('events', 0)).rejects.toBe(refused);

@@ -244,7 +244,9 @@ function configOf(stack: StackInfo, role: Role): KafkaConfig {
   if (stack.kafka === null) throw new Error('these tests need the stack with Kafka');
   const { username, passwordFile } = stack.kafka.users[role];
   const password = readFileSync(passwordFile, 'utf8').trim();
-  return { brokers: stack.kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password } };
+  // A slow machine's broker is as silent as one that is gone.
+  const patience = { connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 };
+  return { brokers: stack.kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password }, ...patience };
 }
 
 /** Polls until the condition holds. */

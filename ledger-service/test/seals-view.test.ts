@@ -48,7 +48,7 @@ it('an acknowledged offset that was cut off before it was read is a loss, and no
 it('one that comes late, as after a failover, is waited for', async () => {
   const world = new World();
   await world.appendNote(Buffer.from('one'));
-  const { view } = viewOf(world, 2_000);
+  const { view } = viewOf(world, 60_000);
   const waiting = view.readTo(2);
   await new Promise((resolve) => setTimeout(resolve, 100));
   await world.appendNote(Buffer.from('two'));

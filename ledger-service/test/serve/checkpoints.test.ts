@@ -11,6 +11,8 @@ import { fastClock } from '../support/log-faults.ts';
 import { logSigner, origin, rootSigner, topics, until, type World } from '../world.ts';
 import { problemAt, prove, publishedWorld, serve } from './served-world.ts';
 
+/** How long a server may take to look at the log again. */
+const patiently = { timeout: 60_000 };
 const url = (server: RunningServe) => `${server.url}/v1/proofs/${topics.events}/0/1`;
 
 async function published({ stores: { store } }: World): Promise<Uint8Array> {
@@ -34,7 +36,7 @@ describe('two published checkpoints', () => {
     const { root } = readCheckpointNote(good).checkpoint;
     const other = await otherRoot(world);
     await world.stores.store.write('checkpoint', other.note);
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(503);
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(503);
     expect(await problemAt(url(server))).toMatchObject({ status: 503, code: 'LOG_FORKED' });
     const [alarm, ...others] = server.status().alarms;
     expect(others).toEqual([]);
@@ -43,7 +45,7 @@ describe('two published checkpoints', () => {
     for (const one of [root, other.root]) expect(alarm?.message).toContain(encodeBase64(one));
 
     await world.stores.store.write('checkpoint', good);
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(200);
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(200);
     expect(server.status().alarms).toEqual([alarm]);
   });
 
@@ -57,8 +59,8 @@ describe('two published checkpoints', () => {
       if (bytes !== null) await world.stores.store.write(path, bytes);
     }
     const codes = async () => (await problemAt(url(server))).code;
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(503);
-    await expect.poll(codes).toBe('LOG_FORKED');
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(503);
+    await expect.poll(codes, patiently).toBe('LOG_FORKED');
     expect(server.status().alarms).toContainEqual(expect.objectContaining({ code: 'LOG_FORKED' }));
   });
 
@@ -93,21 +95,21 @@ describe('under a policy with a quorum', () => {
     if (cosigned.kind !== 'cosigned') throw new Error('the witness does not cosign');
     const whole = addSignatures(bare, cosigned.lines);
     await store.write('checkpoint', whole);
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(200);
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(200);
     expect(checkProof(await prove(server, 1), { rootKey: rootSigner.key, policy }).offset).toBe(1);
     expect(server.status().alarms).toEqual([]);
 
     await store.write('checkpoint', bare);
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(503);
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(503);
     expect((await problemAt(url(server))).code).toBe('WITNESS_QUORUM');
 
     // A line that claims the witness' key and does not verify.
     const wrong = { key, sign: async () => await Promise.resolve(new Uint8Array(64)) };
     await store.write('checkpoint', addSignatures(bare, [await cosign(parseNote(bare).text, wrong, 1)]));
-    await expect.poll(async () => (await problemAt(url(server))).code).toBe('CHECKPOINT_INVALID');
+    await expect.poll(async () => (await problemAt(url(server))).code, patiently).toBe('CHECKPOINT_INVALID');
 
     await store.write('checkpoint', whole);
-    await expect.poll(async () => (await fetch(url(server))).status).toBe(200);
+    await expect.poll(async () => (await fetch(url(server))).status, patiently).toBe(200);
     expect(server.status().alarms).toEqual([]);
   });
 });
