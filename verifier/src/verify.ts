@@ -1,9 +1,11 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import { abortError } from './deadline.ts';
 import { checkAnchorFits } from './domain/anchor.ts';
+import type { VerifierError } from './errors.ts';
 import { NeedsFullRun } from './run/incremental.ts';
 import { checkOptions } from './run/options-check.ts';
-import type { Anchor } from './ports/anchor-store.ts';
+import type { Anchor, AnchorStore } from './ports/anchor-store.ts';
+import { leftAside, ProgressBrokeOff } from './progress/run-progress.ts';
 import { runOnce } from './run/run-once.ts';
 import type { Verdict } from './verdict.ts';
 import type { VerifyOptions } from './verify-options.ts';
@@ -40,6 +42,28 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
 async function verifyAll(options: VerifyOptions): Promise<Verdict> {
   const anchor = (await options.anchor?.load()) ?? null;
   if (anchor !== null) checkAnchorFits(anchor, options.origin, options.rootKey.vkey);
+  try {
+    return await verifyFrom(options, anchor);
+  } catch (error) {
+    if (!(error instanceof ProgressBrokeOff)) throw error;
+    return await verifyFrom(anew(options, error.why), anchor);
+  }
+}
+
+/** The same, with nothing taken over of a run that did not end. */
+function anew(options: VerifyOptions, why: VerifierError): VerifyOptions {
+  const { anchor: store } = options;
+  if (store?.progress === undefined) return options;
+  const anchor: AnchorStore = {
+    progress: leftAside(store.progress, why),
+    load: () => store.load(),
+    update: (next) => store.update(next),
+    keepEvidence: (evidence) => store.keepEvidence(evidence),
+  };
+  return { ...options, anchor };
+}
+
+async function verifyFrom(options: VerifyOptions, anchor: Anchor | null): Promise<Verdict> {
   if (options.incremental !== true) return await fullRun(options, anchor, null);
   try {
     return await runOnce(options, anchor, { kind: 'incremental' });

@@ -692,7 +692,7 @@ describe('progress makes room for what is worth more', () => {
     expect(events).toEqual([8, 4]);
   });
 
-  test('nor is there a verdict where they break off behind one that ends with another batch now', async () => {
+  test('a run begins anew by itself where they break off behind one that ends with another batch now, and says so', async () => {
     const world = await World.make({ partitions: 2 });
     for (const partition of [0, 1]) {
       for (let i = 0; i < 3; i++) {
@@ -711,9 +711,52 @@ describe('progress makes room for what is worth more', () => {
     const [first, ...others] = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
     const log = storedAs(world, Buffer.concat([first!, within(first!), ...others]), byBase);
     const store = { ...anchor, progress: Object.assign(Object.create(progress) as typeof progress, { read }) };
-    await expect(world.verify({ anchor: store, log, ...often })).rejects.toMatchObject({ code: 'PROGRESS_CORRUPT' });
+    const verdict = await world.verify({ anchor: store, log, ...often });
+    expect(reads).toBe(2);
+    expect(verdict).toMatchObject({
+      exitCode: 1,
+      resumed: { begunAt: null, events: 0, leftAside: { code: 'PROGRESS_CORRUPT' } },
+    });
     expect(progress.parts).toEqual([]);
-    expect(await world.verify({ anchor, log, ...often })).toMatchObject({ exitCode: 1 });
+    expect(summary(await world.verify({ anchor, log, ...often }))).toEqual(summary(verdict));
+  });
+
+  test('and ends 0 where what is stored now is good: kept anew meanwhile, and gone with the verdict', async () => {
+    const world = await World.small({ partitions: 2 });
+    const { anchor } = await killed(world, '1:0');
+    const { progress } = anchor;
+    let reads = 0;
+    const kept: number[] = [];
+    const watched = {
+      read: async (index: number) => {
+        if (index === 2 && ++reads === 2) throw new Error('a bad block');
+        return await progress.read(index);
+      },
+      append: async (part: Uint8Array) => {
+        kept.push(progress.parts.length);
+        await progress.append(part);
+      },
+    };
+    // The end of the first part is another batch when it is asked for the second time: a fetch that sees another one, once.
+    let asked = 0;
+    const log = Object.assign(Object.create(world.log) as typeof world.log, {
+      fetch: async (request: Parameters<typeof world.log.fetch>[0]) => {
+        const other = request.topic === topics.events && request.partition === 0 && request.offset === 3 && reads === 2;
+        return await world.log.fetch(other && asked++ === 0 ? { ...request, offset: 4 } : request);
+      },
+    });
+    const store = { ...anchor, progress: Object.assign(Object.create(progress) as typeof progress, watched) };
+    const verdict = await world.verify({ anchor: store, log, ...often });
+    expect(asked).toBeGreaterThan(0);
+    expect(verdict).toMatchObject({
+      exitCode: 0,
+      checked: { events: 16 },
+      anchoredTo: { updated: true },
+      resumed: { begunAt: null, events: 0, leftAside: { code: 'PROGRESS_CORRUPT' } },
+    });
+    expect(kept[0]).toBe(0);
+    expect(kept.length).toBeGreaterThan(2);
+    expect(progress.parts).toEqual([]);
   });
 
   test('where it can no longer be kept, what there is of it goes at once', async () => {

@@ -27,6 +27,31 @@ export interface TakenNow {
   readonly tempDir: string;
 }
 
+/** What was taken over of a run that did not end turned out to be no good place to go on from: everything is to be read. */
+export class ProgressBrokeOff extends Error {
+  override readonly name = 'ProgressBrokeOff';
+  readonly why: VerifierError;
+
+  /** @param cause why a part could not be read */
+  constructor(cause: VerifierError | null) {
+    const message =
+      'A part of the progress of a run that did not end could not be read any more, and the one before it ended with another batch than is stored there now.';
+    super(message, { cause });
+    this.why = new VerifierError('PROGRESS_CORRUPT', message, { cause });
+  }
+}
+
+/** A store from which nothing is taken over. @param why it is left aside */
+export function leftAside(store: ProgressStore, why: VerifierError): ProgressStore {
+  return {
+    begin: async () => await Promise.reject(why),
+    read: (index) => store.read(index),
+    append: (part) => store.append(part),
+    clear: () => store.clear(),
+    leave: () => store.leave(),
+  };
+}
+
 /**
  * What one run has checked of the records, kept while it goes on, so that the next one can go on from there if it is killed (ADR 9). Nothing that
  * is wrong with it is ever fatal: then a run begins anew, and the verdict says so.
@@ -107,7 +132,7 @@ export class RunProgress {
    * What the run before checked of this partition, in order, as if it had just been read: one part after the other, so that memory holds one. Where one
    * cannot be read there are no more: those behind it would leave a hole. The last is one that ends with the batch that it ended with: who
    * goes on elsewhere may be shown another batch in its place, and would not see what was put in.
-   * @throws VerifierError VERIFY_ABORTED; PROGRESS_CORRUPT where they break off at such a place: then what was taken over cannot be taken back
+   * @throws VerifierError VERIFY_ABORTED; ProgressBrokeOff where they break off at such a place: then what was taken over cannot be taken back
    */
   async *taken(plan: Plan, { logStart, keys, isThere, tempDir }: TakenNow): AsyncGenerator<CheckedPart, void, void> {
     const fitting = fittingParts(this.heads, plan, logStart, keys);
@@ -120,7 +145,7 @@ export class RunProgress {
       if (part === null) {
         if (before === null || (await isThere(before))) return;
         await this.drop();
-        throw brokenOff();
+        throw new ProgressBrokeOff(this.leftAside);
       }
       before = this.heads[index] ?? null;
       this.takenFrom = this.first.begunAt;
@@ -258,11 +283,4 @@ function headIn(bytes: Uint8Array): PartHead {
 
 function otherPart(): VerifierError {
   return new VerifierError('PROGRESS_CORRUPT', 'The progress of a run that did not end was altered while it was read.');
-}
-
-function brokenOff(): VerifierError {
-  return new VerifierError(
-    'PROGRESS_CORRUPT',
-    'A part of the progress of a run that did not end cannot be read any more, and the one before it ended with another batch than is stored there now: begin anew.',
-  );
 }
