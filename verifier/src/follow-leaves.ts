@@ -1,8 +1,9 @@
-import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import { boundsOf, describeTopic } from './ask-broker.ts';
 import type { Plan } from './domain/plan.ts';
+import { compareSeals, sealOfLeaves } from './domain/seal-number.ts';
+import type { SealNumber } from './domain/seal-number.ts';
 import type { SealSection } from './domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import type { OpenSeal } from './progress-part.ts';
@@ -10,8 +11,9 @@ import { readThrough } from './read-through.ts';
 import type { Piece, Source } from './read-through.ts';
 import type { Run } from './run/run.ts';
 import type { DamagedSeal, SealSink } from './seal-pass.ts';
-import { placeOfLeaves, StoredLeaves } from './records/stored-leaves.ts';
-import type { LeavesPlace, SameLeaves } from './records/stored-leaves.ts';
+import { dataRecords } from './records/data-records.ts';
+import { StoredLeaves } from './records/stored-leaves.ts';
+import type { SameLeaves } from './records/stored-leaves.ts';
 
 /**
  * Follows the stored leaves beside the seals as these are settled, in order, so that each damaged batch is taken apart as soon as its
@@ -122,8 +124,8 @@ async function whereToBegin(run: Run, plan: Plan, source: Source, logStart: numb
   let high = end;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const place = await placeAt(run, source, plan.topic, middle);
-    if (place !== null && isBefore(place, first)) low = middle + 1;
+    const number = await sealAt(run, source, plan.topic, middle);
+    if (number !== null && compareSeals(number, first.seal) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -134,23 +136,16 @@ function firstSeal(plan: Plan): SealSection | null {
   return null;
 }
 
-function isBefore({ generation, seal }: LeavesPlace, section: SealSection): boolean {
-  return generation < section.seal.generation || (generation === section.seal.generation && seal < section.seal.seal);
-}
-
 /** The seal whose leaves the record at an offset holds; null where that cannot be said. */
-async function placeAt(run: Run, source: Source, eventsTopic: string, offset: number): Promise<LeavesPlace | null> {
+async function sealAt(run: Run, source: Source, eventsTopic: string, offset: number): Promise<SealNumber | null> {
   const { log, topic, topicId, partition, deadlineMs, signal } = source;
   const range = { from: offset, to: offset + 1, maxBytes: 64 * 1024, maxWaitMs: Math.min(500, deadlineMs) };
   const options = { log, topic, topicId, partition, deadlineMs, ...range, ...(signal === undefined ? {} : { signal }) };
   try {
     for await (const { batches } of readPartition(options)) {
-      for (const { bytes, header } of batches) {
-        const parsed = header.control ? null : parseBatch(bytes, header, run.codecs);
-        if (parsed === null || !parsed.parsed) return null;
-        for (const record of recordsOf(parsed)) {
-          if (record.offset === offset && record.key !== null) return placeOfLeaves(record.key, eventsTopic);
-        }
+      for (const batch of batches) {
+        const record = dataRecords(batch, run.codecs).find((each) => each.offset === offset);
+        if (record !== undefined && record.key !== null) return sealOfLeaves(record.key, eventsTopic);
       }
     }
     return null;

@@ -1,13 +1,14 @@
-import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { Judge } from '@tallystick/core/judge';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { PartitionStatement } from '@tallystick/core/statement-types';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
+import type { SealNumber } from '../domain/seal-number.ts';
 import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
+import { dataRecords } from '../records/data-records.ts';
 import type { Scope, ScopeRange } from '../scope.ts';
 
 /** Where a choice of events begins or ends: an offset, or a time of the broker's clock (unix ms). */
@@ -25,7 +26,7 @@ export interface Chosen {
   readonly scope: Scope;
   /** Topics besides the configured one that accepted geneses name. */
   readonly otherTopics: readonly string[];
-  /** First and last chosen seal of each partition, as `[generation, number]`; null where all are. */
+  /** First and last chosen seal of each partition; null where all are. */
   readonly seals: ReadonlyMap<number, SealSpan> | null;
 }
 
@@ -34,8 +35,6 @@ export interface SealSpan {
   /** null: the newest. */
   readonly last: SealNumber | null;
 }
-
-export type SealNumber = readonly [generation: number, seal: number];
 
 /**
  * Asks for the time of the first event of a seal, unix ms; null: it cannot be read.
@@ -86,16 +85,14 @@ export async function choose(
   const choosing = new Choosing(events, choice);
   for await (const piece of readThrough(source, bounds.logStart, bounds.highWatermark)) {
     if (piece.kind === 'hole') continue;
-    for (const { bytes, header } of piece.batches) {
-      const parsed = header.control ? null : parseBatch(bytes, header, nodeCodecs);
-      if (parsed === null || !parsed.parsed) continue;
-      for (const { offset, value } of recordsOf(parsed)) {
+    for (const batch of piece.batches) {
+      for (const { offset, value } of dataRecords(batch, nodeCodecs)) {
         if (offset < bounds.logStart) continue;
         const outcome = judge.offer(value, { in: 'seals', offset });
         if (outcome.outcome === 'accepted' && outcome.signed.statement.kind !== 'key')
           choosing.take(outcome.signed.statement);
       }
-      onProgress(header.lastOffset + 1 - bounds.logStart, bounds.highWatermark - bounds.logStart);
+      onProgress(batch.header.lastOffset + 1 - bounds.logStart, bounds.highWatermark - bounds.logStart);
     }
   }
   await choosing.leaveOutLater(askTime);
@@ -153,7 +150,7 @@ class Choosing {
     this.times.set(partition, Math.max(at, before));
     if (!this.wants(partition, offsets, before, time)) return;
     const span = this.spans.get(partition);
-    const number: SealNumber = [generation, seal];
+    const number: SealNumber = { generation, seal };
     const unsure = this.beginsInTime(time) ? [] : [...(span?.unsure ?? []), unsureOf(offsets.first, span)];
     if (unsure.length > mostUnsure) unsure.shift();
     if (span === undefined) this.spans.set(partition, { ...offsets, firstSeal: number, lastSeal: number, unsure });

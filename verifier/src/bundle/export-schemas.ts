@@ -1,8 +1,8 @@
-import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { SchemasError } from '@tallystick/schemas/errors';
+import { dataRecords } from '../records/data-records.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { maxSchemaBytes, maxSchemas } from './limits.ts';
 import { schemaName } from './member-names.ts';
@@ -17,10 +17,7 @@ export class SchemaIds {
   overflow = false;
 
   batch(bytes: Uint8Array, header: BatchHeader): void {
-    if (header.control) return;
-    const parsed = parseBatch(bytes, header, nodeCodecs);
-    if (!parsed.parsed) return;
-    for (const { value } of recordsOf(parsed))
+    for (const { value } of dataRecords({ bytes, header }, nodeCodecs))
       if (value !== null && value.length >= prefixBytes && value[0] === 0) this.add(value);
   }
 

@@ -1,11 +1,13 @@
-import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { Codecs } from '@tallystick/core/codecs';
 import { encodeBase64 } from '@tallystick/core/encoding';
 import type { Sha256 } from '@tallystick/core/hash';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
+import { compareSeals, sealOfLeaves } from '../domain/seal-number.ts';
+import type { SealNumber } from '../domain/seal-number.ts';
 import type { SealSection } from '../domain/sections.ts';
 import type { Piece } from '../read-through.ts';
+import { dataRecords } from './data-records.ts';
 
 export interface LeavesTools {
   readonly sha256: Sha256;
@@ -15,12 +17,7 @@ export interface LeavesTools {
 /** Whether these are the leaves that the records gave. */
 export type SameLeaves = (stored: Uint8Array) => boolean;
 
-export interface LeavesPlace {
-  readonly generation: number;
-  readonly seal: number;
-}
-
-interface LeavesRecord extends LeavesPlace {
+interface LeavesRecord extends SealNumber {
   readonly leaves: Uint8Array;
 }
 
@@ -84,7 +81,7 @@ export class StoredLeaves {
     for (;;) {
       this.ahead ??= await this.next();
       const record = this.ahead;
-      if (record === null || isAfter(record, section)) return null;
+      if (record === null || compareSeals(record, section.seal) > 0) return null;
       this.ahead = null;
       if (nameOf(record.generation, record.seal) === place) {
         if (this.gives(record.leaves, section, same)) {
@@ -170,35 +167,16 @@ export class StoredLeaves {
     }
   }
 
-  private take({ bytes, header }: ReadBatch): void {
-    if (header.control) return;
-    const parsed = parseBatch(bytes, header, this.tools.codecs);
-    if (!parsed.parsed) return;
-    for (const { key, value } of recordsOf(parsed)) {
+  private take(batch: ReadBatch): void {
+    for (const { key, value } of dataRecords(batch, this.tools.codecs)) {
       if (key === null || value === null) continue;
-      const place = placeOfLeaves(key, this.topic);
-      if (place !== null && place.seal <= (this.lastSeals.get(place.generation) ?? -1))
-        this.queue.push({ ...place, leaves: value });
+      const number = sealOfLeaves(key, this.topic);
+      if (number !== null && number.seal <= (this.lastSeals.get(number.generation) ?? -1))
+        this.queue.push({ ...number, leaves: value });
     }
   }
 }
 
-/**
- * The seal that a record's key names: the text `<topic>/<generation>/<seal>`; a topic's name holds no slash. null for what is none, or
- * of another topic.
- */
-export function placeOfLeaves(key: Uint8Array, topic: string): LeavesPlace | null {
-  // Any bytes can stand in a key. The names of topics are ASCII, so one byte is one character.
-  const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-  const match = /^([^/]+)\/(0|[1-9]\d{0,15})\/(0|[1-9]\d{0,15})$/.exec(text);
-  if (match === null || match[1] !== topic) return null;
-  return { generation: Number(match[2]), seal: Number(match[3]) };
-}
-
 function nameOf(generation: number, seal: number): string {
   return `${generation}/${seal}`;
-}
-
-function isAfter(record: LeavesRecord, { seal }: SealSection): boolean {
-  return record.generation > seal.generation || (record.generation === seal.generation && record.seal > seal.seal);
 }

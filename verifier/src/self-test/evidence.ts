@@ -1,11 +1,12 @@
 import type { Codecs } from '@tallystick/core/codecs';
 import { Judge } from '@tallystick/core/judge';
 import type { JudgeOptions } from '@tallystick/core/judge';
-import { parseBatch, readBatchHeader, recordsOf } from '@tallystick/core/batch';
+import { readBatchHeader } from '@tallystick/core/batch';
 import type { VerifierKey } from '@tallystick/core/note';
 import type { SealStatement, Statement } from '@tallystick/core/statement-types';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { Patience } from '../deadline.ts';
+import { dataRecords } from '../records/data-records.ts';
 import type { ScopeRange } from '../scope.ts';
 import { CopiedLog } from './copied-log.ts';
 import type { CopiedTopic } from './copied-log.ts';
@@ -120,10 +121,7 @@ async function copyLeaves(
 function accepted(topic: CopiedTopic | undefined, judge: Judge, codecs: Codecs): CopiedStatement[] {
   const statements: CopiedStatement[] = [];
   for (const { bytes } of topic?.partitions[0]?.batches ?? []) {
-    const header = readBatchHeader(bytes, 0);
-    const parsed = header.control ? null : parseBatch(bytes, header, codecs);
-    if (parsed?.parsed !== true) continue;
-    for (const { offset, value } of recordsOf(parsed)) {
+    for (const { offset, value } of dataRecords({ bytes, header: readBatchHeader(bytes, 0) }, codecs)) {
       const outcome = judge.offer(value, { in: 'seals', offset });
       if (outcome.outcome !== 'accepted' || value === null) continue;
       const { hash, statement } = outcome.signed;
