@@ -5,7 +5,7 @@ import { VerifierError } from '../errors.ts';
 export interface CronTimes {
   /** Unix ms of the first time after `after`; null if there is none any more. */
   next(after: number): number | null;
-  /** The longest wait between two times that follow each other, of the next ten, ms. */
+  /** The longest wait between two times that follow each other, ms: of the next ten, and over the nights, weekends and months of a year. */
   longestGap(after: number): number;
 }
 
@@ -18,20 +18,53 @@ export interface CronTimes {
 export function parseCron(pattern: string, timezone = 'UTC'): CronTimes {
   const cron = open(pattern, timezone);
   const next = (after: number): number | null => cron.nextRun(new Date(after))?.getTime() ?? null;
-  return {
-    next,
-    longestGap(after) {
-      let gap = 0;
-      let last = next(after);
-      for (let times = 0; times < 10 && last !== null; times++) {
-        const following = next(last);
-        if (following === null) break;
-        gap = Math.max(gap, following - last);
-        last = following;
-      }
-      return gap;
-    },
+  return { next, longestGap: (after) => Math.max(gapOfTen(next, after), gapOfYear(next, after)) };
+}
+
+type Next = CronTimes['next'];
+
+function gapOfTen(next: Next, after: number): number {
+  let gap = 0;
+  let last = next(after);
+  for (let times = 0; times < 10 && last !== null; times++) {
+    const following = next(last);
+    if (following === null) break;
+    gap = Math.max(gap, following - last);
+    last = following;
+  }
+  return gap;
+}
+
+/** `*\/10 9-17 * * *` waits ten minutes, and then a night. So each hour of eight days and each day of a year is asked what it waits for. */
+function gapOfYear(next: Next, after: number): number {
+  const first = next(after);
+  if (first === null) return 0;
+  let gap = 0;
+  for (const [step, count] of [
+    [3_600_000, 8 * 24],
+    [86_400_000, 366],
+  ] as const) {
+    for (let at = first, asked = 0; asked < count; at += step, asked++) {
+      const coming = next(at);
+      if (coming !== null && coming - at > gap) gap = Math.max(gap, coming - lastBefore(next, at, step));
+    }
+  }
+  return gap;
+}
+
+/** The last time that is not after `at`, to a second. Where there is none within `ms`, an earlier question saw the longer wait. */
+function lastBefore(next: Next, at: number, ms: number): number {
+  const isBefore = (from: number): boolean => {
+    const coming = next(from);
+    return coming !== null && coming <= at;
   };
+  let [low, high] = [at - ms, at];
+  while (high - low > 1_000) {
+    const middle = Math.floor((low + high) / 2);
+    if (isBefore(middle)) low = middle;
+    else high = middle;
+  }
+  return Math.min(at, isBefore(low) ? (next(low) ?? at) : at);
 }
 
 function open(pattern: string, timezone: string): Cron {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { inTime } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 
 /** How the process is, for probes. */
@@ -15,6 +16,9 @@ export interface MetricsServerOptions {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   readonly health: () => Health;
 }
+
+/** A name that nobody resolves holds up no start, ms. */
+const listenMs = 30_000;
 
 export interface MetricsServer {
   /** `http://host:port`. */
@@ -36,9 +40,10 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   server.keepAliveTimeout = 5_000;
   try {
     server.listen(port, host);
-    await once(server, 'listening');
+    await inTime('The address', { deadlineMs: listenMs, signal: undefined }, once(server, 'listening'));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
+    server.close();
     throw new VerifierError('METRICS_LISTEN', `The metrics cannot be served on ${host}:${port}: ${why}.`, { cause });
   }
   // A connection that cannot be accepted is the client's loss.

@@ -23,12 +23,15 @@ export interface OnceResult {
  */
 export async function runOnce(options: OnceOptions): Promise<OnceResult> {
   const runner = new Runner(options, await options.record.load());
-  const attempt = await runner.attempt('once', options.signal);
+  const due = { trigger: 'once', since: runner.clock.now(), again: false } as const;
+  const attempt = await runner.attempt(due, options.signal);
   switch (attempt.kind) {
     case 'ended':
       return attempt;
     case 'stuck':
       throw new VerifierError('VERIFY_STUCK', attempt.error.message);
+    case 'not needed':
+      throw new VerifierError('VERIFY_RUNNING', 'Another process ran meanwhile.');
     case 'skipped':
       throw new VerifierError('VERIFY_RUNNING', `Another run holds the lock: ${attempt.holder}`);
     case 'lost':

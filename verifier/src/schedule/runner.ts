@@ -8,6 +8,7 @@ import { deliverInGrace, type Message } from './deliver.ts';
 import { noObserver, type RunObserver } from './observer.ts';
 import { isHeld, type HeldLock, type RunLock } from './run-lock.ts';
 import {
+  isUnfinished,
   newRecord,
   withStart,
   type EndedRun,
@@ -44,11 +45,21 @@ export const defaultReporting = { attempts: 3, attemptMs: 30_000, graceMs: 10_00
 
 /** What became of one attempt to run. `failed` are the reporters that could not be told. */
 export type Attempt =
+  | { readonly kind: 'not needed' }
   | { readonly kind: 'ended'; readonly run: VerificationRun; readonly failed: readonly string[] }
   | { readonly kind: 'skipped'; readonly holder: string }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'lost' }
   | { readonly kind: 'stuck'; readonly error: RunError };
+
+/** When a run was due. */
+export interface Due {
+  readonly trigger: RunTrigger;
+  /** Unix ms: one that another process began since then, and ended, will do. */
+  readonly since: number;
+  /** It was tried before. */
+  readonly again: boolean;
+}
 
 /** Runs verifications one at a time, remembers how they ended, and tells the reporters. */
 export class Runner {
@@ -79,17 +90,22 @@ export class Runner {
     return this.#record;
   }
 
-  /** Runs once, unless another process does. Rejects only where the lock cannot be used (SCHEDULE_STATE). */
-  async attempt(trigger: RunTrigger, stop: AbortSignal): Promise<Attempt> {
+  /** Runs once, unless another process does or did. Rejects only where the lock cannot be used (SCHEDULE_STATE). */
+  async attempt(due: Due, stop: AbortSignal): Promise<Attempt> {
     const taken = await this.#options.lock.take();
     if (!isHeld(taken)) {
       await this.reload();
-      this.observer.skipped('locked');
-      this.logger.warn('another process runs the verification: this run is left out', { holder: taken.holder });
+      if (!due.again) {
+        this.observer.skipped('locked');
+        this.logger.warn('another process runs the verification: this run is left out', { holder: taken.holder });
+      }
       return { kind: 'skipped', holder: taken.holder };
     }
     try {
-      return await this.#attempt(trigger, taken, stop);
+      await this.reload();
+      const isLeft = isUnfinished(this.#record);
+      if (due.again && !isLeft && (this.#record.started?.at ?? 0) >= due.since) return { kind: 'not needed' };
+      return await this.#attempt(due.again && isLeft ? 'resume' : due.trigger, taken, stop);
     } finally {
       await taken
         .release()
@@ -99,7 +115,6 @@ export class Runner {
 
   async #attempt(trigger: RunTrigger, lock: HeldLock, stop: AbortSignal): Promise<Attempt> {
     const { run, maxRunMs = 86_400_000, graceMs = 10_000, newId = randomUUID } = this.#options;
-    await this.reload();
     const id = newId();
     const at = this.clock.now();
     await this.#remember(withStart(this.#record, { id, trigger, at }));

@@ -3,7 +3,7 @@ import type { Overdue, RunTrigger } from '../report/reporter.ts';
 import { invalid, parseCron, type CronTimes } from './cron.ts';
 import { DeadMan } from './dead-man.ts';
 import { isUnfinished, type RunRecord } from './run-record.ts';
-import { Runner, type Attempt, type RunnerOptions } from './runner.ts';
+import { Runner, type Attempt, type Due, type RunnerOptions } from './runner.ts';
 
 export { runOnce, type OnceOptions, type OnceResult } from './once.ts';
 
@@ -20,13 +20,24 @@ export interface ScheduleOptions extends RunnerOptions {
   readonly onBeat?: () => void;
 }
 
+/** What goes on, and the run that could not be begun: when it is tried again, unix ms. */
+interface Under {
+  run: Promise<void> | null;
+  alarm: Promise<unknown> | null;
+  owed: { readonly due: Due; readonly at: number } | null;
+}
+
 /** The longest the loop sleeps, ms: so that it notices a wall clock that was set. */
 const longestSleep = 20_000;
+
+/** How soon a run is tried again that could not be begun, ms. */
+const againMs = 60_000;
 
 /**
  * Verifies at the times of a cron pattern until the signal ends it. One run at a time: a time that comes while a run goes on is left out and
  * counted. A run is begun at once where the last one did not finish (the process was killed), where a time was missed meanwhile, and at the
- * very first start, so that what is set up wrongly shows then.
+ * very first start, so that what is set up wrongly shows then. One that could not be begun, because another process held the lock or the lock could
+ * not be used, is tried again each minute, until a run of somebody has ended: the other process may be killed, or be gone on another machine.
  *
  * @throws VerifierError SCHEDULE_INVALID, before anything is begun; VERIFY_STUCK, when a cancelled run does not end: the process must be
  *   started anew
@@ -39,11 +50,14 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
   const deadMan = new DeadMan(deadManLimit(options, times, clock.now()));
   const ended = new AbortController();
   let stuck: VerifierError | null = null;
-  const under: { run: Promise<void> | null; alarm: Promise<unknown> | null } = { run: null, alarm: null };
+  const under: Under = { run: null, alarm: null, owed: null };
 
-  const begin = (trigger: RunTrigger): void => {
-    under.run = attempt(runner, trigger, signal).then((result) => {
+  const begin = (due: Due): void => {
+    under.owed = null;
+    under.run = attempt(runner, due, signal).then((result) => {
       under.run = null;
+      if (result === null || result.kind === 'skipped')
+        under.owed = { due: { ...due, again: true }, at: clock.now() + againMs };
       if (result?.kind !== 'stuck') return;
       stuck = new VerifierError('VERIFY_STUCK', result.error.message);
       ended.abort();
@@ -52,8 +66,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
 
   const over = AbortSignal.any([signal, ended.signal]);
   const due = dueAtStart(runner.record, times, clock.now());
-  if (due !== null && !over.aborted) begin(due);
   let last = clock.now();
+  if (due !== null && !over.aborted) begin({ trigger: due, since: last, again: false });
   let next = times.next(last);
   observer.next(next);
   while (!over.aborted) {
@@ -63,10 +77,11 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
       // The clock was put back: what was computed by the wrong one could lie years ahead.
       next = times.next(now);
       observer.next(next);
+      if (under.owed !== null) under.owed = { ...under.owed, at: now };
     }
     last = now;
     if (next !== null && now >= next) {
-      if (under.run === null) begin('schedule');
+      if (under.run === null) begin({ trigger: 'schedule', since: next, again: false });
       else {
         observer.skipped('running');
         logger.warn('a run is still going on: this one is left out', { time: new Date(next).toISOString() });
@@ -74,6 +89,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
       next = times.next(now);
       observer.next(next);
     }
+    const { owed } = under;
+    if (owed !== null && under.run === null && now >= owed.at) begin(owed.due);
     // Another process on the same state may have finished one.
     if (deadMan.isOverdue(runner.record, now)) await runner.reload();
     observer.overdue(deadMan.isOverdue(runner.record, now));
@@ -89,10 +106,10 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
   if (stuck !== null) throw stuck;
 }
 
-/** The lock that cannot be used is no reason to end: the next time comes, and the dead man's switch goes off meanwhile. */
-async function attempt(runner: Runner, trigger: RunTrigger, signal: AbortSignal): Promise<Attempt | null> {
+/** The lock that cannot be used is no reason to end: it is tried again, and the dead man's switch goes off meanwhile. */
+async function attempt(runner: Runner, due: Due, signal: AbortSignal): Promise<Attempt | null> {
   try {
-    return await runner.attempt(trigger, signal);
+    return await runner.attempt(due, signal);
   } catch (error) {
     runner.logger.error('a run could not be begun', { error });
     return null;

@@ -1,7 +1,7 @@
 import { systemClock } from './clock.ts';
 import { closeReporters } from './deliver.ts';
 import { ScheduleMetrics } from './metrics.ts';
-import { startMetricsServer, type Health } from './metrics-server.ts';
+import { startMetricsServer, type Health, type MetricsServer } from './metrics-server.ts';
 import type { RunObserver } from './observer.ts';
 import { runSchedule, type ScheduleOptions } from './schedule.ts';
 
@@ -25,8 +25,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   let overdue = false;
   const health = (): Health => ({ live: Math.abs(clock.now() - beatAt) < stillMs, ready: !overdue });
   const observer: RunObserver = observing(metrics, (is) => (overdue = is));
-  const server = listen === undefined ? null : await startMetricsServer({ listen, metrics, health });
+  let server: MetricsServer | null = null;
   try {
+    server = listen === undefined ? null : await startMetricsServer({ listen, metrics, health });
     if (server !== null) onListening?.(server.url);
     await runSchedule({ ...schedule, clock, reporters, observer, onBeat: () => (beatAt = clock.now()) });
   } finally {

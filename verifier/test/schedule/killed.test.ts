@@ -95,7 +95,7 @@ test.each([true, false])(
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number | null];
     expect(code).toBe(0);
-    expect(performance.now() - at).toBeLessThan(10_000);
+    expect(performance.now() - at).toBeLessThan(60_000);
     const { heard, options } = parts(folder);
     await runOnce(options);
     expect(heard.runs.map(({ error }) => error?.code)).toEqual(['VERIFY_INTERRUPTED', undefined]);

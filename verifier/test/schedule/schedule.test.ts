@@ -189,7 +189,47 @@ describe('one at a time', () => {
     expect(rig.heard.runs).toEqual([]);
   });
 
-  test('a lock that cannot be used ends nothing: the next time is tried again', async () => {
+  test('a run of another process that is killed in the middle is gone on with, not left until the next time', async () => {
+    const rig = new Rig();
+    rig.ranAt('2026-03-01T11:00:00Z');
+    rig.lock.holder = 'another';
+    // That of another machine: the lock is free when it has shown no life for a while.
+    rig.record.record = {
+      ...rig.record.record!,
+      started: { id: id(901), trigger: 'schedule', at: rig.clock.time },
+    };
+    rig.start();
+    await rig.clock.pass(90_000);
+    expect(rig.begun).toEqual([]);
+    rig.lock.holder = null;
+    await rig.clock.pass(90_000);
+    expect(rig.begun).toEqual(['12:02']);
+    expect(rig.heard.runs.map(({ trigger, error }) => [trigger, error?.code])).toEqual([
+      ['schedule', 'VERIFY_INTERRUPTED'],
+      ['resume', undefined],
+    ]);
+    expect(rig.notes.filter((note) => note === 'skipped locked')).toHaveLength(1);
+    await rig.clock.pass(50 * 60_000);
+    expect(rig.begun).toEqual(['12:02']);
+  });
+
+  test('a run of another process that ends is not repeated', async () => {
+    const rig = new Rig();
+    rig.ranAt('2026-03-01T12:00:00Z');
+    rig.start();
+    await rig.clock.pass(30 * 60_000);
+    rig.lock.holder = 'another';
+    await rig.clock.pass(40 * 60_000);
+    rig.ranAt('2026-03-01T13:00:00Z');
+    rig.lock.holder = null;
+    await rig.clock.pass(45 * 60_000);
+    expect(rig.begun).toEqual([]);
+    expect(rig.notes).toEqual(['skipped locked']);
+    await rig.clock.pass(10 * 60_000);
+    expect(rig.begun).toEqual(['14:00']);
+  });
+
+  test('a lock that cannot be used ends nothing: it is tried again soon, and at the next time', async () => {
     const rig = new Rig();
     const take = rig.lock.take.bind(rig.lock);
     let failures = 1;
@@ -199,7 +239,7 @@ describe('one at a time', () => {
     };
     rig.start();
     await rig.clock.pass(hour + 60_000);
-    expect(rig.begun).toEqual(['13:00']);
+    expect(rig.begun).toEqual(['12:01', '13:00']);
   });
 });
 
@@ -304,6 +344,22 @@ describe('an end in every case', () => {
       );
     for (const timezone of ['UTC', 'Europe/Berlin', 'Etc/GMT-3'])
       expect(parseCron('0 3 * * *', timezone)).toBeDefined();
+  });
+
+  test.each([
+    ['0 3 * * *', 24 * hour],
+    ['0 * * * *', hour],
+    ['* * * * * *', 1_000],
+    ['*/10 9-17 * * *', 15 * hour + 10 * 60_000],
+    ['*/10 9-17 * * 1-5', 63 * hour + 10 * 60_000],
+    ['*/30 * * * * 6', 6 * 24 * hour + 30_000],
+    ['0 3 1 * *', 31 * 24 * hour],
+    ['*/5 * 1-7 * *', 24 * 24 * hour + 5 * 60_000],
+    ['0 3 1 1 *', 366 * 24 * hour],
+  ])('the longest wait of %s', (cron, wait) => {
+    const began = performance.now();
+    expect(parseCron(cron).longestGap(Date.parse('2026-03-04T12:34:56Z'))).toBe(wait);
+    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   test('what makes no sense is refused before anything runs', async () => {

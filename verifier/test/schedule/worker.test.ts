@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeFinding } from '@tallystick/core/finding';
@@ -211,7 +211,7 @@ test('a worker serves its metrics while it runs and closes all at its end', asyn
     listen: { host: '127.0.0.1', port: 0 },
     onListening: (at) => (url = at),
   });
-  await expect.poll(() => heard.runs.length).toBe(1);
+  await expect.poll(() => heard.runs.length, { timeout: 60_000 }).toBe(1);
   const text = await (await fetch(`${url}/metrics`)).text();
   expect(linesOf(text, 'last_exit_code')).toEqual(['tallystick_verify_last_exit_code 1']);
   expect(linesOf(text, 'next_run')).toEqual([
@@ -221,6 +221,26 @@ test('a worker serves its metrics while it runs and closes all at its end', asyn
   await done;
   expect(closed).toEqual(['one']);
   await expect(fetch(`${url}/livez`)).rejects.toThrow();
+});
+
+test('a worker that cannot serve its metrics runs nothing, and gives back what its reporters hold', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const told: string[] = [];
+  const reporter = { name: 'one', report: async () => undefined, close: async () => void told.push('closed') };
+  const options = {
+    cron: '@hourly',
+    lock: new MemoryLock(),
+    record: new MemoryRecord(),
+    clock: new HeldClock('2026-03-01T12:00:00Z'),
+  };
+  const run = async () => (told.push('run'), verdictOf('verified'));
+  const signal = new AbortController().signal;
+  const worker = runWorker({ ...options, run, reporters: [reporter], signal, listen: { host: '127.0.0.1', port } });
+  await expect(worker).rejects.toMatchObject({ code: 'METRICS_LISTEN' });
+  expect(told).toEqual(['closed']);
+  await new Promise((resolve) => taken.close(resolve));
 });
 
 test('a worker ends though a reporter does not close, or fails at it', async () => {
