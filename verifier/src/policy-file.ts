@@ -1,6 +1,7 @@
 import { decodeUtf8 } from '@tallystick/core/encoding';
 import { acknowledgementFault } from './domain/acknowledgement.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
+import { isCount, isObject } from './domain/json-shape.ts';
 import { VerifierError } from './errors.ts';
 
 /** A verification policy: what an operator answers for, and the limits of a verification. All but `version` may be left out. */
@@ -51,8 +52,7 @@ export function parseVerificationPolicy(bytes: Uint8Array, where: string): Verif
   for (const name of limits) {
     const value = file[name];
     if (value === undefined) continue;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-      throw invalid(`${name} is no whole number of milliseconds from 0`);
+    if (!isCount(value)) throw invalid(`${name} is no whole number of milliseconds from 0`);
     found[name] = value;
   }
   const list = file['acknowledged'] ?? [];
@@ -86,8 +86,4 @@ function refuseOthers(
 ): void {
   const other = Object.keys(value).find((name) => !names.includes(name));
   if (other !== undefined) throw invalid(`${prefix}${JSON.stringify(other).slice(1, -1)} is not known`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,8 +4,9 @@ import { parseNote } from '@tallystick/core/note';
 import { tilePath, tileWidth } from '@tallystick/core/tiles';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
+import { maxBundleBytes, maxCheckpointBytes } from '../published/resources.ts';
 import type { BundleWriter } from './bundle-writer.ts';
-import { maxCheckpointBytes, maxMembers } from './limits.ts';
+import { maxMembers } from './limits.ts';
 import { logName } from './member-names.ts';
 
 /** The checkpoint as it was published, cosignatures included. */
@@ -15,9 +16,8 @@ export interface ReadCheckpoint {
   readonly size: number | null;
 }
 
-/** A hash tile has 256 hashes of 32 bytes; a bundle of entries 256 entries of up to 65,535 bytes, each behind its length. */
+/** 256 hashes of 32 bytes. */
 const maxTileBytes = tileWidth * 32;
-const maxBundleBytes = tileWidth * (2 + 65_535);
 /** Requests under way at once. */
 const atOnce = 8;
 

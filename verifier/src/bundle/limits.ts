@@ -9,7 +9,6 @@ export const maxMembers = 1_000_000;
 
 export const maxManifestBytes = 16 * 1024 * 1024;
 export const maxPolicyBytes = 1024 * 1024;
-export const maxCheckpointBytes = 64 * 1024;
 export const maxSchemaBytes = 1024 * 1024;
 
 /** Schemas that one export asks the registry for: a record can name any id. */

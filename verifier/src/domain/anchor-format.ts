@@ -2,7 +2,8 @@ import { decodeUtf8, encodeBase64, encodeUtf8, equalBytes } from '@tallystick/co
 import { sha256 } from '@tallystick/core/hash';
 import { VerifierError } from '../errors.ts';
 import type { Anchor } from '../ports/anchor-store.ts';
-import { anchorOf, anchorOfVersion1, isObject } from './anchor-shape.ts';
+import { anchorOf, anchorOfVersion1 } from './anchor-shape.ts';
+import { isObject } from './json-shape.ts';
 
 // Version 2 holds a message authentication code over its content: who can write the file but does not have the key cannot make one.
 // Version 1 held a checksum, which finds damage, not malice.

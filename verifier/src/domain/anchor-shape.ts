@@ -1,6 +1,7 @@
 import { CoreError } from '@tallystick/core/errors';
 import { readJudgeState } from '@tallystick/core/judge';
 import type { Anchor, AnchoredPartition, ResumePoint } from '../ports/anchor-store.ts';
+import { isCount, isObject } from './json-shape.ts';
 
 // The form of an anchor that was read from somewhere: nothing is taken for what it says it is.
 
@@ -16,14 +17,6 @@ export function anchorOfVersion1(value: unknown): Anchor | null {
   if (!isBase(value)) return null;
   const { origin, rootKey, savedAt, keys, partitions } = value;
   return { origin, rootKey, savedAt, keys, partitions, log: null, resume: null };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isBase(value: unknown): value is Omit<Anchor, 'log' | 'resume'> {

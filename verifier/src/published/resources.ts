@@ -9,7 +9,8 @@ import { unavailable } from './log-path.ts';
 
 /** Bytes that a checkpoint may have: 100 signature lines and what a log adds to its text. */
 export const maxCheckpointBytes = 64 * 1024;
-const maxBundleBytes = tileWidth * (2 + 65_535);
+/** 256 entries of up to 65,535 bytes, each behind its length. */
+export const maxBundleBytes = tileWidth * (2 + 65_535);
 /** Twice what the longest has: what is somewhat too long is read whole, and is wrong. */
 const maxTileBytes = 2 * tileWidth * 32;
 /** Bundles that are asked for ahead. */
