@@ -5,12 +5,12 @@ import { firstEndingAt, JoinedSections, sectionsBetween } from '../domain/sectio
 import type { Bounds, ShardLimits } from '../domain/shards.ts';
 import type { LeavesFollower } from '../follow-leaves.ts';
 import type { CheckedShard } from '../parallel/check-shards.ts';
-import { hashOf, keysBefore } from './progress-fit.ts';
 import { canBeKept } from '../progress-part.ts';
 import type { CheckedPart, PartHead } from '../progress-part.ts';
 import { markAt } from '../read-shard.ts';
 import type { Source } from '../read-through.ts';
 import type { Run } from '../run/run.ts';
+import { hashOf, keysBefore } from './progress-fit.ts';
 import type { RunProgress } from './run-progress.ts';
 
 /** Seals without stored leaves, and findings, that are kept with a part; where there are more, nothing more of the partition is kept. */

@@ -10,17 +10,17 @@ import type { NewFinding } from '../domain/findings.ts';
 import { VerifierError } from '../errors.ts';
 import { NeedsFullRun } from '../run/incremental.ts';
 import type { StartInLog } from '../run/incremental.ts';
-import type { PublishedLogOfRun } from './open-published.ts';
+import type { Run } from '../run/run.ts';
 import { pendingAge } from '../statements/pending.ts';
 import type { Waiting, WaitingLeaf } from '../statements/pending.ts';
+import type { Reading } from '../statements/read-statements.ts';
+import type { VerifyOptions } from '../verify-options.ts';
 import type { Compared } from './given-checkpoints.ts';
 import type { ServedCheckpoint } from './open-checkpoint.ts';
+import type { PublishedLogOfRun } from './open-published.ts';
 import type { PublishedReader } from './published-reader.ts';
 import { MissingResource } from './resources.ts';
 import type { Resources } from './resources.ts';
-import type { Reading } from '../statements/read-statements.ts';
-import type { Run } from '../run/run.ts';
-import type { VerifyOptions } from '../verify-options.ts';
 
 type Limits = Pick<VerifyOptions, 'maxCheckpointAgeMs' | 'maxPendingAgeMs'>;
 

@@ -1,10 +1,10 @@
 import type { Anchor } from '../ports/anchor-store.ts';
+import type { Run } from '../run/run.ts';
 import type { TimeLeft } from '../run/time-left.ts';
+import type { VerifyOptions } from '../verify-options.ts';
 import { GivenCheckpoints } from './given-checkpoints.ts';
 import { PublishedReader } from './published-reader.ts';
 import { Resources } from './resources.ts';
-import type { Run } from '../run/run.ts';
-import type { VerifyOptions } from '../verify-options.ts';
 
 /** The published log of a run, and what it is held to. */
 export interface PublishedLogOfRun {

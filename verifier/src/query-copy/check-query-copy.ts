@@ -2,12 +2,12 @@ import type { FindingCode } from '@tallystick/core/finding';
 import type { Judge } from '@tallystick/core/judge';
 import { SchemasError } from '@tallystick/schemas/errors';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
-import { compareQueryCopy } from './compare-query-copy.ts';
-import type { TimeLeft } from '../run/time-left.ts';
 import type { Run } from '../run/run.ts';
+import type { TimeLeft } from '../run/time-left.ts';
 import { rangesOf } from '../scope.ts';
 import type { QueryCopyVerdict } from '../verdict.ts';
 import type { VerifyOptions } from '../verify-options.ts';
+import { compareQueryCopy } from './compare-query-copy.ts';
 
 /**
  * Holds the query copy against the records, under the generations that were accepted. All of it, also in an incremental run: rows can be

@@ -1,6 +1,5 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { CheckedPlan } from './check-records.ts';
 import { compareIds } from '../content/compare-ids.ts';
 import type { ComparedIds, CompareOptions } from '../content/compare-ids.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -9,6 +8,7 @@ import type { IdJoiner } from '../parallel/join-ids.ts';
 import { readThrough } from '../read-through.ts';
 import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
+import type { CheckedPlan } from './check-records.ts';
 
 /**
  * Reports what the events say of themselves, once all partitions are read: what each partition's events come to, and the ids of all of

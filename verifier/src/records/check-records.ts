@@ -1,17 +1,17 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
 import { describeTopic } from '../ask-broker.ts';
-import { checkContent } from './check-content.ts';
-import type { ComparedCounts } from './check-content.ts';
-import { checkPartition } from './check-partition.ts';
-import type { PartitionOptions, PartitionResult } from './check-partition.ts';
 import type { Plan } from '../domain/plan.ts';
 import { VerifierError } from '../errors.ts';
 import type { ThreadPool } from '../parallel/thread-pool.ts';
 import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
-import { reportMissing, reportRecreated } from '../statements/statement-findings.ts';
 import { TempFolder } from '../temp-folder.ts';
+import { checkContent } from './check-content.ts';
+import type { ComparedCounts } from './check-content.ts';
+import { checkPartition } from './check-partition.ts';
+import type { PartitionOptions, PartitionResult } from './check-partition.ts';
+import { reportMissing, reportRecreated } from './topic-findings.ts';
 
 export interface CheckedPlan {
   readonly plan: Plan;

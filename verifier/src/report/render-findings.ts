@@ -1,6 +1,6 @@
+import type { ReportedFinding, Verdict } from '../verdict.ts';
 import { number, printable } from './text.ts';
 import { severities } from './weight.ts';
-import type { ReportedFinding, Verdict } from '../verdict.ts';
 
 /** Notes of one code that are shown one by one. */
 const shownNotes = 2;

@@ -1,7 +1,7 @@
 import { waitedMs } from '../ages.ts';
+import type { Age, CheckedPartition, ComparedCheckpoint, Progress, Verdict } from '../verdict.ts';
 import { findingLines } from './render-findings.ts';
 import { count, number, printable, span } from './text.ts';
-import type { Age, CheckedPartition, ComparedCheckpoint, Progress, Verdict } from '../verdict.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */

@@ -1,19 +1,19 @@
 import { encodeBase64, encodeUtf8 } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
-import type { CheckedPlan } from '../records/check-records.ts';
 import { fitStates } from '../content/content-state.ts';
-import { advance, chainName } from '../domain/anchor.ts';
+import { advance } from '../domain/anchor.ts';
 import type { AcceptedState } from '../domain/anchor.ts';
 import type { Findings } from '../domain/findings.ts';
 import type { Plan } from '../domain/plan.ts';
 import { VerifierError } from '../errors.ts';
-import { NeedsFullRun } from './incremental.ts';
 import type { Anchor, AnchoredCheckpoint, AnchoredPartition, AnchorStore, ResumePoint } from '../ports/anchor-store.ts';
-import type { WaitingLeaf } from '../statements/pending.ts';
 import type { ServedCheckpoint } from '../published/open-checkpoint.ts';
+import type { CheckedPlan } from '../records/check-records.ts';
+import type { WaitingLeaf } from '../statements/pending.ts';
 import type { Reading } from '../statements/read-statements.ts';
-import type { Run } from './run.ts';
 import type { VerifyOptions } from '../verify-options.ts';
+import { NeedsFullRun } from './incremental.ts';
+import type { Run } from './run.ts';
 
 /** Of the lives of producers of all partitions together, as JSON: with the spaces of a file less than is read again. */
 const mostStateBytes = 16_000_000;
@@ -158,9 +158,4 @@ export async function keepEvidence(
     if (error instanceof VerifierError) return null;
     throw error;
   }
-}
-
-/** By `chainName`: the plans of a run. */
-export function byChain(plans: readonly Plan[]): Map<string, Plan> {
-  return new Map(plans.map((plan) => [chainName(plan), plan]));
 }

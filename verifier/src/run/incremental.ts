@@ -10,11 +10,11 @@ import { boundsOf, describeTopic } from '../ask-broker.ts';
 import { chainName } from '../domain/anchor.ts';
 import type { PlanState } from '../domain/plan.ts';
 import { VerifierError } from '../errors.ts';
-import { nameSource } from './name-source.ts';
 import type { Anchor, ResumePoint } from '../ports/anchor-store.ts';
 import type { PublishedReader } from '../published/published-reader.ts';
 import { MissingResource } from '../published/resources.ts';
 import type { Resources } from '../published/resources.ts';
+import { nameSource } from './name-source.ts';
 import type { Run } from './run.ts';
 
 /** Where a run begins: nothing is known, or all that an earlier one left. */

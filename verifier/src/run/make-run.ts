@@ -4,11 +4,11 @@ import { inForce } from '../domain/acknowledgement.ts';
 import { olderCopyNote } from '../domain/anchor.ts';
 import { Findings } from '../domain/findings.ts';
 import type { Anchor } from '../ports/anchor-store.ts';
-import type { TimeLeft } from './time-left.ts';
 import type { RunProgress } from '../progress/run-progress.ts';
+import type { VerifyOptions } from '../verify-options.ts';
 import { Meter } from './run.ts';
 import type { Run } from './run.ts';
-import type { VerifyOptions } from '../verify-options.ts';
+import type { TimeLeft } from './time-left.ts';
 
 /** What all parts of a run share; what becomes known only later is asked for when it is needed. */
 export function makeRun(

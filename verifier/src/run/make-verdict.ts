@@ -1,20 +1,16 @@
 import { encodeBase64 } from '@tallystick/core/encoding';
 import type { Judge } from '@tallystick/core/judge';
 import type { Policy } from '@tallystick/core/policy';
-import { headOf } from './anchoring.ts';
-import type { ComparedCounts } from '../records/check-content.ts';
-import type { CheckedPlan } from '../records/check-records.ts';
 import { ageOf, isoOf, oldestOf } from '../ages.ts';
 import type { Plan } from '../domain/plan.ts';
-import type { Start } from './incremental.ts';
-import type { Waiting } from '../statements/pending.ts';
 import type { Anchor } from '../ports/anchor-store.ts';
 import { namesOf, witnessTimes } from '../published/open-checkpoint.ts';
 import type { ServedCheckpoint } from '../published/open-checkpoint.ts';
 import type { PublishedReader } from '../published/published-reader.ts';
+import type { ComparedCounts } from '../records/check-content.ts';
+import type { CheckedPlan } from '../records/check-records.ts';
+import type { Waiting } from '../statements/pending.ts';
 import type { Reading } from '../statements/read-statements.ts';
-import type { Mode } from './run-once.ts';
-import type { Run } from './run.ts';
 import type {
   Ages,
   AnchoredTo,
@@ -27,6 +23,10 @@ import type {
   Verdict,
 } from '../verdict.ts';
 import type { VerifyOptions } from '../verify-options.ts';
+import { headOf } from './anchoring.ts';
+import type { Start } from './incremental.ts';
+import type { Mode } from './run-once.ts';
+import type { Run } from './run.ts';
 
 /** All that a run came to. */
 export interface RunResult {

@@ -1,31 +1,31 @@
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { Judge } from '@tallystick/core/judge';
-import { anchoredCheckpoint, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
 import { tailAge } from '../ages.ts';
-import { compareLog, judgeLog, sealsLost } from '../published/check-published.ts';
-import { checkQueryCopy } from '../query-copy/check-query-copy.ts';
-import { checkRecords } from '../records/check-records.ts';
 import { chainName, rollbacks } from '../domain/anchor.ts';
 import type { Plan } from '../domain/plan.ts';
+import type { Anchor } from '../ports/anchor-store.ts';
+import { RunProgress } from '../progress/run-progress.ts';
+import { compareLog, judgeLog, sealsLost } from '../published/check-published.ts';
+import { witnessTimes } from '../published/open-checkpoint.ts';
+import { openPublished } from '../published/open-published.ts';
+import { checkQueryCopy } from '../query-copy/check-query-copy.ts';
+import { checkRecords } from '../records/check-records.ts';
+import { notSealed, rangesOf } from '../scope.ts';
+import { stillPending, waitingOf } from '../statements/pending.ts';
+import { readSealsTopic } from '../statements/read-seals-topic.ts';
+import { Reading } from '../statements/read-statements.ts';
+import { settleContested } from '../statements/settle-contested.ts';
+import type { Verdict } from '../verdict.ts';
+import type { VerifyOptions } from '../verify-options.ts';
+import { anchoredCheckpoint, keepEvidence, moveAnchor, resumePoint, stateOf } from './anchoring.ts';
 import { NeedsFullRun, startOf } from './incremental.ts';
 import type { Start } from './incremental.ts';
 import { makeRun } from './make-run.ts';
 import { makeVerdict } from './make-verdict.ts';
 import { nameSource } from './name-source.ts';
-import { openPublished } from '../published/open-published.ts';
-import type { Anchor } from '../ports/anchor-store.ts';
-import { TimeLeft } from './time-left.ts';
-import { witnessTimes } from '../published/open-checkpoint.ts';
-import { stillPending, waitingOf } from '../statements/pending.ts';
-import { readSealsTopic } from '../statements/read-seals-topic.ts';
-import { Reading } from '../statements/read-statements.ts';
 import { reportNothing } from './report-nothing.ts';
-import { RunProgress } from '../progress/run-progress.ts';
 import { RunThreads } from './run-threads.ts';
-import { notSealed, rangesOf } from '../scope.ts';
-import { settleContested } from '../statements/settle-contested.ts';
-import type { Verdict } from '../verdict.ts';
-import type { VerifyOptions } from '../verify-options.ts';
+import { TimeLeft } from './time-left.ts';
 
 /** How a run goes; `because`: why an incremental one that was asked for is a full one. */
 export type Mode =

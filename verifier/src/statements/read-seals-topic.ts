@@ -1,12 +1,12 @@
 import { KafkaError } from '@tallystick/kafka/errors';
-import { stateOf } from '../run/anchoring.ts';
 import { rollbacks } from '../domain/anchor.ts';
 import type { Anchor } from '../ports/anchor-store.ts';
-import type { TimeLeft } from '../run/time-left.ts';
 import type { PublishedReader } from '../published/published-reader.ts';
-import type { Reading } from './read-statements.ts';
+import { stateOf } from '../run/anchoring.ts';
 import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
+import type { TimeLeft } from '../run/time-left.ts';
+import type { Reading } from './read-statements.ts';
 
 /**
  * Reads the statements of the seals topic, until it holds what the log and the anchor know of, or does not come to.

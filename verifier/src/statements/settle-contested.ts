@@ -6,7 +6,6 @@ import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealStatement } from '@tallystick/core/statement-types';
 import { KafkaError } from '@tallystick/kafka/errors';
-import { byChain } from '../run/anchoring.ts';
 import { boundsOf } from '../ask-broker.ts';
 import { chainName } from '../domain/anchor.ts';
 import { sectionAt } from '../domain/plan.ts';
@@ -15,13 +14,13 @@ import { VerifierError } from '../errors.ts';
 import type { PublishedReader } from '../published/published-reader.ts';
 import { MissingResource } from '../published/resources.ts';
 import type { Resources } from '../published/resources.ts';
-import { Reading } from './read-statements.ts';
-import type { Statements } from './read-statements.ts';
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
+import { epochOf, timeOf } from '../records/seal-values.ts';
 import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
-import { epochOf, timeOf } from '../records/seal-values.ts';
+import { Reading } from './read-statements.ts';
+import type { Statements } from './read-statements.ts';
 
 const leafBytes = 32;
 
@@ -46,7 +45,7 @@ export async function settleContested(
   log: JudgedLog | null,
   plans: readonly Plan[],
 ): Promise<Judge> {
-  const byName = byChain(plans);
+  const byName = new Map(plans.map((plan) => [chainName(plan), plan]));
   try {
     let decided = judge;
     if (judge.counts.dropped > 0) {

@@ -1,8 +1,8 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
-import { betweenText, evidenceOf, partedFinding } from '../records/damage-findings.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { Hole } from '../read-through.ts';
+import { betweenText, evidenceOf, partedFinding } from '../records/damage-findings.ts';
 
 /** Whether statements may be there that could not be read. */
 export function leavesUnknown({ damage: { cause } }: Hole): boolean {
