@@ -28,7 +28,7 @@ test('on three brokers a leader is killed, moved and frozen: nothing is lost, no
   const say = (line: string) => void lines.push(line);
   const report = await runFailovers({
     ...{ home, libs, rounds, ledgers: 2, contend: false, say },
-    settleMs: 120_000,
+    settleMs: 240_000,
     onRound: (round) => void played.push(round),
   }).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${lines.slice(-30).join('\n')}`, { cause: error });
@@ -44,4 +44,4 @@ test('on three brokers a leader is killed, moved and frozen: nothing is lost, no
   for (const id of [1, 2, 3])
     expect(findMarked(`-Dtallystick.home=${join(home, 'kafka', `broker-${id}`)}`)).toEqual([]);
   expect(existsSync(home)).toBe(false);
-}, 400_000);
+}, 1_200_000);

@@ -11,6 +11,8 @@ import { kafkaConfigFor, makeTopics } from './support/kafka.ts';
 // Each right is tried against the real broker with a plain kafkajs client, so that nothing of ours can make it look refused.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 const stack = inject('stack');
+/** A slow machine's broker is as silent as one that is gone. */
+const patience = { connectionTimeout: 30_000, authenticationTimeout: 60_000, requestTimeout: 60_000 };
 const topicsOf = ['events', 'seals', 'leaves'] as const;
 type Topic = (typeof topicsOf)[number];
 
@@ -20,6 +22,7 @@ const clientOf = (role: Role, password?: string) => {
   return new Kafka({
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
+    ...patience,
     retry: { retries: 1, initialRetryTime: 50 },
     sasl: { mechanism: 'scram-sha-512', username: sasl.username, password: password ?? sasl.password },
   });
@@ -178,6 +181,7 @@ describe('on the real broker', () => {
     const nobody = new Kafka({
       brokers: [...brokers],
       logLevel: logLevel.NOTHING,
+      ...patience,
       retry: { retries: 0 },
       sasl: { mechanism: 'scram-sha-512', username: 'nobody', password: 'x' },
     });
@@ -200,6 +204,7 @@ describe('on the real broker', () => {
       const client = new Kafka({
         brokers,
         logLevel: logLevel.NOTHING,
+        ...patience,
         retry: { retries: 0 },
         sasl: { mechanism: 'plain', username: role, password },
       });

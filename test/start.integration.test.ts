@@ -42,5 +42,5 @@ it.each([
     const stack = join(home, 'local');
     expect([...findMarked(`--service-of=${stack}`), ...findMarked(`-Dtallystick.home=${stack}`)]).toEqual([]);
   },
-  180_000,
+  600_000,
 );

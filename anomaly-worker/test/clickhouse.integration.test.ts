@@ -99,7 +99,7 @@ describe('rows in ClickHouse', () => {
 
   test('once a token may be forgotten its round ends with the inserts that were let begin, not before', async () => {
     const of = { ...place, partition: 4 };
-    const forgetful = open({ rememberedInserts: 0, fenceMs: 500 }, 1_000);
+    const forgetful = open({ rememberedInserts: 0, fenceMs: 3_000 }, 6_000);
     const { run } = await forgetful.claim(of, { first: 0, last: 9, round: 0 });
     await forgetful.insertRows(of, run, rowsOf(of, 0, 9));
     await removeRows(clickhouse, of, 3, 5);

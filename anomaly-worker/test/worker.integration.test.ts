@@ -209,7 +209,7 @@ describe('exactly once, on the real thing', () => {
                 failure !== null || (partitions.length === 2 && partitions.every((each) => each.state === 'following'))
               );
             },
-            60_000,
+            120_000,
           );
         }
         for (const other of others) await other.stop();

@@ -496,7 +496,10 @@ describe('generations', () => {
     expect(worker.status().partitions.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
     await ledger.begin([1]);
     await reached(worker, 2, 1);
-    expect(worker.status().partitions.map(({ state }) => state)).toEqual(['waiting', 'following']);
+    await until(
+      () => worker.status().partitions.map(({ state }) => state),
+      (states) => states.join() === 'waiting,following',
+    );
     expect(offsetsOf(store, { ...place, partition: 1 })).toEqual([0, 1]);
     await worker.stop();
   });

@@ -27,9 +27,9 @@ it('follows a log: the whole verdict once, then a line a look, and ends well wit
   try {
     const line = (more: number, sealed: number) =>
       new RegExp(`^\\d{4}-.*Z {2}verified: ${more} more events checked.*, ${sealed} sealed`, 'm');
-    await expect.poll(() => out, { timeout: 60_000 }).toMatch(line(0, 20));
+    await expect.poll(() => out, { timeout: 120_000 }).toMatch(line(0, 20));
     await site.emit(7);
-    await expect.poll(() => out, { timeout: 60_000 }).toMatch(/, 27 sealed/);
+    await expect.poll(() => out, { timeout: 120_000 }).toMatch(/, 27 sealed/);
   } finally {
     child.kill('SIGINT');
   }
@@ -39,4 +39,4 @@ it('follows a log: the whole verdict once, then a line a look, and ends well wit
   expect(out.match(/^VERIFIED$/gm)?.length).toBeLessThanOrEqual(3);
   expect(errors).toBe('');
   await site.stop(ledger);
-}, 240_000);
+}, 500_000);

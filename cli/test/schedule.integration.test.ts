@@ -60,7 +60,7 @@ async function scheduled(): Promise<Scheduled> {
   let said = '';
   running.child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const listening = /^metrics at (http:\S+)\/metrics$/m;
-  await expect.poll(() => said, { timeout: 60_000 }).toMatch(listening);
+  await expect.poll(() => said, { timeout: 120_000 }).toMatch(listening);
   const get = (path: string) => fetch(`${listening.exec(said)?.[1] ?? ''}${path}`);
   const metric = async (name: string): Promise<string[]> => {
     const lines = (await (await get('/metrics')).text()).split('\n');
@@ -122,7 +122,7 @@ it('goes on, tells everybody, and is neither harmed by another one nor by its ow
   await site.emit();
   await site.allSealed();
   const first = await scheduled();
-  await expect.poll(() => verified(first), { timeout: 60_000 }).toBeGreaterThanOrEqual(3);
+  await expect.poll(() => verified(first), { timeout: 120_000 }).toBeGreaterThanOrEqual(3);
 
   // What it tells.
   expect(await first.metric('last_exit_code')).toEqual(['0']);
@@ -144,7 +144,7 @@ it('goes on, tells everybody, and is neither harmed by another one nor by its ow
     ['0', '0'],
   ]);
   const idsOf = async () => (await recorded()).map(({ correlation }) => correlation?.requestId);
-  await expect.poll(idsOf, { timeout: 20_000 }).toContain(run.id);
+  await expect.poll(idsOf, { timeout: 120_000 }).toContain(run.id);
   expect((await recorded())[0]).toMatchObject({ outcome: 'success', source: 'tallystick-verifier' });
 
   // Another one beside it, while it verifies: one is refused, the other leaves the run out.
@@ -154,20 +154,20 @@ it('goes on, tells everybody, and is neither harmed by another one nor by its ow
   expect(beside.errors).toContain('[VERIFY_RUNNING]');
   expect(beside.errors).toContain(`"pid":${first.child.pid}`);
   const second = await scheduled();
-  await expect.poll(() => counted(second, 'skipped_total', '{why="locked"}'), { timeout: 60_000 }).toBeGreaterThan(0);
+  await expect.poll(() => counted(second, 'skipped_total', '{why="locked"}'), { timeout: 120_000 }).toBeGreaterThan(0);
   expect(await verified(second)).toBe(0);
   second.child.kill('SIGTERM');
   expect((await second.ended).code).toBe(0);
   first.child.kill('SIGCONT');
   const before = await verified(first);
-  await expect.poll(() => verified(first), { timeout: 60_000 }).toBeGreaterThan(before);
+  await expect.poll(() => verified(first), { timeout: 120_000 }).toBeGreaterThan(before);
 
   // Killed in the middle: the next one takes the lock over, says what became of that run, and goes on.
   const killed = await stoppedInRun(first);
   first.child.kill('SIGKILL');
   await first.ended;
   const next = await scheduled();
-  await expect.poll(() => verified(next), { timeout: 60_000 }).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => verified(next), { timeout: 120_000 }).toBeGreaterThanOrEqual(2);
   expect(await counted(next, 'runs_total', '{verdict="interrupted"}')).toBe(1);
   const told = (await recorded()).find(({ correlation }) => correlation?.requestId === killed);
   expect(told).toMatchObject({ outcome: 'unknown', errorCode: 'VERIFY_INTERRUPTED' });
@@ -186,12 +186,12 @@ it('goes on, tells everybody, and is neither harmed by another one nor by its ow
   next.child.kill('SIGTERM');
   const { code, signal, errors } = await next.ended;
   expect([code, signal], errors).toEqual([0, null]);
-  expect(performance.now() - at).toBeLessThan(25_000);
+  expect(performance.now() - at).toBeLessThan(60_000);
   expect(locked()).toBe(false);
   const after = await site.run(['verify', ...state], env);
   expect([after.code, after.out.split('\n')[0]], after.errors).toEqual([0, 'VERIFIED']);
   await site.stop(ledger);
-}, 300_000);
+}, 600_000);
 
 /** Whether somebody holds the lock. */
 function locked(): boolean {

@@ -103,7 +103,7 @@ describe.concurrent('a verification that does not heed its end', () => {
     ['SIGTERM', ['SIGTERM']],
     ['Ctrl-C that comes twice', ['SIGINT', 'SIGINT']],
     ['Ctrl-C and then SIGTERM', ['SIGINT', 'SIGTERM', 'SIGTERM']],
-  ] as const)('on a schedule ends with %s within twenty seconds, with 0', async (name, signals) => {
+  ] as const)('on a schedule ends with %s soon, with 0', async (name, signals) => {
     const { child, state, ended } = await begun(name.replaceAll(' ', '-'), ['--schedule', '0 3 1 1 *']);
     const at = performance.now();
     for (const signal of signals) {
@@ -112,7 +112,8 @@ describe.concurrent('a verification that does not heed its end', () => {
     }
     const { code, signal, errors } = await ended;
     expect([code, signal], errors).toEqual([0, null]);
-    expect(performance.now() - at).toBeLessThan(20_000);
+    // Twenty seconds, and what a machine needs that stalls: by itself it would never end.
+    expect(performance.now() - at).toBeLessThan(60_000);
     expect(isFree(state)).toBe(true);
   });
 });

@@ -31,7 +31,7 @@ async function run(
       stop: async () => { writeFileSync(stopped, ''); end(); },
       done: new Promise((resolve) => (end = resolve)),
     };
-    const keep = setTimeout(() => process.exit(9), 20_000);
+    const keep = setTimeout(() => process.exit(9), 120_000);
     const write = () => undefined;
     const context = { cwd, home: cwd, stackName: 'local', stackHome: ${JSON.stringify(home)}, libs: cwd, env: {},
       config: loadConfig({ env: {}, cwd }), configFile: undefined, out: write, say: write, terminal: false };

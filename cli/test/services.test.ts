@@ -49,7 +49,7 @@ function fakeService(status: unknown, then = 'setInterval(() => {}, 1000)'): voi
   process.argv[1] = script;
 }
 
-async function start(env: NodeJS.ProcessEnv = {}, readyMs = 20_000): Promise<string[]> {
+async function start(env: NodeJS.ProcessEnv = {}, readyMs = 120_000): Promise<string[]> {
   const lines: string[] = [];
   const options = { attached: true, readyMs, onProgress: (line: string) => lines.push(line) };
   await startServices(contextOf(env), ['worker'], options);

@@ -55,7 +55,9 @@ export class Site {
     if (kafka === null) throw new Error('these tests need the stack with Kafka');
     const { username, passwordFile } = kafka.users.admin;
     const password = readFileSync(passwordFile, 'utf8').trim();
-    this.#admin = { brokers: kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password } };
+    // A slow machine's broker is as silent as one that is gone.
+    const patience = { connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 };
+    this.#admin = { brokers: kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password }, ...patience };
     this.#log = connectRecordLog(this.#admin);
     this.#events = new SafeWriter({ log: this.#log, topic: this.topics.events });
     const user = (role: 'ledger' | 'verifier') =>
@@ -97,6 +99,7 @@ export class Site {
     const client = new kafkajs.Kafka({
       brokers: [...brokers],
       sasl: { mechanism: 'scram-sha-512', username, password },
+      connectionTimeout: 30_000,
       logLevel: kafkajs.logLevel.NOTHING,
     }).admin();
     await client.connect();

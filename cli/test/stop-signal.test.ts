@@ -3,18 +3,22 @@ import { expect, it } from 'vitest';
 
 const module = new URL('../src/stop-signal.ts', import.meta.url).href;
 
-/** A process that is told to end, again after `ms`, and ends by itself some time later. */
+/** A process that is told to end, again after `ms`, and ends by itself some time later: where it is to be ended by the second, much later. */
 function told(first: string, second: string, ms: number) {
   const script = `
     import { stopSignal } from ${JSON.stringify(module)};
     const stop = stopSignal();
     if (stopSignal() !== stop) throw new Error('there are two');
     stop.addEventListener('abort', () => console.log('aborted'));
-    const tell = (name) => new Promise((resolve) => { process.kill(process.pid, name); setTimeout(resolve, 200); });
-    await tell('${first}');
+    setInterval(() => undefined, 1_000);
+    const tell = (name) => process.kill(process.pid, name);
+    const aborted = new Promise((resolve) => stop.addEventListener('abort', resolve));
+    tell('${first}');
+    await aborted;
     const now = performance.now.bind(performance);
     performance.now = () => now() + ${ms};
-    await tell('${second}');
+    tell('${second}');
+    await new Promise((resolve) => setTimeout(resolve, ${ms > 0 ? 60_000 : 200}));
     console.log('done');
     process.exit(0);`;
   const args = ['--conditions=@tallystick/source', '--input-type=module', '-e', script];

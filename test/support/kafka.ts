@@ -15,6 +15,8 @@ export function kafkaConfigFor(stack: StackInfo, role: Role): KafkaConfig {
     brokers: stack.kafka.brokers,
     clientId: `test-${role}`,
     sasl: { mechanism: 'scram-sha-512', username, password: readFileSync(passwordFile, 'utf8').trim() },
+    // A slow machine's broker is as silent as one that is gone.
+    ...{ connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 },
   };
 }
 

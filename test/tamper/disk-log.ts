@@ -180,9 +180,9 @@ export class DiskLog {
   }
 }
 
-/** Asks until there is an answer, for a minute. */
+/** Asks until there is an answer, for minutes. */
 async function untilAnswered(ask: () => Promise<unknown>): Promise<void> {
-  for (const until = performance.now() + 60_000; ; await sleep(50))
+  for (const until = performance.now() + 240_000; ; await sleep(50))
     try {
       await ask();
       return;

@@ -104,7 +104,7 @@ export class Maker {
 
   /** Waits until all is sealed and published. */
   async settled(): Promise<void> {
-    const deadline = performance.now() + 60_000;
+    const deadline = performance.now() + 150_000;
     while (!(await this.#isSettled())) {
       if (performance.now() > deadline) throw new Error(`not settled: ${JSON.stringify(this.#ledger?.status())}`);
       await sleep(2);

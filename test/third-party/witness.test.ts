@@ -73,7 +73,7 @@ describe.skipIf(programs === null)('our witness and a Tessera log', () => {
       text: expect.stringContaining('not published') as string,
     });
     expect(readFileSync(join(fork, 'checkpoint'), 'utf8')).toBe(before);
-    expect(lines).toContain('"status":422');
+    await expect.poll(() => lines, { timeout: 60_000 }).toContain('"status":422');
     expect(await grow(log, 5, 'again')).toMatchObject({ exit: 0 });
     expect(await cosigned()).toMatchObject({ exit: 0, text: expect.stringContaining(': 308 entries') as string });
   });

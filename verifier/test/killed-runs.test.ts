@@ -37,9 +37,11 @@ async function long(): Promise<World> {
   return world;
 }
 
-function start(bundle: string, anchor: string, reads: string, mode = 'full'): ChildProcess {
+/** @param parts where it stops by itself, so that it is met in the middle however slow this machine is */
+function start(bundle: string, anchor: string, reads: string, mode = 'full', parts = Infinity): ChildProcess {
   const script = join(import.meta.dirname, 'support/killed-child.ts');
-  const child = spawn(process.execPath, ['--conditions=@tallystick/source', script, bundle, anchor, reads, mode], {
+  const args = [script, bundle, anchor, reads, mode, String(parts)];
+  const child = spawn(process.execPath, ['--conditions=@tallystick/source', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -72,7 +74,7 @@ test('a run that was killed in the middle is gone on with, and what it checked i
   const { file } = await bundles.export(world);
   const anchor = newAnchor();
   const reads = `${anchor}.reads`;
-  await killedWhen(start(file, anchor, reads), () => partsIn(anchor) > 14);
+  await killedWhen(start(file, anchor, reads, 'full', 15), () => partsIn(anchor) > 14);
   const kept = partsIn(anchor) - 1;
   expect(kept).toBeGreaterThan(12);
   expect(existsSync(anchor)).toBe(false);
@@ -101,7 +103,7 @@ test('a bundle that was altered meanwhile is another one under the same name: it
   ] as const) {
     const { file } = await bundles.export(world);
     const anchor = newAnchor();
-    await killedWhen(start(file, anchor, `${anchor}.reads`), () => partsIn(anchor) > 4);
+    await killedWhen(start(file, anchor, `${anchor}.reads`, 'full', 5), () => partsIn(anchor) > 4);
     world.cluster.flipByte(topics.events, partition, { offset });
     renameSync((await bundles.export(world)).file, file);
     world.cluster.flipByte(topics.events, partition, { offset });
@@ -119,7 +121,7 @@ test('with several threads it goes on behind what one thread left, and the other
     ['threads', 'full'],
   ] as const) {
     const anchor = newAnchor();
-    await killedWhen(start(file, anchor, `${anchor}.reads`, first), () => partsIn(anchor) > 1);
+    await killedWhen(start(file, anchor, `${anchor}.reads`, first, 2), () => partsIn(anchor) > 1);
     const kept = partsIn(anchor) > 1;
     const verdict = await ended(start(file, anchor, `${anchor}.reads`, then));
     expect(verdict).toMatchObject({ exitCode: 0, checked: { events: 48 }, content: { ids: { compared: 0 } } });

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { choosePort } from '../../../infra/local/ports.ts';
 import { topics, until, World } from '../world.ts';
 import { policy, prove, publishedWorld, serve } from './served-world.ts';
 
@@ -102,8 +103,9 @@ it('a header that does not come ends the connection', async () => {
 
 it('as a role of a ledger it is in its status, and is begun anew where its port is taken', async () => {
   const world = await publishedWorld(2);
-  const blocker = await serve(world);
-  const port = Number(new URL(blocker.url).port);
+  // None that a connection of somebody else is given once it is free.
+  const port = await choosePort(undefined, new Set());
+  const blocker = await serve(world, { listen: { host: '127.0.0.1', port } });
   const ledger = await world.start({ roles: ['publish', 'serve'], serve: { listen: { host: '127.0.0.1', port } } });
   await until(() => ledger.status().alarms.some(({ code }) => code === 'SERVE_LISTEN'), 'the alarm');
   await blocker.stop();

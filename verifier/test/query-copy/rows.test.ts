@@ -113,7 +113,7 @@ describe('a server', () => {
     const rows = await answering((response, url) => {
       asked.push(url);
       response.end();
-    });
+    }, 60_000);
     await rows.extents('t');
     expect(Object.fromEntries(asked[0]?.searchParams ?? [])).toMatchObject({
       ...{ additional_table_filters: '{}', additional_result_filter: '', limit: '0', offset: '0', final: '0' },
@@ -137,7 +137,7 @@ describe('lines', () => {
   const read = async (chunks: readonly string[], maxLineBytes = 100): Promise<string[]> => {
     const lines: string[] = [];
     const stream = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
-    for await (const line of linesOf(stream, { maxLineBytes, waitMs: 1_000 })) lines.push(line.toString());
+    for await (const line of linesOf(stream, { maxLineBytes, waitMs: 60_000 })) lines.push(line.toString());
     return lines;
   };
 
