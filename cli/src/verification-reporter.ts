@@ -30,6 +30,7 @@ const longestText = 2_000;
 export function auditEventReporter(options: AuditEventReporterOptions): Reporter {
   return {
     name: 'audit-event',
+    wantsEveryRun: true,
     report: (run, signal) => emit(options, eventOf(run, options.origin), signal),
     overdue: (overdue, signal) => emit(options, overdueEventOf(overdue, options.origin), signal),
   };

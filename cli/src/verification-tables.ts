@@ -16,6 +16,7 @@ export function clickHouseReporter(config: ClickHouseConfig): Reporter {
   const clickhouse = connectClickHouse(config);
   return {
     name: 'clickhouse',
+    wantsEveryRun: true,
     async report(run, signal) {
       const findings = run.verdict?.findings ?? [];
       for (let first = 0; first < findings.length; first += chunk) {

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { fileAnchorStore } from '../src/adapters/anchor-file.ts';
 import { fileDeadlineMs } from '../src/adapters/file-calls.ts';
+import type { VerificationRun } from '../src/report/reporter.ts';
 import { fileRunRecord } from '../src/schedule/file-run-record.ts';
 import { folderRunLock, makeStateFolder } from '../src/schedule/folder-run-lock.ts';
+import { folderUntoldRuns } from '../src/schedule/folder-untold-runs.ts';
 import { isHeld } from '../src/schedule/run-lock.ts';
 import { newRecord } from '../src/schedule/run-record.ts';
 import { World } from './support/world.ts';
@@ -120,6 +122,13 @@ const anchor = (folder: string) => fileAnchorStore(join(folder, 'anchor.json'));
 const progress = (folder: string) => anchor(folder).progress!;
 const part = Buffer.from('a part');
 const record = newRecord(1_772_000_000_000);
+const told: VerificationRun = {
+  id: '00000000-0000-4000-8000-000000000001',
+  trigger: 'schedule',
+  startedAt: '2026-03-01T03:00:00.000Z',
+  finishedAt: '2026-03-01T03:10:00.000Z',
+  error: { code: 'TIMED_OUT', message: 'no answer', exitCode: 3 },
+};
 const ofAnchor = ['ANCHOR_TIMED_OUT'];
 const ofProgress = ['PROGRESS_UNUSABLE', 'ANCHOR_TIMED_OUT'];
 
@@ -219,6 +228,18 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'the folder of a schedule is made': {
     before: async (folder) => [() => makeStateFolder(join(folder, 'state'))],
+    codes: ['SCHEDULE_STATE'],
+  },
+  'a run that could not be told is kept': {
+    before: async (folder) => [() => folderUntoldRuns(join(folder, 'untold')).keep({ reporters: ['a'], run: told })],
+    codes: ['SCHEDULE_STATE'],
+  },
+  'runs that could not be told are looked for': {
+    before: async (folder) => {
+      const store = folderUntoldRuns(join(folder, 'untold'));
+      await store.keep({ reporters: ['a'], run: told });
+      return [async () => await store.load((await store.names())[0] ?? '')];
+    },
     codes: ['SCHEDULE_STATE'],
   },
   'what a schedule remembers is written': {

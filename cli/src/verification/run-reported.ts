@@ -114,10 +114,12 @@ async function memoryOf(context: Context, flags: VerifyFlags) {
   const { folderRunLock, makeStateFolder } = await import('@tallystick/verifier/run-lock');
   const folder =
     flags.state === undefined ? deploymentOf(context).verification.stateDir : resolve(context.cwd, flags.state);
+  const { folderUntoldRuns } = await import('@tallystick/verifier/untold-runs');
   await makeStateFolder(folder);
   return {
     lock: folderRunLock(join(folder, 'run.lock')),
     record: fileRunRecord(join(folder, 'last-run.json')),
+    untold: folderUntoldRuns(join(folder, 'untold')),
     ...(maxRunMs === undefined ? {} : { maxRunMs }),
   };
 }

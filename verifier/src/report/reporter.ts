@@ -48,6 +48,8 @@ export interface Overdue {
 export interface Reporter {
   /** For logs and metrics: `html`, `clickhouse`, … */
   readonly name: string;
+  /** It keeps a history: a run that it could not be told of is told with a later one, where a schedule has a memory. */
+  readonly wantsEveryRun?: boolean;
   /**
    * Resolves when the report is where it is to be.
    * @param signal aborted when the time for it is over: it must reject soon after

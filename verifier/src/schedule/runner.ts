@@ -17,6 +17,8 @@ import {
   type StartedRun,
 } from './run-record.ts';
 import { defaultExitCodeOf, supervise, type RunEnd } from './supervise.ts';
+import { keepUntold, tellUntold, type Telling } from './tell-untold.ts';
+import type { UntoldRuns } from './untold-runs.ts';
 
 export interface RunnerOptions {
   /** One verification. It must heed the signal: reject soon after it is aborted. */
@@ -24,6 +26,8 @@ export interface RunnerOptions {
   readonly reporters: readonly Reporter[];
   readonly lock: RunLock;
   readonly record: RunRecordStore;
+  /** Where runs are kept for reporters that want every run and are away; left out: nowhere. */
+  readonly untold?: UntoldRuns;
   readonly clock?: ScheduleClock;
   readonly logger?: Logger;
   readonly observer?: RunObserver;
@@ -137,9 +141,14 @@ export class Runner {
     this.#say(over);
     this.observer.ended(over);
     await this.#remember(withEnd(this.#record, over, this.clock.now(), false));
-    const untold = await this.#tellInterrupted(over.startedAt, stop);
-    const failed = await this.deliver({ run: over }, stop);
-    await this.#remember({ ...withEnd(this.#record, over, this.clock.now(), true), interrupted: untold });
+    const telling = this.#telling();
+    const left = await this.#tellInterrupted(over.startedAt, stop);
+    const failed = await this.#tell(over, stop);
+    await this.#remember({ ...withEnd(this.#record, over, this.clock.now(), true), interrupted: left });
+    if (telling !== null) {
+      const once = (run: VerificationRun, to: readonly Reporter[]) => this.deliver({ run }, stop, to, 1);
+      await tellUntold(failed, telling, once, stop);
+    }
     if (end.kind === 'stuck') {
       this.observer.brokenOff('stuck');
       return end;
@@ -158,15 +167,33 @@ export class Runner {
       this.observer.interrupted(1);
       const before = interruptedRun(lost, noticedAt);
       this.#say(before);
-      await this.deliver({ run: before }, stop);
+      await this.#tell(before, stop);
     }
     return [];
   }
 
-  async deliver(message: Message, stop: AbortSignal): Promise<readonly string[]> {
-    const { reporters, reportAttempts, reportMs } = this.#options;
+  #telling(): Telling | null {
+    const { untold, reporters } = this.#options;
+    return untold === undefined ? null : { untold, reporters, logger: this.logger };
+  }
+
+  /** Tells a run, and keeps it for those that are away. */
+  async #tell(run: VerificationRun, stop: AbortSignal): Promise<readonly string[]> {
+    const failed = await this.deliver({ run }, stop);
+    const telling = this.#telling();
+    if (telling !== null) await keepUntold(run, failed, telling);
+    return failed;
+  }
+
+  /** @returns the names of those that could not be told */
+  async deliver(
+    message: Message,
+    stop: AbortSignal,
+    reporters = this.#options.reporters,
+    attempts = this.#options.reportAttempts ?? defaultReporting.attempts,
+  ): Promise<readonly string[]> {
+    const { reportMs } = this.#options;
     const { clock, logger } = this;
-    const attempts = reportAttempts ?? defaultReporting.attempts;
     const attemptMs = reportMs ?? defaultReporting.attemptMs;
     const graceMs = this.#options.graceMs ?? defaultReporting.graceMs;
     const onResult = (reporter: string, delivered: boolean): void => this.observer.reported(reporter, delivered);
