@@ -27,30 +27,109 @@ function documents(file: string): unknown[] {
   );
 }
 
-/** The members of the objects that we use, as the API reference of Kubernetes 1.29 has them: a name that is wrong would be dropped without a word. */
-const members: Readonly<Record<string, string>> = {
-  CronJob: 'apiVersion kind metadata spec',
-  'CronJob.spec':
-    'schedule timeZone concurrencyPolicy startingDeadlineSeconds successfulJobsHistoryLimit failedJobsHistoryLimit suspend jobTemplate',
-  'CronJob.spec.jobTemplate': 'metadata spec',
-  'CronJob.spec.jobTemplate.spec':
-    'backoffLimit activeDeadlineSeconds ttlSecondsAfterFinished template parallelism completions podFailurePolicy',
-  Deployment: 'apiVersion kind metadata spec',
-  'Deployment.spec': 'replicas strategy selector template minReadySeconds revisionHistoryLimit progressDeadlineSeconds',
-  template: 'metadata spec',
-  pod: 'serviceAccountName automountServiceAccountToken enableServiceLinks hostname restartPolicy terminationGracePeriodSeconds securityContext containers volumes nodeSelector tolerations affinity',
-  'pod.securityContext':
-    'runAsNonRoot runAsUser runAsGroup fsGroup fsGroupChangePolicy seccompProfile supplementalGroups',
-  container:
-    'name image imagePullPolicy command args env ports startupProbe livenessProbe readinessProbe securityContext resources volumeMounts',
-  'container.securityContext': 'allowPrivilegeEscalation readOnlyRootFilesystem capabilities',
-  probe: 'httpGet periodSeconds timeoutSeconds failureThreshold',
-  volumeMount: 'name mountPath subPath readOnly',
-  volume: 'name configMap secret persistentVolumeClaim emptyDir',
+/** What an object may hold: by name, or `*` for any name; in a list each element has the shape. `value`: no object. */
+type Shape = 'value' | { readonly [name: string]: Shape };
+
+const values = (names: string): Record<string, Shape> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, 'value'] as const));
+const texts: Shape = { '*': 'value' };
+const metadata: Shape = { name: 'value', namespace: 'value', labels: texts, annotations: texts };
+const labels: Shape = { matchLabels: texts };
+const probe: Shape = {
+  httpGet: values('path port scheme'),
+  ...values('periodSeconds timeoutSeconds failureThreshold initialDelaySeconds successThreshold'),
+};
+const container: Shape = {
+  ...values('name image imagePullPolicy command args'),
+  env: values('name value'),
+  ports: values('name containerPort protocol'),
+  startupProbe: probe,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  securityContext: { ...values('allowPrivilegeEscalation readOnlyRootFilesystem'), capabilities: values('drop') },
+  resources: {
+    requests: values('cpu memory ephemeral-storage'),
+    limits: values('cpu memory ephemeral-storage'),
+  },
+  volumeMounts: values('name mountPath subPath readOnly'),
+};
+const pod: Shape = {
+  ...values('serviceAccountName automountServiceAccountToken enableServiceLinks hostname restartPolicy'),
+  terminationGracePeriodSeconds: 'value',
+  securityContext: {
+    ...values('runAsNonRoot runAsUser runAsGroup fsGroup fsGroupChangePolicy supplementalGroups'),
+    seccompProfile: values('type'),
+  },
+  containers: container,
+  volumes: {
+    name: 'value',
+    configMap: values('name'),
+    secret: values('secretName defaultMode'),
+    persistentVolumeClaim: values('claimName'),
+    emptyDir: values('sizeLimit'),
+  },
+};
+const podTemplate: Shape = { metadata, spec: pod };
+
+/** The members of the objects that we use, as the API reference of Kubernetes has them: a name that is wrong would be dropped without a word. */
+const shapes: Readonly<Record<string, Shape>> = {
+  'batch/v1 CronJob': {
+    metadata,
+    spec: {
+      ...values('schedule timeZone concurrencyPolicy startingDeadlineSeconds suspend'),
+      ...values('successfulJobsHistoryLimit failedJobsHistoryLimit'),
+      jobTemplate: {
+        metadata,
+        spec: {
+          ...values('backoffLimit activeDeadlineSeconds ttlSecondsAfterFinished parallelism completions'),
+          template: podTemplate,
+        },
+      },
+    },
+  },
+  'apps/v1 Deployment': {
+    metadata,
+    spec: {
+      ...values('replicas minReadySeconds revisionHistoryLimit progressDeadlineSeconds'),
+      strategy: values('type'),
+      selector: labels,
+      template: podTemplate,
+    },
+  },
+  'v1 ServiceAccount': { metadata, automountServiceAccountToken: 'value' },
+  'v1 ConfigMap': { metadata, data: texts },
+  'v1 PersistentVolumeClaim': {
+    metadata,
+    spec: { ...values('accessModes storageClassName volumeMode'), resources: { requests: values('storage') } },
+  },
+  'networking.k8s.io/v1 NetworkPolicy': {
+    metadata,
+    spec: {
+      podSelector: labels,
+      policyTypes: 'value',
+      ingress: {
+        from: { namespaceSelector: labels, podSelector: labels },
+        ports: values('protocol port'),
+      },
+    },
+  },
 };
 
-function expectMembers(value: unknown, of: string): void {
-  expect((members[of] ?? '').split(' '), of).toEqual(expect.arrayContaining(Object.keys(tree(value))));
+/** Where a value holds what its shape does not. */
+function strangers(value: unknown, shape: Shape | undefined, path: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((each, index) => strangers(each, shape, `${path}[${index}]`));
+  if (shape === undefined) return [path];
+  if (typeof value !== 'object' || value === null) return shape === 'value' ? [] : [path];
+  if (shape === 'value') return [path];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    strangers(inner, shape[name] ?? shape['*'], path === '' ? name : `${path}.${name}`),
+  );
+}
+
+function strangersIn(manifest: unknown): string[] {
+  const { apiVersion, kind, ...rest } = tree(manifest);
+  const name = `${String(apiVersion)} ${String(kind)}`;
+  return name in shapes ? strangers(rest, shapes[name], '') : [name];
 }
 
 const workloads = [
@@ -59,6 +138,10 @@ const workloads = [
 ] as const;
 const common = documents('verifier-common.yaml');
 const named = (kind: string) => common.find((each) => tree(each)['kind'] === kind);
+
+test('what both need is of members that there are', () => {
+  expect(common.map(strangersIn)).toEqual([[], [], [], []]);
+});
 
 test('every manifest is known to the tests', () => {
   expect(readdirSync(folder).sort()).toEqual(['verifier-common.yaml', ...workloads.map(({ file }) => file)].sort());
@@ -79,21 +162,31 @@ describe.each(workloads)('$file', ({ file, kind, template }) => {
     expect(more).toEqual([]);
     expect(others).toEqual([]);
     expect(at(workload, 'kind')).toBe(kind);
-    expectMembers(workload, kind);
-    expectMembers(at(workload, 'spec'), `${kind}.spec`);
-    if (kind === 'CronJob') {
-      expectMembers(at(workload, 'spec.jobTemplate'), 'CronJob.spec.jobTemplate');
-      expectMembers(at(workload, 'spec.jobTemplate.spec'), 'CronJob.spec.jobTemplate.spec');
-    }
-    expectMembers(at(workload, template), 'template');
-    expectMembers(pod, 'pod');
-    expectMembers(at(pod, 'securityContext'), 'pod.securityContext');
-    expectMembers(container, 'container');
-    expectMembers(at(container, 'securityContext'), 'container.securityContext');
-    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
-      if (probe in tree(container)) expectMembers(at(container, probe), 'probe');
-    for (const mount of at(container, 'volumeMounts') as unknown[]) expectMembers(mount, 'volumeMount');
-    for (const volume of at(pod, 'volumes') as unknown[]) expectMembers(volume, 'volume');
+    expect(strangersIn(workload)).toEqual([]);
+  });
+
+  test('a member that there is not, one at the wrong place and an API of long ago are seen', () => {
+    const changed = (change: (workload: Record<string, unknown>) => void): string[] => {
+      const copy = structuredClone(workload) as Record<string, unknown>;
+      change(copy);
+      return strangersIn(copy);
+    };
+    const podOf = (copy: unknown) => at(copy, `${template}.spec`) as Record<string, unknown>;
+    const containerOf = (copy: unknown) => (podOf(copy)['containers'] as Record<string, unknown>[])[0] ?? {};
+    expect(changed((copy) => (copy['apiVersion'] = 'batch/v1beta1'))).toEqual([`batch/v1beta1 ${kind}`]);
+    expect(changed((copy) => Object.assign(at(copy, 'spec') as object, { concurencyPolicy: 'Forbid' }))).toEqual([
+      'spec.concurencyPolicy',
+    ]);
+    expect(changed((copy) => (podOf(copy)['resources'] = {}))).toEqual([`${template}.spec.resources`]);
+    const { securityContext } = containerOf(structuredClone(workload));
+    expect(
+      changed(
+        (copy) => (containerOf(copy)['securityContext'] = { ...tree(securityContext), readOnlyRootFileSystem: true }),
+      ),
+    ).toEqual([`${template}.spec.containers[0].securityContext.readOnlyRootFileSystem`]);
+    expect(changed((copy) => (containerOf(copy)['resources'] = '1Gi'))).toEqual([
+      `${template}.spec.containers[0].resources`,
+    ]);
   });
 
   test('has no right that it does not need', () => {
@@ -108,7 +201,8 @@ describe.each(workloads)('$file', ({ file, kind, template }) => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
-    expect(at(container, 'resources.limits.memory')).toMatch(/^\d+[MG]i$/);
+    for (const amount of ['memory', 'ephemeral-storage'])
+      for (const of of ['requests', 'limits']) expect(at(container, `resources.${of}.${amount}`)).toMatch(/^\d+[MG]i$/);
     expect(at(container, 'resources.requests')).toMatchObject({ cpu: expect.any(String) as string });
   });
 
