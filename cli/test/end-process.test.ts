@@ -37,7 +37,7 @@ it.each([
   writeFileSync(file, code);
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--conditions=@tallystick/source', file], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 120_000,
     maxBuffer: 10_000_000,
   });
   expect([status, signal, stdout.length, stderr]).toEqual([3, null, 1_000_000, '']);
