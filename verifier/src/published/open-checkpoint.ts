@@ -3,11 +3,12 @@ import type { Checkpoint } from '@tallystick/core/checkpoint';
 import { verifiedCosignatures } from '@tallystick/core/cosignature';
 import type { Cosigned } from '@tallystick/core/cosignature';
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
-import { equalBytes } from '@tallystick/core/encoding';
+import { encodeBase64, equalBytes } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
 import type { VerifierKey } from '@tallystick/core/note';
 import { quorumReached, quorumTime } from '@tallystick/core/policy';
 import type { Policy } from '@tallystick/core/policy';
+import { digestOfBytes } from '../domain/content-digest.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { WitnessTime } from '../statements/statement-clocks.ts';
 
@@ -44,7 +45,7 @@ export function openServed(note: Uint8Array, trust: LogTrust): ServedCheckpoint 
       wrong: {
         code: 'checkpoint',
         expected: trust.origin,
-        found: error.code,
+        found: noteFound(error.code, note),
         message: `The published checkpoint does not count: ${error.message}.`,
         detail: { note: Buffer.from(note).toString('base64'), ...error.evidence },
       },
@@ -82,7 +83,7 @@ export function unsigned({ note, checkpoint }: ServedCheckpoint, keys: readonly 
   return {
     code: 'checkpoint',
     expected: keys.map(({ vkey }) => vkey).join(' ') || null,
-    found: 'CHECKPOINT_UNSIGNED',
+    found: noteFound('CHECKPOINT_UNSIGNED', note),
     message: `The published checkpoint (size ${checkpoint.size}) is signed by no key of the log: neither by one that was given nor by one that the log's key statements vouch for.`,
     detail: { note: Buffer.from(note).toString('base64') },
   };
@@ -91,13 +92,19 @@ export function unsigned({ note, checkpoint }: ServedCheckpoint, keys: readonly 
 /** The quorum that the policy asks for was not reached. */
 export function noQuorum({ note, checkpoint, cosigned }: ServedCheckpoint, policy: Policy): NewFinding {
   const names = namesOf(policy, cosigned);
+  const { size, root } = checkpoint;
   return {
     code: 'quorum',
-    expected: policy.quorum === 'none' ? 'none' : policy.quorum.name,
+    expected: `${policy.quorum === 'none' ? 'none' : policy.quorum.name} of size ${size} ${encodeBase64(root)}`,
     found: names.join(' ') || null,
-    message: `The published checkpoint (size ${checkpoint.size}) does not reach the policy's quorum: ${names.length === 0 ? 'no known witness cosigned it' : `only ${names.join(', ')} cosigned it`}. It is not published before the quorum signs, so it is not the log's.`,
+    message: `The published checkpoint (size ${size}) does not reach the policy's quorum: ${names.length === 0 ? 'no known witness cosigned it' : `only ${names.join(', ')} cosigned it`}. It is not published before the quorum signs, so it is not the log's.`,
     detail: { note: Buffer.from(note).toString('base64') },
   };
+}
+
+/** What is wrong with a note, and with which: another note is another finding. */
+function noteFound(code: string, note: Uint8Array): string {
+  return `${code} (note with SHA-256 ${digestOfBytes(note)})`;
 }
 
 /** The policy's own names of those who cosigned. */

@@ -1,4 +1,5 @@
 import type { Cell, RowColumn } from '@tallystick/schemas/row';
+import { digestOfBytes } from '../domain/content-digest.ts';
 
 /**
  * A cell as it is read back. 64-bit integers are decimal text, times `YYYY-MM-DD hh:mm:ss.mmm`, maps a list of pairs (a map in a row can hold
@@ -6,7 +7,7 @@ import type { Cell, RowColumn } from '@tallystick/schemas/row';
  */
 export type CopiedCell = string | number | boolean | null | readonly string[] | readonly (readonly [string, string])[];
 
-/** A column whose cell is not what the record gives. Both sides as JSON, cut to a length that can be shown. */
+/** A column whose cell is not what the record gives. Both sides as JSON; of one that is too long to be shown its beginning and its SHA-256. */
 export interface AlteredColumn {
   readonly column: string;
   readonly expected: string;
@@ -55,5 +56,7 @@ function isList(cell: readonly string[] | Readonly<Record<string, string>>): cel
 
 function shown(cell: CopiedCell): string {
   const text = JSON.stringify(cell);
-  return text.length <= shownLength ? text : `${text.slice(0, shownLength)}… (${text.length} characters)`;
+  if (text.length <= shownLength) return text;
+  const digest = digestOfBytes(Buffer.from(text));
+  return `${text.slice(0, shownLength)}… (${text.length} characters, SHA-256 ${digest})`;
 }

@@ -1,6 +1,7 @@
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
+import { isWithin, tooOldText } from '../ages.ts';
 import { boundsOf, settledBounds } from '../ask-broker.ts';
 import type { Asked } from '../ask-broker.ts';
 import { checkAbort, pause } from '../deadline.ts';
@@ -11,7 +12,7 @@ import type { Source } from '../read-through.ts';
 import { comparePlace } from './compare-place.ts';
 import type { Expiry, PlaceCompared, PlaceRange } from './compare-place.ts';
 import type { CopySegment } from './compare-query-copy.ts';
-import { CopyFindings } from './copy-findings.ts';
+import { CopyFindings, rowDigest } from './copy-findings.ts';
 import type { CopiedPartition, QueryCopyCounts } from './query-copy-result.ts';
 
 export interface CopyParts extends Asked {
@@ -146,9 +147,9 @@ async function outside(
   if (extent === null) return highWatermark;
   const { rows } = parts;
   const extra = async (from: number, to: number, why: string): Promise<void> => {
-    for await (const { offset } of rows.rows(place, from, to)) {
+    for await (const row of rows.rows(place, from, to)) {
       checkAbort(parts.signal);
-      found.rowExtra(offset, why);
+      found.rowExtra(row.offset, rowDigest(row), why);
     }
   };
   if (extent.first < BigInt(firstOffset) && range.first < firstOffset)
@@ -164,17 +165,18 @@ async function outside(
   // What was there when the run began: the partition has grown since.
   if (extent.last >= BigInt(highWatermark)) {
     let askedAt = -Infinity;
-    for await (const { offset } of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
+    for await (const row of rows.rows(place, highWatermark, Number.MAX_SAFE_INTEGER)) {
       checkAbort(parts.signal);
+      const { offset } = row;
       if (offset >= end && performance.now() - askedAt > 1_000) {
         end = (await boundsOf(parts, place.topic, place.partition)).highWatermark;
         askedAt = performance.now();
       }
-      if (offset >= end) found.rowExtra(offset, `the partition ends at offset ${end}`);
+      if (offset >= end) found.rowExtra(offset, rowDigest(row), `the partition ends at offset ${end}`);
     }
   }
   if (extent.last >= BigInt(Number.MAX_SAFE_INTEGER))
-    found.rowExtra(Number.MAX_SAFE_INTEGER, 'no partition has such offsets');
+    found.rowExtra(Number.MAX_SAFE_INTEGER, String(extent.last), 'no partition has such offsets');
   return end;
 }
 
@@ -201,13 +203,13 @@ async function behind(
     const header = piece.kind === 'batches' ? piece.batches[0]?.header : undefined;
     if (header === undefined) continue;
     const ageMs = now() - Number(header.maxTimestamp);
-    if (ageMs <= maxLagMs) return;
+    if (isWithin(ageMs, -ageMs, maxLagMs)) return;
     add({
       ...place,
       code: 'copy-behind',
       expected: `at most ${maxLagMs} ms`,
       found: `first record without a row of ${header.maxTimestamp}`,
-      message: `${to - from} records (${offsetsPlace(from, to - 1)}) have no row yet, and the oldest of them is ${ageMs} ms old; the limit is ${maxLagMs} ms. See whether the worker runs.`,
+      message: `${to - from} records (${offsetsPlace(from, to - 1)}) have no row yet, and the oldest of them ${tooOldText(ageMs, -ageMs, maxLagMs)}. See whether the worker runs.`,
     });
     return;
   }

@@ -1,4 +1,5 @@
 import { rowColumns } from '@tallystick/schemas/row';
+import type { Cell } from '@tallystick/schemas/row';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { EventDecoder } from '@tallystick/schemas/decoder';
 import { checkAbort } from '../deadline.ts';
@@ -6,6 +7,8 @@ import type { CopiedPlace, CopiedRow, CopiedRows } from '../ports/copied-rows.ts
 import { readThrough } from '../read-through.ts';
 import type { Source } from '../read-through.ts';
 import { compareCells } from './compare-cells.ts';
+import type { AlteredColumn } from './compare-cells.ts';
+import { rowDigest } from './copy-findings.ts';
 import type { CopyFindings } from './copy-findings.ts';
 import { expectedRows } from './expected-rows.ts';
 
@@ -78,16 +81,10 @@ export async function comparePlace(
             else found.rowMissing(offset, why);
             continue;
           }
-          const altered = compareCells(rowColumns, cells, cursor.row.cells);
-          if (cursor.row.malformed && altered.length === 0) altered.push(notText);
+          const { altered, others } = await rowsAt(cursor, offset, cells, source.signal);
           if (altered.length > 0) found.rowAltered(offset, altered);
           compared += 1;
-          await cursor.next();
-          while (cursor.row?.offset === offset) {
-            checkAbort(source.signal);
-            found.rowExtra(offset, 'every offset has one row');
-            await cursor.next();
-          }
+          for (const row of others) found.rowExtra(offset, row, 'every offset has one row');
         }
       }
       count('compared', compared - before);
@@ -121,6 +118,35 @@ function whyRequired(offset: number, appendedAtMs: number | null, { rowsFrom, ta
   return `it has to be kept longer: ${says}, which the limit minCopyRetentionMs does not allow yet`;
 }
 
+/**
+ * Holds the rows of an offset against its record. They come in no order, so one of them is chosen: one that is what the record gives, else the one
+ * with the least digest.
+ * @returns what is altered in it, and the digests of the others
+ */
+async function rowsAt(
+  cursor: Cursor,
+  offset: number,
+  expected: readonly Cell[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly altered: readonly AlteredColumn[]; readonly others: readonly string[] }> {
+  let chosen: { readonly altered: readonly AlteredColumn[]; readonly digest: string } | null = null;
+  const others: string[] = [];
+  for (; cursor.row?.offset === offset; await cursor.next()) {
+    checkAbort(signal);
+    const altered = compareCells(rowColumns, expected, cursor.row.cells);
+    if (cursor.row.malformed && altered.length === 0) altered.push(notText);
+    const row = { altered, digest: rowDigest(cursor.row) };
+    const isBetter = chosen === null || rank(row) < rank(chosen);
+    if (chosen !== null) others.push(isBetter ? chosen.digest : row.digest);
+    if (isBetter) chosen = row;
+  }
+  return { altered: chosen?.altered ?? [], others };
+}
+
+function rank({ altered, digest }: { readonly altered: readonly AlteredColumn[]; readonly digest: string }): string {
+  return `${altered.length === 0 ? 0 : 1} ${digest}`;
+}
+
 const notText = { column: '(some text)', expected: 'UTF-8', found: 'bytes that are no UTF-8' };
 
 /** Rows below `offset` that no record gives. */
@@ -132,7 +158,7 @@ async function beyond(
 ): Promise<void> {
   while (cursor.row !== null && cursor.row.offset < offset) {
     checkAbort(signal);
-    found.rowExtra(cursor.row.offset, 'no record is stored there');
+    found.rowExtra(cursor.row.offset, rowDigest(cursor.row), 'no record is stored there');
     await cursor.next();
   }
 }

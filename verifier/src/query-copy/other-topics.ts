@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { checkAbort } from '../deadline.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import type { CopiedExtent, CopiedPlace, CopiedRows } from '../ports/copied-rows.ts';
@@ -24,7 +25,7 @@ export async function otherTopics(parts: OtherTopicsParts): Promise<void> {
   const { rows, topic, elsewhere, add, count } = parts;
   const accepted = new Set(elsewhere.map((each) => nameOf({ ...each, topic: plain(each.topic) })));
   let named = 0;
-  const more = { places: 0, rows: 0 };
+  const more = { places: 0, rows: 0, which: createHash('sha256') };
   for await (const extent of rows.others(topic)) {
     checkAbort(parts.signal);
     if (accepted.has(nameOf(extent))) {
@@ -39,13 +40,14 @@ export async function otherTopics(parts: OtherTopicsParts): Promise<void> {
     } else {
       more.places += 1;
       more.rows += extent.rows;
+      more.which.update(`${nameOf(extent)} ${extent.rows} ${extent.first} ${extent.last}\n`);
     }
   }
   if (more.places === 0) return;
   add({
     code: parts.statementsRead ? 'copy-extra' : 'archive-unchecked',
     expected: 'no such row',
-    found: `${more.rows} in ${more.places}`,
+    found: `${more.rows} in ${more.places} (SHA-256 ${more.which.digest('base64')})`,
     message: `The query copy holds rows of at least ${more.places} more topics, partitions and generations that no accepted statement names: ${more.rows} rows.`,
   });
 }

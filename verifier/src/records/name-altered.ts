@@ -1,5 +1,6 @@
 import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
 import { LeafChain } from '@tallystick/core/leaf';
+import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealSection } from '../domain/sections.ts';
 import type { PartitionFindings } from '../partition-findings.ts';
 import { readThrough } from '../read-through.ts';
@@ -11,8 +12,8 @@ const leafBytes = 32;
 /** Events in a row that are not what was sealed. Offsets, both inclusive. */
 export interface AlteredRun {
   readonly first: number;
-  last: number;
-  /** Stored and recomputed leaf of the first, base64. */
+  readonly last: number;
+  /** RFC 6962's root over their stored and their recomputed leaves, base64: of one event its leaf. So they cover every event of the run. */
   readonly expected: string;
   readonly found: string;
 }
@@ -39,12 +40,15 @@ export async function nameAltered(
       : leaves.subarray((offset - first - 1) * leafBytes, (offset - first) * leafBytes);
   const { sha256, codecs } = run;
   const chain = new LeafChain({ sha256, codecs, partition: source.partition, previous: previousOf(first) });
-  const leaf = Buffer.alloc(leafBytes);
+  const computed = Buffer.alloc(leaves.length);
   let altered = 0;
-  let open: AlteredRun | null = null;
+  let open: { readonly first: number; last: number } | null = null;
   const close = (): void => {
-    if (open !== null) found.altered(section, open);
+    const named = open;
     open = null;
+    if (named === null) return;
+    const rootOf = (all: Uint8Array): string => rootOfLeaves(run, all, first, named);
+    found.altered(section, { ...named, expected: rootOf(leaves), found: rootOf(computed) });
   };
   for await (const piece of readThrough(source, first, Math.min(last + 1, end))) {
     if (piece.kind === 'hole') {
@@ -54,20 +58,24 @@ export async function nameAltered(
     for (const { bytes, header } of piece.batches) {
       for (let offset = Math.max(first, header.baseOffset); offset <= Math.min(last, header.lastOffset); offset++) {
         chain.reset(previousOf(offset));
-        chain.append(bytes, header, offset, offset, leaf, 0);
         const at = (offset - first) * leafBytes;
-        const stored = leaves.subarray(at, at + leafBytes);
-        if (Buffer.compare(leaf, stored) === 0) {
+        chain.append(bytes, header, offset, offset, computed, at);
+        if (Buffer.compare(computed.subarray(at, at + leafBytes), leaves.subarray(at, at + leafBytes)) === 0) {
           close();
           continue;
         }
         altered += 1;
-        if (open === null)
-          open = { first: offset, last: offset, expected: encodeBase64(stored), found: encodeBase64(leaf) };
+        if (open === null) open = { first: offset, last: offset };
         else open.last = offset;
       }
     }
   }
   close();
   return altered;
+}
+
+/** The root over the leaves of some offsets in a row. @param all from offset `begin` on */
+function rootOfLeaves({ sha256 }: Run, all: Uint8Array, begin: number, of: Pick<AlteredRun, 'first' | 'last'>): string {
+  const own = Uint8Array.from(all.subarray((of.first - begin) * leafBytes, (of.last - begin + 1) * leafBytes));
+  return encodeBase64(rootInPlace(own, of.last - of.first + 1, sha256));
 }

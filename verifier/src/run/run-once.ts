@@ -99,7 +99,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     const planned = plans.reduce((sum, { plannedEvents }) => sum + plannedEvents, 0);
     progress.expect('records', planned);
     const { checked, ids } = await checkRecords(run, plans, reading.unjudged.size > 0, threads.for(planned));
-    run.findings.addAll(tailAge(checked, readAt, run.maxTailAgeMs));
+    run.findings.addAll(tailAge(checked, { read: readAt, now: run.now() }, run.maxTailAgeMs));
     // Where a partition could not be looked at, what was told last stands.
     if (checked.every(({ result }) => result !== null)) progress.done('records');
     const log = published === null ? null : { ...published, from: start?.log?.judged ?? 0 };
