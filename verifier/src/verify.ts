@@ -1,5 +1,5 @@
 import { KafkaError } from '@tallystick/kafka/errors';
-import { abortError } from './deadline.ts';
+import { abortError, inTime } from './deadline.ts';
 import { checkAnchorFits } from './domain/anchor.ts';
 import type { VerifierError } from './errors.ts';
 import { NeedsFullRun } from './run/incremental.ts';
@@ -40,7 +40,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
 }
 
 async function verifyAll(options: VerifyOptions): Promise<Verdict> {
-  const anchor = (await options.anchor?.load()) ?? null;
+  const anchor = await anchorOf(options);
   if (anchor !== null) checkAnchorFits(anchor, options.origin, options.rootKey.vkey);
   try {
     return await verifyFrom(options, anchor);
@@ -48,6 +48,14 @@ async function verifyAll(options: VerifyOptions): Promise<Verdict> {
     if (!(error instanceof ProgressBrokeOff)) throw error;
     return await verifyFrom(anew(options, error.why), anchor);
   }
+}
+
+/** How long a store of an anchor may take, ms: longer than that of a file does, whatever its file system does. */
+const longestLoadMs = 600_000;
+
+async function anchorOf({ anchor, signal }: VerifyOptions): Promise<Anchor | null> {
+  if (anchor === undefined) return null;
+  return await inTime('The store of the anchor', { deadlineMs: longestLoadMs, signal }, anchor.load());
 }
 
 /** The same, with nothing taken over of a run that did not end. */

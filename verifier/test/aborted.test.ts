@@ -2,6 +2,7 @@
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { expect, test } from 'vitest';
+import { memoryAnchorStore } from '../src/adapters/anchor-memory.ts';
 import type { CopiedRows } from '../src/ports/copied-rows.ts';
 import { World, topics } from './support/world.ts';
 
@@ -59,4 +60,13 @@ test('whatever was under way, the run was cancelled', async () => {
     expect(outcome, `${at}: ${name}`).toMatchObject({ code: 'VERIFY_ABORTED', name: 'VerifierError' });
   }
   expect([...met].sort()).toEqual(['bounds', 'describeTopic', 'fetch']);
+});
+
+test('a run whose anchor gives no answer is cancelled at once', async () => {
+  const world = await World.small();
+  const stop = new AbortController();
+  const store = { ...memoryAnchorStore(), load: () => new Promise<never>(() => undefined) };
+  const run = world.verify({ anchor: store, signal: stop.signal });
+  stop.abort();
+  await expect(run).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
 });

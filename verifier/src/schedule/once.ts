@@ -4,6 +4,7 @@ import type { VerificationRun } from '../report/reporter.ts';
 import { systemClock } from './clock.ts';
 import { deliverInGrace } from './deliver.ts';
 import { defaultReporting, Runner, type RunnerOptions } from './runner.ts';
+import { endingSoon } from './supervise.ts';
 
 export { closeReporters } from './deliver.ts';
 
@@ -24,8 +25,9 @@ export interface OnceResult {
 export async function runOnce(options: OnceOptions): Promise<OnceResult> {
   const runner = new Runner(options, await options.record.load());
   const due = { trigger: 'once', since: runner.clock.now(), again: false } as const;
-  const attempt = await runner.attempt(due, options.signal);
-  switch (attempt.kind) {
+  const { clock, longestEndMs: ms } = runner;
+  const attempt = await endingSoon(runner.attempt(due, options.signal), { stop: options.signal, ms, clock });
+  switch (attempt?.kind) {
     case 'ended':
       return attempt;
     case 'stuck':
@@ -37,6 +39,7 @@ export async function runOnce(options: OnceOptions): Promise<OnceResult> {
     case 'lost':
       throw new VerifierError('VERIFY_RUNNING', 'Another process took the lock over: this run was given up.');
     case 'stopped':
+    case undefined:
       throw new VerifierError('VERIFY_ABORTED', 'The verification was cancelled before it could give a verdict.');
   }
 }

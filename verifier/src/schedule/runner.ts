@@ -90,6 +90,11 @@ export class Runner {
     this.observer.remembered(this.#record);
   }
 
+  /** How long after its end was asked for an attempt may take: a run that does not heed it, its reports and its lock each have their time, ms. */
+  get longestEndMs(): number {
+    return 3 * (this.#options.graceMs ?? defaultReporting.graceMs);
+  }
+
   get record(): RunRecord {
     return this.#record;
   }

@@ -3,6 +3,7 @@ import type { Overdue, RunTrigger } from '../report/reporter.ts';
 import { invalid, parseCron, type CronTimes } from './cron.ts';
 import { DeadMan } from './dead-man.ts';
 import { isUnfinished, type RunRecord } from './run-record.ts';
+import { endingSoon } from './supervise.ts';
 import { Runner, type Attempt, type Due, type RunnerOptions } from './runner.ts';
 
 export { runOnce, type OnceOptions, type OnceResult } from './once.ts';
@@ -101,8 +102,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
     }
     await clock.sleep(Math.min(longestSleep, Math.max(1, (next ?? Infinity) - clock.now())), over);
   }
-  await under.run;
-  await under.alarm;
+  await endingSoon(Promise.all([under.run, under.alarm]), { stop: over, ms: runner.longestEndMs, clock });
   if (stuck !== null) throw stuck;
 }
 

@@ -60,6 +60,26 @@ export async function supervise(run: (signal: AbortSignal) => Promise<Verdict>, 
   return { kind: 'error', error: { code: 'VERIFY_TIMED_OUT', message, exitCode: 3 } };
 }
 
+/**
+ * What work comes to, or null where it has not ended `ms` after it was told to stop: a file system that gives no answer holds no process that is to end.
+ */
+export async function endingSoon<T>(
+  work: Promise<T>,
+  { stop, ms, clock }: { readonly stop: AbortSignal; readonly ms: number; readonly clock: ScheduleClock },
+): Promise<T | null> {
+  const over = new AbortController();
+  const late = async (): Promise<null> => {
+    await aborted(stop, 'stop', over.signal);
+    await clock.sleep(ms, over.signal);
+    return null;
+  };
+  try {
+    return await Promise.race([work, late()]);
+  } finally {
+    over.abort();
+  }
+}
+
 async function startRun(run: (signal: AbortSignal) => Promise<Verdict>, signal: AbortSignal): Promise<Verdict> {
   return await run(signal);
 }

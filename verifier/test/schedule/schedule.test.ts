@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseCron } from '../../src/schedule/cron.ts';
 import { runSchedule, type ScheduleOptions } from '../../src/schedule/schedule.ts';
+import type { HeldLock } from '../../src/schedule/run-lock.ts';
 import { newRecord } from '../../src/schedule/run-record.ts';
 import type { Verdict } from '../../src/verdict.ts';
 import { Heard, HeldClock, MemoryLock, MemoryRecord, noting, settle, verdictOf } from './support.ts';
@@ -315,6 +316,25 @@ describe('an end in every case', () => {
     await deaf.clock.pass(5_000);
     expect(deaf.ended).toBe('ended');
     expect(deaf.notes).toEqual(['deaf failed']);
+  });
+
+  test('the signal ends it in bounded time though the lock, or what it remembers, gives no answer', async () => {
+    for (const silent of ['take', 'release', 'save'] as const) {
+      const rig = new Rig();
+      const asked: string[] = [];
+      const none = (): Promise<never> => (asked.push(silent), new Promise(() => undefined));
+      const take = rig.lock.take.bind(rig.lock);
+      if (silent === 'save') rig.record.save = none;
+      else rig.lock.take = silent === 'take' ? none : async () => ({ ...(await take()), release: none }) as HeldLock;
+      rig.start({ graceMs: 5_000 });
+      await settle();
+      expect(asked, silent).toEqual([silent]);
+      rig.stop.abort();
+      await rig.clock.pass(14_000);
+      expect(rig.ended, silent).toBe('not yet');
+      await rig.clock.pass(1_000);
+      expect(rig.ended, silent).toBe('ended');
+    }
   });
 
   test('runs that were killed are told by the next process where this one is to end first', async () => {

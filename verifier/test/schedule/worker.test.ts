@@ -343,6 +343,10 @@ describe('one run, as a CronJob begins it', () => {
     await settle();
     stop.abort();
     await expect(stopped).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
+    const silent = new MemoryLock();
+    silent.take = () => new Promise(() => undefined);
+    const waiting = runOnce({ ...parts(), lock: silent, signal: stop.signal, run, graceMs: 5 });
+    await expect(waiting).rejects.toMatchObject({ code: 'VERIFY_ABORTED' });
     const stuck = runOnce({ ...parts(), run: () => new Promise(() => undefined), maxRunMs: 5, graceMs: 5 });
     await expect(stuck).rejects.toMatchObject({ code: 'VERIFY_STUCK' });
   });
