@@ -6,8 +6,25 @@ export const batchHeaderLength = 61;
 /** A batch with a last offset delta below 0 or above this is never sealed (protocol.md section 1). */
 export const maxLastOffsetDelta = 2 ** 24 - 1;
 
-/** Where the SHA-256 of a batch that does not parse begins: the attributes, which the CRC covers first too. */
-export const attributesAt = 21;
+/** Byte positions in that header. The CRC covers all from the attributes on; so does the SHA-256 of a batch that does not parse. */
+export const batchField = {
+  baseOffset: 0,
+  batchLength: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  count: 57,
+} as const;
+
+/** Where the length field of a batch ends: it counts the bytes that follow. */
+export const lengthFieldEnd = 12;
 
 /** A record batch's header as stored. Times are unix milliseconds as signed 64-bit values. */
 export interface BatchHeader {
@@ -52,28 +69,28 @@ export function readBatchHeader(bytes: Uint8Array, at: number): BatchHeader {
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, batchHeaderLength);
-  const totalLength = view.getInt32(8) + 12;
-  const magic = view.getInt8(16);
+  const totalLength = lengthFieldEnd + view.getInt32(batchField.batchLength);
+  const magic = view.getInt8(batchField.magic);
   if (magic === 2 && totalLength < batchHeaderLength) {
     throw new CoreError('BATCH_MALFORMED', `the record batch at byte ${at} is shorter than its own header`, {
       evidence: { expected: `>= ${batchHeaderLength}`, found: totalLength },
     });
   }
-  const baseOffset = Number(view.getBigInt64(0));
-  const lastOffsetDelta = view.getInt32(23);
+  const baseOffset = Number(view.getBigInt64(batchField.baseOffset));
+  const lastOffsetDelta = view.getInt32(batchField.lastOffsetDelta);
   const lastOffset = baseOffset + lastOffsetDelta;
   if (!(baseOffset >= 0 && Number.isSafeInteger(baseOffset) && Number.isSafeInteger(lastOffset))) {
     throw new CoreError('BATCH_MALFORMED', `the record batch at byte ${at} has offsets outside 0 to 2^53-1`, {
       evidence: { found: baseOffset, lastOffsetDelta },
     });
   }
-  const attributes = view.getInt16(attributesAt);
+  const attributes = view.getInt16(batchField.attributes);
   return {
     baseOffset,
     totalLength,
-    leaderEpoch: view.getInt32(12),
+    leaderEpoch: view.getInt32(batchField.leaderEpoch),
     magic,
-    crc: view.getUint32(17),
+    crc: view.getUint32(batchField.crc),
     attributes,
     codec: attributes & 0x07,
     appendTime: (attributes & 0x08) !== 0,
@@ -81,12 +98,12 @@ export function readBatchHeader(bytes: Uint8Array, at: number): BatchHeader {
     control: (attributes & 0x20) !== 0,
     lastOffsetDelta,
     lastOffset,
-    baseTimestamp: view.getBigInt64(27),
-    maxTimestamp: view.getBigInt64(35),
-    producerId: view.getBigInt64(43),
-    producerEpoch: view.getInt16(51),
-    baseSequence: view.getInt32(53),
-    count: view.getInt32(57),
+    baseTimestamp: view.getBigInt64(batchField.baseTimestamp),
+    maxTimestamp: view.getBigInt64(batchField.maxTimestamp),
+    producerId: view.getBigInt64(batchField.producerId),
+    producerEpoch: view.getInt16(batchField.producerEpoch),
+    baseSequence: view.getInt32(batchField.baseSequence),
+    count: view.getInt32(batchField.count),
   };
 }
 

@@ -1,4 +1,4 @@
-import { assertSealable, attributesAt, batchHeaderLength, type BatchHeader } from './batch-header.ts';
+import { assertSealable, batchField, batchHeaderLength, type BatchHeader } from './batch-header.ts';
 import { decompress, type Codecs } from './codecs.ts';
 import { isRefusal, refusal } from './codecs/refusal.ts';
 import { sha256 } from './hash.ts';
@@ -6,7 +6,9 @@ import { RecordCursor } from './record-cursor.ts';
 import { checkRecords, readFields, type RecordFields } from './records.ts';
 
 export {
+  batchField,
   batchHeaderLength,
+  lengthFieldEnd,
   maxLastOffsetDelta,
   neverSealed,
   readBatchHeader,
@@ -59,7 +61,7 @@ export function parseBatch(batch: Uint8Array, header: BatchHeader, codecs: Codec
     return { parsed: true, header, data, start };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    return { parsed: false, header, batchHash: sha256(batch.subarray(attributesAt)), reason: error.message };
+    return { parsed: false, header, batchHash: sha256(batch.subarray(batchField.attributes)), reason: error.message };
   }
 }
 

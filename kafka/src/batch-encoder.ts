@@ -1,26 +1,8 @@
-import { batchHeaderLength } from '@tallystick/core/batch';
+import { batchField, batchHeaderLength, lengthFieldEnd } from '@tallystick/core/batch';
 import type { RecordToAppend } from './record-log.ts';
 import { crc32c } from './crc32c.ts';
 
-/** Byte positions in a record batch's header. */
-export const batchField = {
-  baseOffset: 0,
-  batchLength: 8,
-  leaderEpoch: 12,
-  magic: 16,
-  crc: 17,
-  attributes: 21,
-  lastOffsetDelta: 23,
-  baseTimestamp: 27,
-  maxTimestamp: 35,
-  producerId: 43,
-  producerEpoch: 51,
-  baseSequence: 53,
-  count: 57,
-} as const;
-
-/** Where the length field of a batch ends: it counts the bytes that follow. */
-export const lengthFieldEnd = 12;
+export { batchField, lengthFieldEnd };
 
 // What a stored batch says of itself where it begins at `at`: nothing of it is judged.
 
