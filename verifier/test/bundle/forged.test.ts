@@ -15,7 +15,7 @@ afterAll(() => folder.end());
 
 async function verdictOf(bytes: Buffer) {
   return await withBundle(folder.write(bytes), ({ records, manifest: { scope } }) =>
-    world.verify({ log: records, scope, deadlineMs: 500 }),
+    world.verify({ log: records, scope, deadlineMs: 4_000 }),
   );
 }
 

@@ -42,7 +42,7 @@ async function both(world: World, batches: readonly Buffer[], find: Lookup) {
   const log = serving(world, Buffer.concat(batches), find);
   const live = await world.verify({ log, deadlineMs: 300 });
   const { file } = await folder.export({ log } as World, { deadlineMs: 300 });
-  const copied = await withBundle(file, ({ records }) => world.verify({ log: records, deadlineMs: 300 }));
+  const copied = await withBundle(file, ({ records }) => world.verify({ log: records, deadlineMs: 4_000 }));
   return {
     file,
     live: { exit: live.exitCode, found: summary(live) },
