@@ -274,9 +274,12 @@ function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** As far as Node's timers reach: one that is longer comes at once. ms. */
+const longestTimer = 0x7fffffff;
+
 function checkLimits({ maxRunMs, graceMs, reportAttempts, reportMs }: RunnerOptions): void {
   for (const [name, value] of Object.entries({ maxRunMs, graceMs, reportAttempts, reportMs })) {
-    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
-    throw invalid(`The option ${name} is ${value}: it must be a whole number above 0.`);
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0 && value <= longestTimer)) continue;
+    throw invalid(`The option ${name} is ${value}: it must be a whole number from 1 to ${longestTimer}.`);
   }
 }

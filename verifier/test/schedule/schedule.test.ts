@@ -390,6 +390,7 @@ describe('an end in every case', () => {
       { cron: '' },
       { timezone: 'Nowhere/City' },
       { maxRunMs: 0 },
+      { maxRunMs: 2 ** 31 },
       { graceMs: -1 },
       { reportAttempts: 0.5 },
       { reportMs: Number.NaN },
