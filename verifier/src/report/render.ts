@@ -1,7 +1,6 @@
-import { waitedMs } from '../ages.ts';
-import type { Age, CheckedPartition, ComparedCheckpoint, Progress, Verdict } from '../verdict.ts';
+import type { CheckedPartition, ComparedCheckpoint, Progress, Verdict } from '../verdict.ts';
 import { findingLines } from './render-findings.ts';
-import { count, number, printable, span } from './text.ts';
+import { count, number, printable, someOf, span, waitedText } from './text.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */
@@ -113,13 +112,8 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
   const gone =
     expired.length === 0
       ? []
-      : [`rows allowed to be gone, for the database says that they expired: ${someOf(expired)}`];
+      : [`rows allowed to be gone, for the database says that they expired: ${someOf(expired, 'partition')}`];
   return [['query copy', [`${count(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
-}
-
-function someOf(words: readonly string[]): string {
-  const more = words.length - 5;
-  return `${words.slice(0, 5).join(', ')}${more > 0 ? ` and ${count(more, 'more partition')}` : ''}`;
 }
 
 /** "Verified" with findings that somebody answers for is another thing than without. */
@@ -141,13 +135,13 @@ export function progressText({ phase, done, total, partition, leftMs }: Progress
 }
 
 /** The published log: what it was found to be, and who cosigned it. */
-function published({ published: log, ages, startedAt }: Verdict): [string, string][] {
+function published({ published: log, ages, ...run }: Verdict): [string, string][] {
   if (log === null) return [['published log', 'not read: the seals topic alone says what was accepted']];
   const { place, size, root, entries, tiles, cosigners, quorum, quorumTime } = log;
   if (size === null)
     return [['published log', `${printable(place)}: no checkpoint that counts`], ...compared(log.given)];
   const names = cosigners.map(({ name, time }) => `${printable(name)} (${printable(time)})`).join(', ');
-  const before = ages.checkpoint === null ? '' : `, ${waited(ages.checkpoint, startedAt)}`;
+  const before = ages.checkpoint === null ? '' : `, ${waitedText(ages.checkpoint, run)}`;
   const stood = quorumTime === null ? 'not reached' : `stood at ${quorumTime}${before}`;
   return [
     [
@@ -180,25 +174,20 @@ function compared(given: readonly ComparedCheckpoint[]): [string, string][] {
 }
 
 /** What nothing covers yet, and since when. */
-function notYet({ counts, ages, startedAt }: Verdict): [string, string][] {
+function notYet({ counts, ages, ...run }: Verdict): [string, string][] {
   const { unsealed, pending } = counts;
   const lines: [string, string][] = [];
   if (unsealed > 0)
     lines.push([
       'not sealed yet',
-      `${count(unsealed, 'record')}${ages.unsealed === null ? '' : `, the oldest stored at ${ages.unsealed.since}, ${waited(ages.unsealed, startedAt)}`}`,
+      `${count(unsealed, 'record')}${ages.unsealed === null ? '' : `, the oldest stored at ${ages.unsealed.since}, ${waitedText(ages.unsealed, run)}`}`,
     ]);
   if (pending !== null && pending > 0)
     lines.push([
       'not published yet',
-      `${count(pending, 'statement')} of the seals topic${ages.pending === null ? '' : `, the first stored at ${ages.pending.since}, ${waited(ages.pending, startedAt)}`}`,
+      `${count(pending, 'statement')} of the seals topic${ages.pending === null ? '' : `, the first stored at ${ages.pending.since}, ${waitedText(ages.pending, run)}`}`,
     ]);
   return lines;
-}
-
-function waited(age: Age, startedAt: string): string {
-  const ms = waitedMs(age, { startedAt });
-  return ms === 0 ? 'since this run began' : `${span(ms)} before this run`;
 }
 
 function coverage({ mode, since, fullBecause, resumed, scope }: Verdict): [string, string][] {

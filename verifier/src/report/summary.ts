@@ -3,7 +3,7 @@ import type { ContentCounts } from '../content/content-types.ts';
 import type { Age, Verdict } from '../verdict.ts';
 import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
-import { count, number, span, time, visible } from './text.ts';
+import { count, number, someOf, span, time, visible, waitedText } from './text.ts';
 import { known, severities, tallyOf, weightOf } from './weight.ts';
 
 export { inOrder, severities, tallyOf, weightOf } from './weight.ts';
@@ -201,16 +201,16 @@ const passedOver = {
 } as const;
 
 /** What nothing covers yet, and what was given and could not be compared. */
-function notYet({ counts, ages, published, startedAt }: Verdict): string[] {
+function notYet({ counts, ages, published, ...run }: Verdict): string[] {
   const { unsealed, pending } = counts;
   const words: string[] = [];
   if (unsealed > 0)
     words.push(
-      `${count(unsealed, 'record')} ${unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace${storedSince('the oldest', ages.unsealed, startedAt)}.`,
+      `${count(unsealed, 'record')} ${unsealed === 1 ? 'is' : 'are'} not sealed yet and could still be changed without a trace${storedSince('the oldest', ages.unsealed, run)}.`,
     );
   if (pending !== null && pending > 0)
     words.push(
-      `${count(pending, 'statement')} of the seals topic ${pending === 1 ? 'is' : 'are'} not in the published log yet: who sees only that does not know of ${pending === 1 ? 'it' : 'them'}${storedSince('the first', ages.pending, startedAt)}.`,
+      `${count(pending, 'statement')} of the seals topic ${pending === 1 ? 'is' : 'are'} not in the published log yet: who sees only that does not know of ${pending === 1 ? 'it' : 'them'}${storedSince('the first', ages.pending, run)}.`,
     );
   if (published !== null && published.size !== null && ages.checkpoint === null)
     words.push('How old the checkpoint is nobody says: no quorum of witnesses stands for its time.');
@@ -227,21 +227,18 @@ const outcomes = {
   unknown: 'A checkpoint that was given could not be compared',
 } as const;
 
-function storedSince(which: string, age: Age | null, startedAt: string): string {
-  if (age === null) return '';
-  const ms = waitedMs(age, { startedAt });
-  return `; ${which} was stored at ${time(age.since)}, ${ms === 0 ? 'since this run began' : `${span(ms)} before this run`}`;
+function storedSince(which: string, age: Age | null, run: { readonly startedAt: string }): string {
+  return age === null ? '' : `; ${which} was stored at ${time(age.since)}, ${waitedText(age, run)}`;
 }
 
 function expiredRows({ queryCopy }: Verdict): string[] {
   const expired = (queryCopy?.partitions ?? []).filter((each) => each.expired > 0);
   if (expired.length === 0) return [];
-  const shown = expired
-    .slice(0, 5)
-    .map((each) => `${number(each.expired)} below offset ${number(each.rowsFrom)} of partition ${each.partition}`);
-  const more = expired.length - shown.length;
+  const places = expired.map(
+    (each) => `${number(each.expired)} below offset ${number(each.rowsFrom)} of partition ${each.partition}`,
+  );
   return [
-    `Rows of the query copy are gone that were allowed to be, for the database says that they expired: ${shown.join(', ')}${more > 0 ? ` and ${count(more, 'more partition')}` : ''}. What was in them was not compared.`,
+    `Rows of the query copy are gone that were allowed to be, for the database says that they expired: ${someOf(places, 'partition')}. What was in them was not compared.`,
   ];
 }
 

@@ -1,3 +1,6 @@
+import { waitedMs } from '../ages.ts';
+import type { Age } from '../verdict.ts';
+
 // Characters that change what a reader sees without being seen, or that XML cannot hold: control characters, marks of writing direction, spaces
 // without width, separators of lines, byte order marks, lone surrogates and what is no character.
 const invisible =
@@ -41,6 +44,18 @@ export function number(value: number): string {
 /** `1 event`, `2 events` */
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${number(value)} ${value === 1 ? one : many}`;
+}
+
+/** The first five, and how many more there are. @param what one of them is */
+export function someOf(words: readonly string[], what: string): string {
+  const more = words.length - 5;
+  return `${words.slice(0, 5).join(', ')}${more > 0 ? ` and ${count(more, `more ${what}`)}` : ''}`;
+}
+
+/** `5 min before this run`: for how long something had waited when the run began. */
+export function waitedText(age: Age, run: { readonly startedAt: string }): string {
+  const ms = waitedMs(age, run);
+  return ms === 0 ? 'since this run began' : `${span(ms)} before this run`;
 }
 
 /** `1.5 s`, `3 min 20 s`, `2 h 5 min` */
