@@ -14,6 +14,7 @@ import type { Run } from '../run/run.ts';
 import { pendingAge } from '../statements/pending.ts';
 import type { Waiting, WaitingLeaf } from '../statements/pending.ts';
 import type { Reading } from '../statements/read-statements.ts';
+import { chainOf } from '../statements/statement-findings.ts';
 import type { VerifyOptions } from '../verify-options.ts';
 import type { Compared } from './given-checkpoints.ts';
 import type { ServedCheckpoint } from './open-checkpoint.ts';
@@ -71,19 +72,15 @@ export async function sealsLost(
   reading: Reading,
 ): Promise<NewFinding[]> {
   const { size } = reader.tree;
+  // What the judge refused is no statement that the topic should hold.
   const missing = reading.unread ? null : (reading.held?.missing(size) ?? null);
   if (missing === null) return [];
   const { first, count } = missing;
   const { seals } = run.topics;
   const found = await statementAt(resources, first, size);
-  // What the judge refused is no statement that the topic should hold.
-  const of: Partial<NewFinding> =
-    found === null || found.statement.kind === 'key'
-      ? {}
-      : { topic: found.statement.topic, partition: found.statement.partition, generation: found.statement.generation };
   return [
     {
-      ...of,
+      ...chainOf(found?.statement ?? null),
       code: 'seals-lost',
       place: found?.hash ?? '-',
       expected: `entry ${first}`,

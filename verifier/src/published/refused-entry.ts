@@ -2,16 +2,13 @@ import { encodeBase64 } from '@tallystick/core/encoding';
 import { sha256 } from '@tallystick/core/hash';
 import type { Outcome } from '@tallystick/core/judge';
 import type { NewFinding } from '../domain/findings.ts';
+import { chainOf } from '../statements/statement-findings.ts';
 
 /** An entry of the log that is not accepted in its turn: every one of them is tampering (protocol section 5). */
 export function refusedEntry(outcome: Outcome, entry: Uint8Array, index: number): NewFinding {
   const { hash, why, statement } = said(outcome);
-  const where =
-    statement === null || statement.kind === 'key'
-      ? {}
-      : { topic: statement.topic, partition: statement.partition, generation: statement.generation };
   return {
-    ...where,
+    ...chainOf(statement),
     code: 'log-refused',
     place: hash ?? encodeBase64(sha256(entry)),
     expected: null,

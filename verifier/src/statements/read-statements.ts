@@ -1,6 +1,5 @@
 import { parseBatch, recordsOf } from '@tallystick/core/batch';
 import type { BatchHeader } from '@tallystick/core/batch';
-import { placeText } from '@tallystick/core/judge';
 import type { Contested, Judge, Outcome } from '@tallystick/core/judge';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { boundsOf, describeTopic } from '../ask-broker.ts';
@@ -17,7 +16,7 @@ import type { Run } from '../run/run.ts';
 import { PendingStatements } from './pending.ts';
 import { StatementClocks } from './statement-clocks.ts';
 import { leavesUnknown, statementDamage, unparsedStatements } from './statement-damage.ts';
-import { reportStatements } from './statement-findings.ts';
+import { keyRefused, reportStatement, unknownSigner, unknownStatement } from './statement-findings.ts';
 
 /** A record of the seals topic, and the batch that it was stored in. */
 type OnRecord = (value: Uint8Array | null, offset: number, header: BatchHeader) => Promise<void>;
@@ -114,11 +113,7 @@ export class Reading implements Statements {
       default:
         // Behind an unknown statement of the root key it may be signed by a key that is unknown here.
         if (outcome.outcome === 'noise' && this.unknownOfRoot) {
-          this.report({
-            code: 'unknown-statement',
-            found: `entry ${index}`,
-            message: `Entry ${index} of the published log is signed by no known key, behind a statement of the root key that this release does not know: verify with a newer release.`,
-          });
+          this.report(unknownSigner(index));
           return true;
         }
         this.report(refusedEntry(outcome, bytes, index));
@@ -250,31 +245,17 @@ export class Reading implements Statements {
         const accepted = { hash, statement, place: this.judge.size - 1 };
         this.planOf(statement)?.add(accepted);
         if (statement.kind === 'seal') this.options.onSealed?.(statement.events.last - statement.events.first + 1);
-        if (this.options.planOptions !== null) reportStatements(this.run.findings, [accepted]);
+        if (this.options.planOptions !== null) reportStatement(this.run.findings, accepted);
         return;
       }
-      case 'keyRefused': {
-        const { statement, hash } = outcome.signed;
-        this.report({
-          code: 'key-refused',
-          place: hash,
-          expected: null,
-          found: statement.key,
-          message: `A key statement signed by the root key has no effect (to ${statement.action} a ${statement.role} key): ${outcome.why}.`,
-        });
+      case 'keyRefused':
+        this.report(keyRefused(outcome));
         return;
-      }
-      case 'unknownVersion': {
-        const { place, hash, kind, key } = outcome;
-        this.unjudged.add(hash);
-        this.unknownOfRoot ||= key.vkey === this.run.rootKey.vkey;
-        this.report({
-          code: 'unknown-statement',
-          found: hash,
-          message: `At ${placeText(place, this.run.topics.seals)} stands a signed statement of a kind that this release does not know (${JSON.stringify(kind)}). What follows it is not judged: verify with a newer release.`,
-        });
+      case 'unknownVersion':
+        this.unjudged.add(outcome.hash);
+        this.unknownOfRoot ||= outcome.key.vkey === this.run.rootKey.vkey;
+        this.report(unknownStatement(outcome, this.run.topics.seals));
         return;
-      }
       case 'afterUnknown':
         this.unjudged.add(outcome.signed.hash);
         return;

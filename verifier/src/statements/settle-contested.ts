@@ -21,6 +21,7 @@ import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
 import { Reading } from './read-statements.ts';
 import type { Statements } from './read-statements.ts';
+import { chainOf } from './statement-findings.ts';
 
 const leafBytes = 32;
 
@@ -119,12 +120,8 @@ async function settleOpen(run: Run, judge: Judge, plans: ReadonlyMap<string, Pla
 
 function report(run: Run, { signed, why }: Contested, settlement: 'fork' | 'unjudged'): void {
   const { statement, hash, place, key } = signed;
-  const ofPartition =
-    statement.kind === 'key'
-      ? {}
-      : { topic: statement.topic, partition: statement.partition, generation: statement.generation };
   run.findings.add({
-    ...ofPartition,
+    ...chainOf(statement),
     code: settlement,
     place: hash,
     expected: null,
