@@ -141,6 +141,26 @@ describe('when it runs', () => {
     expect(rig.begun).toEqual(['12:30', '13:00']);
   });
 
+  test('once and at once after a machine slept for days, though a run goes on that began before', async () => {
+    const rig = new Rig();
+    rig.ranAt('2026-03-01T12:00:00Z');
+    rig.start({ maxRunMs: 24 * hour, deadManMs: 99 * 24 * hour });
+    await settle();
+    rig.clock.set('2026-03-04T12:30:00Z');
+    await rig.clock.pass(29 * 60_000);
+    expect(rig.begun).toEqual(['12:30']);
+    let finish: (verdict: Verdict) => void = () => undefined;
+    rig.runs.push(() => new Promise((resolve) => (finish = resolve)));
+    await rig.clock.pass(2 * 60_000);
+    rig.clock.set('2026-03-08T05:30:00Z');
+    await rig.clock.pass(60_000);
+    // It was not cancelled: its time is that of the machine while it was awake.
+    expect(rig.notes).toEqual(['heard delivered', 'skipped running']);
+    finish(verdictOf('verified'));
+    await rig.clock.pass(hour);
+    expect(rig.begun).toEqual(['12:30', '13:00', '06:00']);
+  });
+
   test('in the zone that it is given, over the change of summer time', async () => {
     const rig = new Rig();
     rig.clock.time = Date.parse('2026-03-28T02:30:00Z');
