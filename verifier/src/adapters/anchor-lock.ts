@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { VerifierError } from '../errors.ts';
 import { answered, codeOf, readPlainIfThere } from './file-calls.ts';
-import { isGone, letGo, newHolder } from './lock-holder.ts';
+import { giveUp, isGone, newHolder } from './lock-holder.ts';
 import type { LockHolder } from './lock-holder.ts';
 import { createWhole, removeIfThere } from './whole-file.ts';
 
@@ -29,7 +29,7 @@ export async function takeAnchorLock(file: string, waitMs: number): Promise<Anch
   try {
     return await takeAs(holder, file, waitMs);
   } catch (error) {
-    letGo(holder);
+    giveUp(holder);
     throw error;
   }
 }
@@ -58,8 +58,9 @@ async function takeAs(holder: LockHolder, file: string, waitMs: number): Promise
     release: async () => {
       try {
         if ((await readLock(file)) === mine) await removeIfThere(file);
-      } finally {
-        letGo(holder);
+      } catch (error) {
+        giveUp(holder);
+        throw error;
       }
     },
   };
