@@ -1,7 +1,8 @@
 // What an acknowledgement covers: the content that somebody saw, and no other in its place.
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { decodeBase64 } from '@tallystick/core/encoding';
-import { sealCrc } from '@tallystick/kafka/batch-encoder';
+import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { Verdict } from '../src/verdict.ts';
 import { checkpointOf } from './support/tiny-log.ts';
 import { LogWorld, quorum } from './support/log-world.ts';
@@ -17,6 +18,10 @@ const answerFor = ({ findings }: Verdict) =>
 function put(batch: Buffer, what: string, instead: string): void {
   batch.write(instead, batch.indexOf(what), 'latin1');
   sealCrc(batch);
+}
+
+function flip(batch: Buffer, at: number): void {
+  batch.writeUInt8(batch.readUInt8(at) ^ 1, at);
 }
 
 describe('altered events', () => {
@@ -54,6 +59,53 @@ describe('altered events', () => {
     expect(one).toMatchObject({ code: 'altered', place: 'offsets 4-4' });
     const [, leaves] = world.cluster.batches(topics.leaves, 0);
     expect(leaves?.includes(Buffer.from(decodeBase64(one?.expected ?? '')))).toBe(true);
+  });
+});
+
+describe('bad batches', () => {
+  const bad = (world: World, topic = topics.events): Buffer => world.cluster.batches(topic, 0)[2] as Buffer;
+
+  test('a bad CRC names the stored batch and how far it reaches', async () => {
+    const world = await World.small();
+    const batch = bad(world);
+    flip(batch, batch.length - 3);
+    const found = `(stored batch with SHA-256 ${createHash('sha256').update(batch).digest('hex')}), to offset 6`;
+    const expected = expect.stringContaining(found) as string;
+    expect(await world.verify()).toMatchObject({ exitCode: 1, findings: [{ code: 'bad-crc', found: expected }] });
+  });
+
+  test.each([topics.events, topics.seals])('%s: another content of a bad format is another finding', async (topic) => {
+    const world = await World.small();
+    const batch = bad(world, topic);
+    batch.writeInt8(1, batchField.magic);
+    const hash = async () => (await world.verify()).findings.find(({ code }) => code === 'bad-magic')?.hash;
+    const one = await hash();
+    expect(one).toBeDefined();
+    expect(await hash()).toBe(one);
+    flip(batch, batch.length - 3);
+    expect(await hash()).not.toBe(one);
+  });
+
+  test.each<[string, (batch: Buffer) => void]>([
+    ['a bad CRC', (batch) => flip(batch, batch.length - 3)],
+    ['a bad format', (batch) => batch.writeInt8(1, batchField.magic)],
+    ['another offset', (batch) => batch.writeBigInt64BE(1_000n)],
+    [
+      'an impossible header',
+      (batch) => {
+        batch.writeInt32BE(-1, batchField.lastOffsetDelta);
+        sealCrc(batch);
+      },
+    ],
+  ])('%s: who answers for it does not answer for what is sealed in it', async (_, alter) => {
+    const world = await World.small();
+    alter(bad(world));
+    const first = await world.verify();
+    expect(first.exitCode).toBe(1);
+    const answered = await world.verify({ acknowledged: answerFor(first) });
+    expect(answered).toMatchObject({ exitCode: 3, checked: { events: 5 } });
+    const unread = answered.findings.filter(({ code }) => code === 'unreadable');
+    expect(unread).toMatchObject([{ partition: 0, generation: 0, expected: 'offsets 4-6' }]);
   });
 });
 

@@ -165,4 +165,20 @@ describe('what an acknowledged finding stands for', () => {
     sealCrc(batch);
     expect(await found()).not.toBe(one);
   });
+
+  test.each(inserts)('a batch with %s that was put in is told by what it holds', async (_, make, code) => {
+    const found = async (bit: number): Promise<string> => {
+      const world = await World.small();
+      const { stored } = withCopy(world, topics.events, 2, 1, (batch) => {
+        batch.writeUInt8(batch.readUInt8(batch.length - 9) ^ bit, batch.length - 9);
+        make(batch);
+      });
+      const verdict = await world.verify({ log: storing(world, topics.events, stored, usual, lookups[0]![1]) });
+      const named = verdict.findings.filter((each) => each.code === code && each.found?.includes('SHA-256'));
+      expect(named).toHaveLength(1);
+      return /SHA-256 [0-9a-f]{64}/.exec(named[0]?.found ?? '')![0];
+    };
+    expect(await found(0)).toBe(await found(0));
+    expect(await found(1)).not.toBe(await found(0));
+  });
 });

@@ -16,6 +16,8 @@ export interface NewFinding {
   /** What happened, where, and what to do. */
   readonly message: string;
   readonly detail?: Record<string, unknown>;
+  /** What is to be said besides where somebody answers for this finding: that something could not be judged because of it. */
+  readonly stays?: NewFinding;
 }
 
 /**
@@ -76,6 +78,8 @@ export class Findings {
       ...(answered === undefined ? {} : { acknowledged: wordsOf(answered) }),
       ...(lapsed === undefined ? {} : { lapsed: wordsOf(lapsed) }),
     });
+    const { topic, partition, generation } = finding;
+    if (answered !== undefined && found.stays !== undefined) this.add({ topic, partition, generation, ...found.stays });
   }
 
   addAll(found: Iterable<NewFinding>): void {

@@ -60,7 +60,7 @@ export function damageFindings(plan: PlanOfDamage, hasUnknown: boolean, { first,
     case 'repeated':
       return [repeated(error, first)];
     case 'misplaced':
-      return [misplaced(base, batchLast ?? base, error)];
+      return [{ ...misplaced(base, batchLast ?? base, error), ...unjudged(plan, first, last, base, error) }];
     case 'parted':
       return [partedFinding(base, error)];
     case 'missing':
@@ -77,7 +77,8 @@ export function damageFindings(plan: PlanOfDamage, hasUnknown: boolean, { first,
       // What the bad batch itself does not account for.
       const rest = batchLast === null ? first : batchLast + 1;
       const why = `behind the bad batch at offset ${base} could not be read`;
-      return rest <= last ? [bad, unreadable(rest, last, error, why)] : [bad];
+      const named = { ...bad, ...unjudged(plan, first, rest - 1, base, error) };
+      return rest <= last ? [named, unreadable(rest, last, error, why)] : [named];
     }
   }
 }
@@ -92,6 +93,21 @@ export function rootMismatch({ seal, hash, first, last }: SealSection, root: str
     message: `The records at offsets ${first} to ${last} are not what seal ${seal.seal} was made of. No usable leaves are stored for it, so which of them was changed cannot be said.`,
     detail: { seal: seal.seal, statement: hash },
   };
+}
+
+/** What is sealed and lies in a bad batch: who answers for the batch does not say that its events are what was sealed. */
+function unjudged(
+  { sections }: PlanOfDamage,
+  first: number,
+  last: number,
+  base: number,
+  error: KafkaError,
+): Pick<NewFinding, 'stays'> {
+  const sealed = [...sectionsBetween(sections, first, last)].filter(({ kind }) => kind === 'seal');
+  const [begin, end] = [sealed[0], sealed.at(-1)];
+  if (begin === undefined || end === undefined) return {};
+  const why = `are sealed and lie in the bad batch at offset ${base}, so they could not be judged: an acknowledgement does not make them what was sealed`;
+  return { stays: unreadable(Math.max(first, begin.first), Math.min(last, end.last), error, why) };
 }
 
 /** @param why goes on from "Offsets … to …" */
@@ -208,6 +224,7 @@ function badBatch(code: 'bad-crc' | 'bad-magic', { base, batchLast, between, err
     code,
     place: offsetsPlace(base, base),
     ...evidenceOf(error),
+    ...(batchLast === null ? {} : { found: `${foundIn(error) ?? 'a batch'}, to offset ${batchLast}` }),
     message: `${error.message} ${why} ${held}`,
     ...(batchLast === null ? {} : { detail: { lastOffset: batchLast, unjudged: batchLast - base + 1 } }),
   };

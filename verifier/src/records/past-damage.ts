@@ -4,6 +4,7 @@ import { readPartition } from '@tallystick/kafka/strict-reader';
 import type { BatchId } from '@tallystick/kafka/strict-reader';
 import type { Damage, Piece, Source } from '../read-through.ts';
 import { bytesBehind, numberIn } from './batch-place.ts';
+import { withDigest } from './stored-batch.ts';
 
 const badBatch = new Map<KafkaErrorCode, Damage['cause']>([
   ['BATCH_CRC', 'corrupt'],
@@ -23,9 +24,9 @@ export async function whatItMeans(
   to: number,
   joined: boolean,
 ): Promise<{ piece: Piece | null; next: number }> {
-  const until = (offset: number, cause: Damage['cause'], batchLast: number | null = null) => {
+  const until = (offset: number, cause: Damage['cause'], batchLast: number | null = null, why = error) => {
     const next = Math.min(offset, to);
-    return { piece: holeOf(position, next - 1, cause, error, batchLast), next };
+    return { piece: holeOf(position, next - 1, cause, why, batchLast), next };
   };
   const notOffsets = { piece: null, next: position };
   switch (error.code) {
@@ -48,12 +49,13 @@ export async function whatItMeans(
     default: {
       const cause = badBatch.get(error.code);
       if (cause === undefined || !isBad(error)) return notOffsets;
+      const bad = await withDigest(source, error, position);
       if (joined && (await look(source, position)) === 'good') {
-        const damage: Damage = { cause, base: position, batchLast: null, between: true, error };
+        const damage: Damage = { cause, base: position, batchLast: null, between: true, error: bad };
         return { piece: { kind: 'hole', first: position, last: position - 1, damage }, next: position };
       }
       const next = await behindBad(source, position, to);
-      return next === null ? until(to, cause) : until(next, cause, next - 1);
+      return next === null ? until(to, cause, null, bad) : until(next, cause, next - 1, bad);
     }
   }
 }
