@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answered, readPlainIfThere } from './file-calls.ts';
-import { isGone, letGo, newHolder } from './lock-holder.ts';
+import { giveUp, isGone, newHolder } from './lock-holder.ts';
 import type { LockHolder } from './lock-holder.ts';
 import { createWhole, removeIfThere, replaceWhole } from './whole-file.ts';
 
@@ -13,8 +13,8 @@ export interface FolderLock {
   /** Does this process still hold the folder? Not so where somebody deleted the file, or the folder, and another process started. */
   held(): Promise<boolean>;
   release(): Promise<void>;
-  /** Gives it back without a word in its file, which may be gone or may not be written any more: this process can take it again. */
-  letGo(): void;
+  /** Where its file system fails: this process can take it again, whatever its file says. */
+  giveUp(): void;
 }
 
 interface Lock extends LockHolder {
@@ -40,11 +40,9 @@ const lockName = /^lock-([1-9][0-9]{0,14})$/;
 export async function lockFolder(folder: string): Promise<FolderLock | HeldElsewhere> {
   const mine: Lock = newHolder();
   try {
-    const taken = await takeAs(mine, folder);
-    if (!('release' in taken)) letGo(mine);
-    return taken;
+    return await takeAs(mine, folder);
   } catch (error) {
-    letGo(mine);
+    giveUp(mine);
     throw error;
   }
 }
@@ -74,11 +72,12 @@ async function takeAs(mine: Lock, folder: string): Promise<FolderLock | HeldElse
         try {
           // The number stays, so that it is never given twice.
           await replaceWhole(own, JSON.stringify({ ...mine, released: true }), lockMode);
-        } finally {
-          letGo(mine);
+        } catch (error) {
+          giveUp(mine);
+          throw error;
         }
       },
-      letGo: () => letGo(mine),
+      giveUp: () => giveUp(mine),
     };
   }
 }

@@ -16,26 +16,33 @@ export interface LockHolder {
   readonly token: string;
 }
 
-/** Of the locks that this thread holds or is taking. */
-const tokens = new Set<string>();
+/** Of locks that this thread gave up and could not remove. */
+const givenUp = new Set<string>();
 
-/** This thread, taking a lock now: until `letGo`. */
+/** This thread, taking a lock now. */
 export function newHolder(): LockHolder {
-  const token = randomUUID();
-  tokens.add(token);
-  return { pid: process.pid, host: hostname(), began: processBegan(process.pid), thread: threadId, token };
+  return {
+    pid: process.pid,
+    host: hostname(),
+    began: processBegan(process.pid),
+    thread: threadId,
+    token: randomUUID(),
+  };
 }
 
-/** The lock is not taken, or is given back. Where its file could not be written any more, nobody here takes that for held. */
-export function letGo({ token }: LockHolder): void {
-  tokens.delete(token);
+/**
+ * The lock could not be taken or given back, because its file system failed: its file may be there, or come to be there. Nobody in this process takes
+ * it for held. Not for one that was given back: who read it a moment before would take its successor's for it.
+ */
+export function giveUp({ token }: LockHolder): void {
+  givenUp.add(token);
 }
 
-/** Whether the process ran on this machine and is no more, or it is this thread, which let go of it. Of one that ran elsewhere nobody here can tell. */
+/** Whether the process ran on this machine and is no more, or it is this thread, which gave it up. Of one that ran elsewhere nobody here can tell. */
 export function isGone(holder: Partial<Record<keyof LockHolder, unknown>>): boolean {
   const { pid, host, began } = holder;
   if (host !== hostname() || typeof pid !== 'number') return false;
-  if (wasLetGo(holder)) return true;
+  if (wasGivenUp(holder)) return true;
   if (typeof began === 'string') return processBegan(pid) !== began;
   try {
     process.kill(pid, 0);
@@ -45,7 +52,7 @@ export function isGone(holder: Partial<Record<keyof LockHolder, unknown>>): bool
   }
 }
 
-function wasLetGo({ pid, began, thread, token }: Partial<Record<keyof LockHolder, unknown>>): boolean {
+function wasGivenUp({ pid, began, thread, token }: Partial<Record<keyof LockHolder, unknown>>): boolean {
   const isMine = pid === process.pid && thread === threadId && began === processBegan(process.pid);
-  return isMine && typeof token === 'string' && !tokens.has(token);
+  return isMine && typeof token === 'string' && givenUp.has(token);
 }

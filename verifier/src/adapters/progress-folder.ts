@@ -41,14 +41,14 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     if (!('release' in lock)) throw new Error(`another run has it (${lock.holder.slice(0, 300)})`);
     held = { folder, lock };
   };
-  /** Also where the file system says nothing any more: else no later run of this process could keep progress. */
-  const letGo = (): void => {
-    held?.lock.letGo();
-    held = null;
+  /** Where the file system fails: else no later run of this process could keep progress. */
+  const giveUp = (error: unknown): never => {
+    held?.lock.giveUp();
+    throw error;
   };
   /** What lies in the folder of another run, which took it from a holder that it believed dead, is not this run's any more. */
   const isHeld = async (): Promise<boolean> => {
-    if (held !== null && !(await held.lock.held())) letGo();
+    if (held !== null && !(await held.lock.held())) held = null;
     return held !== null;
   };
   const bytesOf = async (index: number): Promise<Uint8Array> => {
@@ -113,18 +113,18 @@ export function folderProgressStore(place: () => Promise<string>, key: ProgressF
     clear: async () => {
       try {
         // What another run has is its own.
-        await usable(place, async (folder) => ((await isHeld()) ? await remove(folder) : undefined));
+        await usable(place, async (folder) => ((await isHeld()) ? await remove(folder) : undefined)).catch(giveUp);
       } finally {
-        letGo();
+        held = null;
         codes = [];
         mac = null;
       }
     },
     leave: async () => {
       try {
-        await usable(place, async () => ((await isHeld()) ? await held?.lock.release() : undefined));
+        await usable(place, async () => ((await isHeld()) ? await held?.lock.release() : undefined)).catch(giveUp);
       } finally {
-        letGo();
+        held = null;
       }
     },
   };

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { inTime } from '../deadline.ts';
 import { answered, codeOf } from '../adapters/file-calls.ts';
 import { lockFolder, type FolderLock, type HeldElsewhere } from '../adapters/folder-lock.ts';
-import { letGo, newHolder } from '../adapters/lock-holder.ts';
+import { newHolder } from '../adapters/lock-holder.ts';
 import { createWhole, removeDrafts, removeIfThere, replaceWhole } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
 import type { HeldLock, RunLock } from './run-lock.ts';
@@ -83,7 +83,12 @@ async function hold(folder: string, lock: FolderLock, beatMs: number): Promise<H
   timer.unref();
   const release = async (): Promise<void> => {
     await busy;
-    if (await lock.held()) await lock.release();
+    try {
+      if (await lock.held()) await lock.release();
+    } catch (error) {
+      lock.giveUp();
+      throw error;
+    }
   };
   return {
     lost: lost.signal,
@@ -145,9 +150,7 @@ function hostOf(holder: string): string | null {
 async function takeFromDead(folder: string, file: string): Promise<void> {
   const number = Number(/^lock-(\d+)$/.exec(basename(file))?.[1]);
   const next = join(folder, `lock-${number + 1}`);
-  const mine = newHolder();
-  letGo(mine);
-  await createWhole(next, JSON.stringify({ ...mine, released: true }), 0o600);
+  await createWhole(next, JSON.stringify({ ...newHolder(), released: true }), 0o600);
 }
 
 function unusable(folder: string, cause: unknown): VerifierError {
