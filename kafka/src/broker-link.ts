@@ -13,6 +13,7 @@ import { fetchApi } from './fetch-message.ts';
 import { metadataApi } from './metadata-message.ts';
 import type { Sockets } from './sockets.ts';
 import { withDeadline } from './waiting.ts';
+import { WireReader } from './wire.ts';
 
 export interface Api {
   readonly apiKey: number;
@@ -30,6 +31,8 @@ export class BrokerLink {
   private readonly connection: InternalConnection;
   readonly sockets: Sockets;
   private readonly requestTimeoutMs: number;
+  /** Until when the broker looks at nothing that comes on this link, by the monotonic clock. */
+  private quietUntil = 0;
 
   private constructor(
     address: string,
@@ -48,6 +51,11 @@ export class BrokerLink {
   /** How the link failed; null while it can be used. */
   get failure(): 'silent' | 'lost' | null {
     return this.sockets.failure;
+  }
+
+  /** How much longer the broker looks at nothing that comes here: it throttled the link (KIP-219). Milliseconds. */
+  get quietMs(): number {
+    return Math.max(0, this.quietUntil - performance.now());
   }
 
   /**
@@ -107,7 +115,10 @@ export class BrokerLink {
       request: { ...api, encode: () => Promise.resolve(encodedBody(body)) },
       // kafkajs looks for a throttle time on what was decoded: an object of ours that has none.
       response: {
-        decode: async (payload) => ({ value: await Promise.resolve(decode(payload)) }),
+        decode: async (payload) => {
+          this.heedThrottle(throttleMsOf(payload));
+          return { value: await Promise.resolve(decode(payload)) };
+        },
         parse: (decoded) => Promise.resolve(decoded),
       },
       requestTimeout: ms,
@@ -123,8 +134,11 @@ export class BrokerLink {
       isolationLevel: 0,
       topics: [{ topic, partitions: [{ partition, timestamp }] }],
     });
-    const ms = this.requestTimeoutMs;
-    const { responses } = await withDeadline(listed, ms + 1_000, () => late(this.address, 'ListOffsets', ms));
+    const ms = this.requestTimeoutMs + this.quietMs;
+    const { responses, clientSideThrottleTime = 0 } = await withDeadline(listed, ms + 1_000, () =>
+      late(this.address, 'ListOffsets', ms),
+    );
+    this.heedThrottle(clientSideThrottleTime);
     const offset = Number(responses[0]?.partitions[0]?.offset);
     if (Number.isSafeInteger(offset) && offset >= 0) return offset;
     throw new KafkaError('PROTOCOL', `Broker ${this.address} named no offset of ${topic}/${partition}.`, {
@@ -132,10 +146,21 @@ export class BrokerLink {
     });
   }
 
+  private heedThrottle(ms: number): void {
+    if (ms > 0) this.quietUntil = Math.max(this.quietUntil, performance.now() + ms);
+  }
+
   /** Ends the connection at once; a request under way is rejected. */
   drop(): void {
     this.sockets.drop();
   }
+}
+
+/** What the answers to all our requests begin with, behind their header of version 1. @throws KafkaError PROTOCOL */
+function throttleMsOf(payload: Buffer): number {
+  const reader = new WireReader(payload, 'a request');
+  reader.tags();
+  return reader.int32();
 }
 
 function checkVersion(broker: InternalBroker, api: Api, address: string): void {

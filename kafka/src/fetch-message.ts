@@ -37,6 +37,20 @@ export function encodeFetch(request: FetchRequest, leaderEpoch: number): Buffer 
     .done();
 }
 
+/**
+ * How long the broker holds everything back, in milliseconds, where an answer says that and names no topic; null where it says something.
+ * @throws KafkaError PROTOCOL
+ */
+export function heldBackMs(payload: Buffer): number | null {
+  const reader = new WireReader(payload, 'a fetch');
+  reader.tags(); // response header version 1
+  const throttleMs = reader.int32();
+  const error = reader.int16();
+  reader.int32(); // session id
+  const topics = reader.unsignedVarint() - 1;
+  return throttleMs > 0 && error === 0 && topics <= 0 ? throttleMs : null;
+}
+
 /** @throws KafkaError PROTOCOL */
 export function decodeFetch(payload: Buffer, { topicId, partition }: FetchRequest): FetchResponse {
   const reader = new WireReader(payload, 'a fetch');

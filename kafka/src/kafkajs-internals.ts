@@ -64,7 +64,11 @@ export interface InternalBroker {
   listOffsets(request: {
     isolationLevel: number;
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
-  }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+  }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
+    /** For how long the broker looks at nothing more on the connection, milliseconds; kafkajs sends nothing then. */
+    clientSideThrottleTime?: number;
+  }>;
 }
 
 export const ConnectionPool: new (

@@ -1,7 +1,7 @@
 import type { KafkaConfig } from './config.ts';
 import { KafkaError } from './errors.ts';
 import { brokerError, closed, notAuthorized, topicMissing } from './failures.ts';
-import { decodeFetch, encodeFetch, fetchApi } from './fetch-message.ts';
+import { decodeFetch, encodeFetch, fetchApi, heldBackMs } from './fetch-message.ts';
 import { KafkajsAppender } from './kafkajs-appender.ts';
 import { resolveConfig, type ResolvedConfig } from './kafkajs-options.ts';
 import { LinkPool } from './link-pool.ts';
@@ -14,6 +14,7 @@ import type {
   RecordLog,
   TopicDescription,
 } from './record-log.ts';
+import { throttled } from './throttle.ts';
 
 /**
  * A RecordLog on a real cluster. Nothing is sent before the first call. `close()` it: open connections keep a process alive.
@@ -74,19 +75,22 @@ class KafkajsRecordLog implements RecordLog {
   async fetch(request: FetchRequest): Promise<FetchResponse> {
     const { topic, partition, maxWaitMs } = request;
     const what = `a fetch of ${topic}/${partition} at ${request.offset}`;
-    return await this.atLeader(topic, partition, async (address, { leaderEpoch }) => {
+    const answered = await this.atLeader(topic, partition, async (address, { leaderEpoch }) => {
       const answer = await this.links.with(address, { what, operation: 'Read', topic, partition }, (link) =>
         link.request(
           fetchApi,
           encodeFetch(request, leaderEpoch),
-          (payload) => decodeFetch(payload, request),
+          (payload) => heldBackMs(payload) ?? decodeFetch(payload, request),
           maxWaitMs,
         ),
       );
+      if (typeof answer === 'number') return answer;
       const behind = leaderEpoch < request.lastFetchedEpoch;
       if (staleLeader.has(answer.error) || behind) this.topics.delete(topic);
       return { ...answer, leaderEpoch, release: () => this.links.memory.giveBack(answer.records) };
     });
+    if (typeof answered === 'number') throw throttled(what, this.principal, answered);
+    return answered;
   }
 
   async bounds(topic: string, partition: number): Promise<{ logStart: number; highWatermark: number }> {

@@ -114,7 +114,8 @@ export class LinkPool {
       this.idle.splice(this.idle.indexOf(link), 1);
       this.discard(link);
     }
-    const index = this.idle.findLastIndex((link) => link.address === address);
+    // One that is throttled is asked nothing for so long.
+    const index = this.idle.findLastIndex((link) => link.address === address && link.quietMs === 0);
     return index < 0 ? undefined : this.idle.splice(index, 1)[0];
   }
 

@@ -5,6 +5,7 @@ import { aborted } from './failures.ts';
 import { judgeFetch, type Judgement } from './fetch-judge.ts';
 import type { RecordLog } from './record-log.ts';
 import { Seam, type SeamFetch } from './seam.ts';
+import { ThrottleLimit } from './throttle.ts';
 import { backoffMs, pause, withDeadline } from './waiting.ts';
 
 export interface ReadOptions {
@@ -25,7 +26,10 @@ export interface ReadOptions {
   readonly maxBytes?: number;
   /** How long a broker may wait for something new, in milliseconds. Default 500. */
   readonly maxWaitMs?: number;
-  /** How long a disturbance (broker gone, leader moving, high watermark behind) may last, in milliseconds. Default 30,000. */
+  /**
+   * How long a disturbance (broker gone, leader moving, high watermark behind) may last, in milliseconds. Default 30,000. While a broker
+   * says that it throttles it is not silent: that does not count, up to sixty times as long without one answer.
+   */
   readonly deadlineMs?: number;
   /** The bytes of a chunk are looked at only until the next one is asked for: their memory is used again. Default false. */
   readonly reuse?: boolean;
@@ -64,6 +68,8 @@ const defaultMaxBytes = 1024 * 1024;
 
 /** How often in a row a topic must be seen missing or with another id. Brokers learn of topics at different times. */
 const doubtsToStop = 3;
+/** One who follows hears of a longer pause in between. Milliseconds. */
+const longestPauseMs = 2_000;
 
 /**
  * Reads one partition without a consumer group and trusts nothing: every batch is checked (CRC-32C, magic, continuity,
@@ -102,9 +108,10 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       continue;
     }
     if (judgement.kind !== 'good') {
-      trouble.note(judgement, startedAt, settledAt);
-      if (follow && known !== null) yield { batches: [], ...known, nextOffset: position.offset };
-      await pause(Math.min(backoffMs(trouble.count - 1), Math.max(trouble.left(), 1)), signal, clock);
+      for (let waitMs = trouble.note(judgement, startedAt, settledAt); waitMs > 0; waitMs -= longestPauseMs) {
+        if (follow && known !== null) yield { batches: [], ...known, nextOffset: position.offset };
+        await pause(Math.min(waitMs, longestPauseMs), signal, clock);
+      }
       attempt = begin(maxWaitMs);
       continue;
     }
@@ -186,15 +193,17 @@ async function start(
 
 /** How long a disturbance lasts, and when it has lasted too long. */
 class Trouble {
-  count = 0;
+  private count = 0;
   private doubts = 0;
   private since: number | null = null;
   private readonly deadlineMs: number;
 
   private readonly clock: Clock;
+  private readonly throttle: ThrottleLimit;
 
   constructor(deadlineMs: number, clock: Clock) {
     this.deadlineMs = deadlineMs;
+    this.throttle = new ThrottleLimit(deadlineMs);
     this.clock = clock;
   }
 
@@ -202,19 +211,33 @@ class Trouble {
     this.since = null;
     this.count = 0;
     this.doubts = 0;
+    this.throttle.clear();
   }
 
   left(): number {
     return this.since === null ? this.deadlineMs : this.deadlineMs - (this.clock.monotonic() - this.since);
   }
 
-  /** @throws the judgement's error where it stops the reader or has lasted too long */
-  note(judgement: Exclude<Judgement, { kind: 'good' }>, startedAt: number, settledAt: number): void {
+  /**
+   * @returns how long to wait before the next attempt, in milliseconds
+   * @throws the judgement's error where it stops the reader or has lasted too long
+   */
+  note(judgement: Exclude<Judgement, { kind: 'good' }>, startedAt: number, settledAt: number): number {
+    const throttleMs = this.throttle.wait(judgement.error, settledAt);
+    if (throttleMs !== null) return this.untilServed(throttleMs, startedAt, settledAt);
     // From the start of the first failed attempt to the end of the last: not what the caller spent in between.
     this.since ??= this.clock.monotonic() - (settledAt - startedAt);
     this.count += 1;
     this.doubts = judgement.kind === 'doubt' ? this.doubts + 1 : 0;
     if (judgement.kind === 'stop' || this.doubts >= doubtsToStop || this.left() <= 0) throw judgement.error;
+    return Math.min(backoffMs(this.count - 1), Math.max(this.left(), 1));
+  }
+
+  /** The broker is there: what lasts already is given as much longer. */
+  private untilServed(throttleMs: number, startedAt: number, settledAt: number): number {
+    const until = settledAt + throttleMs;
+    if (this.since !== null) this.since += until - startedAt;
+    return until - this.clock.monotonic();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FetchResponse, RecordLog, TopicDescription } from '@tallystick/kafka/record-log';
+import { ThrottleLimit } from '@tallystick/kafka/throttle';
 import { inTime, pause } from './deadline.ts';
 import type { Patience } from './deadline.ts';
 import type { Bounds } from './domain/shards.ts';
@@ -38,7 +39,7 @@ export async function settledBounds(
 }
 
 /**
- * What is served now where an offset is asked for, unjudged.
+ * What is served now where an offset is asked for, unjudged. Where the broker throttles, it is asked again when it says.
  * @throws KafkaError; VerifierError VERIFY_ABORTED
  */
 export async function fetchAt(
@@ -46,7 +47,16 @@ export async function fetchAt(
   offset: number,
   maxBytes: number,
 ): Promise<FetchResponse> {
-  const { log, topic, topicId, partition } = asked;
+  const { log, topic, topicId, partition, deadlineMs, signal } = asked;
   const request = { topic, topicId, partition, offset, lastFetchedEpoch: -1, maxBytes, maxWaitMs: 0 };
-  return await inTime(`A fetch of ${topic}/${partition} at ${offset}`, asked, log.fetch(request));
+  const limit = new ThrottleLimit(deadlineMs);
+  for (;;) {
+    try {
+      return await inTime(`A fetch of ${topic}/${partition} at ${offset}`, asked, log.fetch(request));
+    } catch (error) {
+      const waitMs = limit.wait(error, performance.now());
+      if (waitMs === null) throw error;
+      await pause(waitMs, signal);
+    }
+  }
 }

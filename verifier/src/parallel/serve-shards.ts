@@ -32,7 +32,7 @@ export function serveShards(
   const work = async (task: ShardTask): Promise<void> => {
     try {
       const result = await readOrLeave(task, {
-        log: await records,
+        log: heard(await records, meter),
         schemas: settings.schemas ? schemas : null,
         deadlineMs: settings.deadlineMs,
         sha256: nodeSha256,
@@ -59,6 +59,24 @@ export function serveShards(
     else if (message.kind === 'join') turn = turn.then(() => join(message.task));
     else schemas.answer(message);
   });
+}
+
+/** The same log. Each failure of a fetch is a sign of life: a broker that throttles may serve nothing for many minutes. */
+function heard(log: RecordLog, meter: Progress): RecordLog {
+  return {
+    describeTopic: async (topic) => await log.describeTopic(topic),
+    bounds: async (topic, partition) => await log.bounds(topic, partition),
+    createAppender: async () => await log.createAppender(),
+    close: async () => await log.close(),
+    fetch: async (request) => {
+      try {
+        return await log.fetch(request);
+      } catch (error) {
+        meter.tell();
+        throw error;
+      }
+    },
+  };
 }
 
 /** Counts like the meter of a run, and tells it now and then. */
