@@ -15,6 +15,7 @@ import { readEvents } from './read-again.ts';
 import type { KnownEvent } from './read-again.ts';
 import { Repeats } from './repeats.ts';
 import { SchemaReader } from './schema-reader.ts';
+import { SetDigest } from './set-digest.ts';
 import { wordOthers, wordSame } from './word-repeats.ts';
 
 export interface CompareOptions {
@@ -89,8 +90,10 @@ class Comparison {
   /** Of these, those that are not listed by their numbers. */
   private single = 0;
   private conflicts = 0;
-  /** Of these, those that share an id. */
+  /** Of these, those that share an id; the first of them by place, at most twice as many as are listed; and a digest of all. */
   private idConflicts = 0;
+  private readonly firstConflicts: { readonly at: Place; readonly finding: NewFinding }[] = [];
+  private readonly allConflicts = new SetDigest();
   private unread = 0;
   private firstUnread: Place | null = null;
 
@@ -134,11 +137,13 @@ class Comparison {
         message: `${this.single} events were delivered more than once, those aside whose producer's numbers are listed; the first ${listedDuplicates} met are listed.`,
         detail: { count: this.single },
       });
+    this.keepFirst();
+    for (const { finding } of this.firstConflicts) add(finding);
     if (this.idConflicts > mostListed)
       add({
         code: 'id-conflict',
-        found: 'more',
-        message: `${this.idConflicts} events have the id of another event; the first ${mostListed} met are listed.`,
+        found: `more (SHA-256 of all ${this.allConflicts.digest()})`,
+        message: `${this.idConflicts} events have the id of another event; the first ${mostListed} are listed.`,
         detail: { count: this.idConflicts },
       });
     if (this.firstUnread !== null)
@@ -260,15 +265,23 @@ class Comparison {
     }
     this.conflicts += 1;
     this.idConflicts += 1;
-    if (this.idConflicts > mostListed) return;
-    this.findings.push({
+    this.allConflicts.add(JSON.stringify([partition, offset, of.partition, of.offset, original.hash, event.hash]));
+    // Pairs come in no order, and in another one each time.
+    const finding: NewFinding = {
       code: 'id-conflict',
       ...where,
       expected: original.hash,
       found: event.hash,
       message: `The event at offset ${offset} of partition ${partition} has the id of that of ${elsewhere} (${wordText(event.id)}) and other content: one of them is not what its source wrote, or a source uses an id twice.`,
       detail,
-    });
+    };
+    this.firstConflicts.push({ at: place, finding });
+    if (this.firstConflicts.length >= 2 * mostListed) this.keepFirst();
+  }
+
+  private keepFirst(): void {
+    this.firstConflicts.sort(({ at: a }, { at: b }) => a.partition - b.partition || a.offset - b.offset);
+    this.firstConflicts.splice(mostListed);
   }
 
   private notRead(place: Place): void {

@@ -62,7 +62,8 @@ export function wordTally({ topic, partition }: Where, tally: TallyData, limitMs
       code: 'bad-signature',
       place: at(last.offset),
       found: `${unlisted} more`,
-      message: `Behind offset ${last.offset} there are ${many(unlisted, 'more signature', 'more signatures')} that do not count.`,
+      counts: true,
+      message: `Behind offset ${last.offset} there are ${many(unlisted, 'more signature', 'more signatures')} that do not count; they are not named, so nobody can answer for them.`,
       detail: { count: unlisted },
     });
   }

@@ -1,5 +1,6 @@
 import type { FindingCode } from '@tallystick/core/finding';
 import { offsetsPlace } from '@tallystick/core/finding';
+import { contentDigest } from '../domain/content-digest.ts';
 import type { NewFinding } from '../domain/findings.ts';
 import { mostListed } from './content-findings.ts';
 import type { Where } from './content-findings.ts';
@@ -24,10 +25,21 @@ function* wordHoles({ holes }: JoinedLives): Generator<NewFinding, void, void> {
   yield {
     code: 'sequence-hole',
     place: offsetsPlace(next.before ?? next.after, unlisted.at(-1)?.after ?? next.after),
-    found: `${unlisted.length} more`,
+    found: `${unlisted.length} more (SHA-256 of all ${digestOfHoles(holes)})`,
     message: `There are ${many(unlisted.length, 'more hole', 'more holes')} in the sequences of producers, ${sum(unlisted)} numbers in all.`,
     detail: { count: unlisted.length },
   };
+}
+
+/** Of all holes, in whatever order they are. */
+function digestOfHoles(holes: readonly LifeHole[]): string {
+  return contentDigest(
+    holes
+      .map(({ instance, epoch, first, last, before, after }) =>
+        JSON.stringify([instance, epoch, first, last, before, after]),
+      )
+      .sort(),
+  );
 }
 
 function wordHole(hole: LifeHole): NewFinding {

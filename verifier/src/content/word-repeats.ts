@@ -51,9 +51,10 @@ export function wordOthers(others: readonly Repeat[], { conflicts, explained, cu
   ];
   if (!cut && groups.length <= mostListed && unnamed.length <= mostListed) return words;
   const pending = others.reduce((sum, each) => sum + each.pending, 0);
-  const message = `${many(pending, 'sequence number', 'sequence numbers')} of producers came again with other events; the first of them are listed.`;
+  const message = `${many(pending, 'sequence number', 'sequence numbers')} of producers came again with other events; the first of them are listed. The others are not named, so nobody can answer for them.`;
   const partition = others[0]?.run.partition ?? null;
-  return [...words, { code: 'id-conflict', partition, found: 'more numbers', message, detail: { count: pending } }];
+  const detail = { count: pending };
+  return [...words, { code: 'id-conflict', partition, found: 'more numbers', counts: true, message, detail }];
 }
 
 type Group = [NumberConflict, ...NumberConflict[]];

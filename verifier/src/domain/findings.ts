@@ -16,6 +16,8 @@ export interface NewFinding {
   /** What happened, where, and what to do. */
   readonly message: string;
   readonly detail?: Record<string, unknown>;
+  /** It only counts others, which it cannot name: nobody can answer for what nobody can see. */
+  readonly counts?: true;
   /** What is to be said besides where somebody answers for this finding: that something could not be judged because of it. */
   readonly stays?: NewFinding;
 }
@@ -65,7 +67,7 @@ export class Findings {
     });
     const hash = findingHash(finding);
     if (this.kept.has(hash)) return;
-    const answered = this.acknowledged.get(hash);
+    const answered = found.counts === true ? undefined : this.acknowledged.get(hash);
     if (answered === undefined && this.kept.size >= this.limit && this.codes.has(finding.code)) {
       this.omitted.set(finding.code, (this.omitted.get(finding.code) ?? 0) + 1);
       return;

@@ -75,7 +75,7 @@ export async function sealsLost(
   // What the judge refused is no statement that the topic should hold.
   const missing = reading.unread ? null : (reading.held?.missing(size) ?? null);
   if (missing === null) return [];
-  const { first, count } = missing;
+  const { first, count, which } = missing;
   const { seals } = run.topics;
   const found = await statementAt(resources, first, size);
   return [
@@ -84,7 +84,7 @@ export async function sealsLost(
       code: 'seals-lost',
       place: found?.hash ?? '-',
       expected: `entry ${first}`,
-      found: `${count} missing`,
+      found: `${count} missing (SHA-256 of which ${which})`,
       message: `Topic ${seals} lacks ${count} of the statements that the published log holds, the first of them entry ${first}. The ledger produces them again; until it has, ask who could delete them.`,
       detail: { first, count },
     },

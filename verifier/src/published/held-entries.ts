@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { leafHash } from '@tallystick/core/merkle';
 import type { Judge } from '@tallystick/core/judge';
 import { parseNote } from '@tallystick/core/note';
@@ -52,13 +53,26 @@ export class HeldEntries {
     return this.found;
   }
 
-  /** The first entry below `size` that was not found, and how many were not; null where all were. */
-  missing(size: number): { readonly first: number; readonly count: number } | null {
+  /** The first entry below `size` that was not found, how many were not, and a digest of which; null where all were. */
+  missing(size: number): { readonly first: number; readonly count: number; readonly which: string } | null {
     const count = size - this.from - this.count;
     if (count <= 0) return null;
-    let at = 0;
-    while (((this.bits[at >>> 3] ?? 0) & (1 << (at & 7))) !== 0) at += 1;
-    return { first: this.from + at, count };
+    const [first, which] = this.missed(size - this.from);
+    return { first: this.from + first, count, which };
+  }
+
+  private missed(to: number): [first: number, which: string] {
+    const runs = createHash('sha256');
+    let first = -1;
+    for (let at = 0, begin = -1; at <= to; at++) {
+      const isMissing = at < to && ((this.bits[at >>> 3] ?? 0) & (1 << (at & 7))) === 0;
+      if (isMissing && begin < 0) begin = at;
+      if (isMissing || begin < 0) continue;
+      if (first < 0) first = begin;
+      runs.update(`${this.from + begin}-${this.from + at - 1}\n`);
+      begin = -1;
+    }
+    return [Math.max(first, 0), runs.digest('base64')];
   }
 
   private set(at: number): boolean {

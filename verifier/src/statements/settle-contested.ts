@@ -114,7 +114,8 @@ async function settleOpen(run: Run, judge: Judge, plans: ReadonlyMap<string, Pla
   run.findings.add({
     code: 'fork',
     found: `${dropped} more`,
-    message: `${dropped} more well-signed statements contradict the accepted ones; they are too many to keep. A seal key is in wrong hands: retire it.`,
+    counts: true,
+    message: `${dropped} more well-signed statements contradict the accepted ones; they are too many to keep, so nobody can answer for them. A seal key is in wrong hands: retire it.`,
   });
 }
 
