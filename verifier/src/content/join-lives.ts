@@ -49,8 +49,8 @@ interface Joined {
   lastOffset: number;
   /** Offset of its first event that was read; Infinity: none was. */
   began: number;
-  /** Sequences below this are in what was not read, or by an earlier run. */
-  readonly known: number;
+  /** Sequences below this are in what was not read, or by an earlier run, or what was seen of them is forgotten. */
+  known: number;
   holes: Hole[];
   /** Whether its first event was asked for the epoch before it. */
   asked: boolean;
@@ -70,7 +70,7 @@ interface NamedLife {
 
 /**
  * Puts what the shards of one partition saw of each producer's life together, one shard after the other: so memory holds the lives once, however many shards
- * there are.
+ * there are, and no more holes than one shard holds.
  */
 export class LifeJoin {
   private readonly lives = new Map<string, Joined>();
@@ -84,6 +84,8 @@ export class LifeJoin {
   private readonly counts = { again: 0, earlier: 0, late: 0 };
   private readonly names = new Set<string>();
   private readonly open: NamedLife[] = [];
+  /** In all lives that are not closed. */
+  private holes = 0;
   private ambiguous: Met | null = null;
   private overflow = false;
   private epochs = 0;
@@ -174,14 +176,20 @@ export class LifeJoin {
     const from = life.next;
     if (stretch.first < from) this.turned(life, stretch, stretch.first, Math.min(stretch.last, from - 1));
     if (stretch.last < from) return;
-    if (stretch.first > from) life.holes.push(holeBehind(life, stretch.first - 1, stretch.firstOffset, stretch.first));
+    if (stretch.first > from) {
+      life.holes.push(holeBehind(life, stretch.first - 1, stretch.firstOffset, stretch.first));
+      this.counted(life, life.holes.length - 1);
+    }
     life.next = stretch.last + 1;
     life.lastOffset = stretch.lastOffset;
   }
 
   /** Numbers of a stretch below the highest: they fill holes, or came before. */
   private turned(life: Joined, stretch: Stretch, from: number, to: number): void {
-    for (const { first, last, filled } of fillHoles(life.holes, from, to)) {
+    const before = life.holes.length;
+    const parts = fillHoles(life.holes, from, to);
+    this.counted(life, before);
+    for (const { first, last, filled } of parts) {
       if (filled) {
         this.keep('late', life, stretch, first, last);
         continue;
@@ -189,6 +197,20 @@ export class LifeJoin {
       this.keep('earlier', life, stretch, first, Math.min(last, life.known - 1));
       this.keep('again', life, stretch, Math.max(first, life.known), last);
     }
+  }
+
+  /**
+   * Counts the holes of a life anew. Where there are too many its newest is forgotten: of numbers up to there that come yet nobody can say
+   * any more whether they are late or come again.
+   */
+  private counted(life: Joined, before: number): void {
+    this.holes += life.holes.length - before;
+    if (this.holes <= mostRuns) return;
+    const forgotten = life.holes.pop();
+    if (forgotten === undefined) return;
+    this.holes -= 1;
+    this.overflow = true;
+    life.known = Math.max(life.known, forgotten.last + 1);
   }
 
   private keep(kind: Kind, life: Joined, stretch: Stretch, first: number, last: number): void {
@@ -253,6 +275,7 @@ export class LifeJoin {
       if (this.lives.size <= mostLives) return;
       this.lives.delete(key);
       this.dropped = true;
+      this.holes -= life.holes.length;
       if (this.closed.length + life.holes.length <= mostRuns) this.closed.push(...holesOf(life));
       else this.overflow = true;
     }
