@@ -108,12 +108,15 @@ export async function applyTopics(config: KafkaConfig, specs: readonly TopicSpec
         replicationFactor,
         configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
       }));
+      const names = missing.map(({ name }) => name);
       await call(
-        `the creation of ${missing.map(({ name }) => name).join(', ')}`,
+        `the creation of ${names.join(', ')}`,
         'Create',
-        (admin) => admin.createTopics({ topics, waitForLeaders: true, timeout: 10_000 }),
-        missing[0]?.name,
+        // kafkajs would take a broker that has not yet heard of them for one that refuses.
+        (admin) => admin.createTopics({ topics, waitForLeaders: false, timeout: 10_000 }),
+        names[0],
       );
+      if (!(await settle(() => areLed(config, names), Boolean))) throw notLed(names);
     }
     const changed = before.filter(({ setting }) => setting !== 'exists' && !neverChanged.has(setting));
     for (const topic of new Set(changed.map((difference) => difference.topic))) {
@@ -169,6 +172,28 @@ export async function applyAcls(config: KafkaConfig, specs: readonly AclSpec[]):
     }
     return { created: missing, unexpected };
   });
+}
+
+/** Whether each topic is known, and all of its partitions have leaders. */
+async function areLed(config: KafkaConfig, names: readonly string[]): Promise<boolean> {
+  const log = connectRecordLog(config);
+  try {
+    for (const name of names) {
+      const { partitions } = await log.describeTopic(name);
+      if (partitions.some(({ leader }) => leader < 0)) return false;
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof KafkaError && (error.retriable || error.code === 'TOPIC_MISSING')) return false;
+    throw error;
+  } finally {
+    await log.close();
+  }
+}
+
+function notLed(names: readonly string[]): KafkaError {
+  const message = `The topics ${names.join(', ')} were created, but no broker leads all of their partitions yet. Check the brokers.`;
+  return new KafkaError('TIMED_OUT', message, { retriable: true, evidence: { topics: names } });
 }
 
 async function topicDifferences(
@@ -300,9 +325,9 @@ function describeAcl(spec: AclSpec): string {
   return textOf(entryOf(spec));
 }
 
-/** Looks until it is as wanted, for 10 s at most. */
+/** Looks until it is as wanted, for 30 s at most. */
 async function settle<T>(look: () => Promise<T>, isWanted: (found: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   for (let attempt = 0; ; attempt += 1) {
     const found = await look();
     if (isWanted(found) || performance.now() >= deadline) return found;

@@ -51,6 +51,8 @@ export async function realCluster(stack: StackInfo): Promise<ContractCluster & {
   };
   const create = async (name: string, maxMessageBytes: number) => {
     await admin.createTopics({
+      // Whoever makes one waits for its leaders: see `described`.
+      waitForLeaders: false,
       topics: [
         {
           topic: name,

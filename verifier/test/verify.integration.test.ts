@@ -128,7 +128,7 @@ class RealWorld {
       { name: 'message.timestamp.type', value: 'LogAppendTime' },
       { name: 'max.message.bytes', value: '2097152' },
     ];
-    await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }] });
+    await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] });
     await until(`topic ${topic}`, async () => {
       for (let partition = 0; partition < numPartitions; partition++) await log.bounds(topic, partition);
       return true;
