@@ -19,6 +19,8 @@ export class MemoryRecordLog implements RecordLog {
   readonly cluster: MemoryCluster;
   readonly principal: string;
   readonly clock: Clock;
+  /** Answers are as large as was asked for. */
+  readonly random = (): number => 0;
   private readonly connection: MemoryConnection;
   private open = true;
 

@@ -6,6 +6,8 @@ export interface RecordLog {
   readonly principal?: string;
   /** By which whoever uses this log waits and gives up. Default: the machine's; a simulated cluster has its own. */
   readonly clock?: Clock;
+  /** From 0 to below 1: by which whoever reads draws where answers end. Default: the machine's; a simulated cluster has its own. */
+  readonly random?: () => number;
 
   /**
    * What the cluster says of a topic now: asked afresh, never from a cache.

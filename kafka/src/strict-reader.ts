@@ -20,6 +20,8 @@ export interface ReadOptions {
   readonly lastEpoch?: number;
   /** Exclusive end. The reader ends there, or fails with OFFSET_OUT_OF_RANGE if the log stays shorter until the deadline. */
   readonly to?: number;
+  /** Nothing is fetched while the caller works on what ends at this offset or behind it: it may be content. Default: `to`. */
+  readonly lazyFrom?: number;
   /** Go on at the end of the log and wait for more. Empty chunks are yielded too, so that the caller has a clock. */
   readonly follow?: boolean;
   /** Bytes of one fetch. A batch that is larger comes whole all the same. Default 1 MiB. */
@@ -45,6 +47,8 @@ export interface ReadOptions {
   readonly contiguous?: boolean;
   /** With `contiguous`: the batch that ends before `from`, if it was read (see `ReadChunk.last`). */
   readonly behind?: Uint8Array | null;
+  /** In place of `behind`: `ReadChunk.seam` of a reading that ended there. What that saw behind the batch has to be there. */
+  readonly seam?: Seam | null;
   readonly signal?: AbortSignal;
 }
 
@@ -59,9 +63,13 @@ export interface ReadChunk {
   readonly nextOffset: number;
   /** With `contiguous`: a copy of the last batch that was read, until the next chunk is asked for. */
   readonly last?: Uint8Array | null;
+  /** With `contiguous`: by which another reading goes on behind what this one gave last. */
+  readonly seam?: Seam;
 }
 
 export type { BatchId, ReadBatch } from './batch-checks.ts';
+export { AnswerEnds } from './seam.ts';
+export type { Seam } from './seam.ts';
 export { digestOf } from './batch-checks.ts';
 
 const defaultMaxBytes = 1024 * 1024;
@@ -91,11 +99,19 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
   const trouble = new Trouble(deadlineMs, clock);
   if (end !== null && from >= end) return;
   const { contiguous = false, behind = null, maxBytes = defaultMaxBytes } = options;
-  const seam = contiguous ? new Seam(behind, maxBytes) : null;
+  const seam = contiguous ? (options.seam ?? new Seam(behind, maxBytes, options.log.random)) : null;
+  seam?.again();
   let how: SeamFetch = { offset: from, maxBytes, back: false };
+  let doubted = -1;
   const begin = (waitMs: number): Promise<Outcome> => {
     how = seam?.next(position.offset) ?? { ...how, offset: position.offset };
     return start(options, position, how, waitMs, trouble.left());
+  };
+  // What is bad may have been changed on its way only. Asked for in another way, something else may come in its place.
+  const doubts = (error: KafkaError | null): boolean => {
+    if (seam === null || doubted === position.offset || !isOfBatch(error)) return false;
+    doubted = position.offset;
+    return true;
   };
 
   // Nothing is waited for where the end is still to be seen: an empty partition answers at once.
@@ -126,6 +142,11 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
       continue;
     }
     const checked = checkRecords(records, position, end, options.without);
+    if (doubts(checked.error)) {
+      if (options.reuse === true) release?.();
+      attempt = start(options, position, how, maxWaitMs, trouble.left());
+      continue;
+    }
     position = checked.position;
     const last = checked.batches.at(-1);
     if (last !== undefined) seam?.advance(last.bytes, records.subarray(checked.used));
@@ -137,7 +158,8 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
     else if (nothing && !follow)
       trouble.note({ kind: 'again', error: tooShort(position, end, known) }, startedAt, settledAt);
     else trouble.clear();
-    if (!done && checked.error === null) {
+    const isLazy = position.offset >= (options.lazyFrom ?? Infinity);
+    if (!done && checked.error === null && !isLazy) {
       attempt = begin(maxWaitMs);
       attempt.catch(() => undefined);
     }
@@ -146,11 +168,12 @@ export async function* readPartition(options: ReadOptions): AsyncGenerator<ReadC
         batches: checked.batches,
         ...known,
         nextOffset: position.offset,
-        ...(seam !== null && { last: seam.last }),
+        ...(seam !== null && { last: seam.last, seam }),
       };
     if (checked.error !== null) throw checked.error;
     if (done) return;
     if (options.reuse === true) release?.();
+    if (isLazy) attempt = begin(maxWaitMs);
   }
 }
 
@@ -239,6 +262,11 @@ class Trouble {
     if (this.since !== null) this.since += until - startedAt;
     return until - this.clock.monotonic();
   }
+}
+
+/** Whether it says that a stored batch is bad. */
+function isOfBatch(error: KafkaError | null): boolean {
+  return error?.code === 'BATCH_CRC' || error?.code === 'BATCH_MAGIC' || error?.code === 'BATCH_INVALID';
 }
 
 /** Whether an offset lies below what can be asked for. */

@@ -2,7 +2,7 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
-import type { BatchId, ReadBatch, ReadOptions } from '@tallystick/kafka/strict-reader';
+import type { BatchId, ReadBatch, ReadOptions, Seam } from '@tallystick/kafka/strict-reader';
 import { firstOverlong, misplacedAt, numberIn } from './records/batch-place.ts';
 import type { Misplaced } from './records/batch-place.ts';
 import type { Patience } from './deadline.ts';
@@ -52,14 +52,20 @@ const mostMisplaced = 1_000;
 /**
  * Reads `[from, to)` with the strict reader and goes on behind what is damaged, so that one run finds all of it. What cannot be
  * read is a hole; what is not about single offsets (no right, no broker, another topic) is thrown on.
+ * @param lazyFrom nothing is fetched ahead from this offset on: who reads may be content before `to`
  * @throws KafkaError TOPIC_RECREATED, TOPIC_MISSING, NOT_AUTHORIZED, AUTHENTICATION_FAILED, UNREACHABLE, TIMED_OUT, PROTOCOL,
  *   CLOSED, ABORTED
  */
-export async function* readThrough(source: Source, from: number, to: number): AsyncGenerator<Piece, void, void> {
-  const state: ReadState = { position: from, lastEpoch: -1, retriedAt: -1, behind: null, without: [] };
+export async function* readThrough(
+  source: Source,
+  from: number,
+  to: number,
+  lazyFrom = to,
+): AsyncGenerator<Piece, void, void> {
+  const state: ReadState = { position: from, lastEpoch: -1, retriedAt: -1, seam: null, without: [] };
   while (state.position < to) {
     try {
-      const misplaced = yield* readOn(source, state, to);
+      const misplaced = yield* readOn(source, state, to, lazyFrom);
       if (misplaced === null) return;
       yield passOver(state, misplaced, to);
     } catch (error) {
@@ -78,17 +84,26 @@ interface ReadState {
   lastEpoch: number;
   /** Where something bad was asked for once more. */
   retriedAt: number;
-  /** The batch that ends at `position`. With it a batch that is bad is asked for where it lies: by offset alone a broker may go past it. */
-  behind: Uint8Array | null;
+  /**
+   * What was seen of the batch that ends at `position` and behind it. With it a batch that is bad is asked for where it lies: by offset alone a
+   * broker may go past it.
+   */
+  seam: Seam | null;
   /** Batches that say wrong offsets. */
   readonly without: BatchId[];
 }
 
 /** Reads up to the end, or to a batch that does not lie where it says. */
-async function* readOn(source: Source, state: ReadState, to: number): AsyncGenerator<Piece, Misplaced | null, void> {
-  const { position: from, lastEpoch, behind, without } = state;
+async function* readOn(
+  source: Source,
+  state: ReadState,
+  to: number,
+  lazyFrom: number,
+): AsyncGenerator<Piece, Misplaced | null, void> {
+  const { position: from, lastEpoch, seam, without } = state;
   const told = isTold(state);
-  const options: ReadOptions = { ...readerOptions(source, without), from, to, lastEpoch, contiguous: true, behind };
+  const range = { from, to, lazyFrom, lastEpoch };
+  const options: ReadOptions = { ...readerOptions(source, without), ...range, contiguous: true, seam };
   for await (const chunk of readPartition(options)) {
     const misplaced = told ? await firstOverlong(source, chunk.batches) : null;
     const batches = chunk.batches.slice(0, misplaced?.at);
@@ -96,7 +111,7 @@ async function* readOn(source: Source, state: ReadState, to: number): AsyncGener
     if (last !== undefined) {
       state.position = last.header.lastOffset + 1;
       state.lastEpoch = last.header.leaderEpoch;
-      state.behind = misplaced === null ? (chunk.last ?? null) : null;
+      state.seam = misplaced === null ? (chunk.seam ?? null) : null;
       yield { kind: 'batches', batches };
     }
     if (misplaced !== null) return misplaced;
@@ -106,23 +121,24 @@ async function* readOn(source: Source, state: ReadState, to: number): AsyncGener
 
 /** @throws the error, where it is not about offsets */
 async function afterError(source: Source, state: ReadState, error: KafkaError, to: number): Promise<Piece | 'again'> {
-  const { position, lastEpoch, behind, without } = state;
+  const { position, lastEpoch, seam, without } = state;
   const misplaced = isTold(state) ? await misplacedAt(source, error, position, without) : null;
   if (misplaced !== null) return passOver(state, misplaced, to);
   const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
-  // What is bad is asked for once more: it may have been changed on its way only. And without the leader epoch read before: the
-  // stored epoch is no part of what the CRC covers, and the content decides.
+  // What is bad is asked for once more. And without the leader epoch read before: the stored epoch is no part of what the CRC covers, and the
+  // content decides.
   state.lastEpoch = -1;
-  if (state.retriedAt !== position && (goesBack || isBad(error) || (ofEpoch.has(error.code) && lastEpoch >= 0))) {
+  const hangsOnEpoch = ofEpoch.has(error.code) && lastEpoch >= 0 && !isParted(error);
+  if (state.retriedAt !== position && (goesBack || isBad(error) || hangsOnEpoch)) {
     state.retriedAt = position;
     if (!goesBack) return 'again';
-    state.behind = null;
+    state.seam = null;
     return holeOf(position, position - 1, 'repeated', error);
   }
-  const { piece, next } = await whatItMeans(source, error, position, to, behind !== null);
+  const { piece, next } = await whatItMeans(source, error, position, to, seam !== null);
   if (piece === null) throw error;
   state.position = next;
-  state.behind = null;
+  state.seam = null;
   return piece;
 }
 
@@ -133,9 +149,14 @@ function passOver(state: ReadState, { id, place, error }: Misplaced, to: number)
   state.without.push(id);
   state.position = next;
   state.lastEpoch = -1;
-  state.behind = null;
+  state.seam = null;
   const damage: Damage = { cause: 'misplaced', base: place.first, batchLast: place.last, error };
   return { kind: 'hole', first, last: next - 1, damage };
+}
+
+/** Whether it is no matter of epochs: something else lies behind a batch than was seen there. That was asked for often enough. */
+function isParted({ code, evidence }: KafkaError): boolean {
+  return code === 'LOG_DIVERGED' && evidence['found'] === null;
 }
 
 function isTold({ without }: ReadState): boolean {
