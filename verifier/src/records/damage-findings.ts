@@ -17,25 +17,24 @@ export type PlanOfDamage = Pick<
  * What log start and high watermark alone say of a partition (protocol section 9).
  * @param hasUnknown a statement of a later version was met: what it covers cannot be told from a loss
  */
-export function boundsFindings(
+export function* boundsFindings(
   plan: PlanOfDamage,
   hasUnknown: boolean,
   { logStart, highWatermark }: Bounds,
-): NewFinding[] {
+): Generator<NewFinding, void, void> {
   const { genesisOffset, floor, from, end, readTo } = plan;
-  const findings: NewFinding[] = [];
   if (genesisOffset !== null && logStart < Math.min(genesisOffset, highWatermark)) {
-    findings.push({
+    yield {
       code: 'before-genesis',
       place: offsetsPlace(logStart, Math.min(genesisOffset, highWatermark) - 1),
       expected: String(genesisOffset),
       found: String(logStart),
       message: `There are records below offset ${genesisOffset}, where generation 0 began with the first offset there was then. A log start never goes back: the partition was rewritten.`,
-    });
+    };
   }
-  if (logStart > from) findings.push(...lostBelow(plan, from, logStart - 1, logStart));
+  if (logStart > from) yield* lostBelow(plan, from, logStart - 1, logStart);
   if (logStart > end && readTo > end) {
-    findings.push({
+    yield {
       code: hasUnknown ? 'unreadable' : 'not-covered',
       place: hasUnknown ? '-' : offsetsPlace(end, logStart - 1),
       expected: hasUnknown ? offsetsPlace(end, logStart - 1) : String(end),
@@ -43,14 +42,17 @@ export function boundsFindings(
       message: hasUnknown
         ? `Offsets ${end} to ${logStart - 1} are gone; a statement of a later version may account for them. Use a newer release.`
         : `Offsets ${end} to ${logStart - 1} are in no seal and in no gap, and the log starts at ${logStart}: these events were deleted before they were sealed.`,
-    });
+    };
   }
-  if (highWatermark < end) findings.push(truncated(end, Math.max(floor, highWatermark), highWatermark));
-  return findings;
+  if (highWatermark < end) yield truncated(end, Math.max(floor, highWatermark), highWatermark);
 }
 
 /** What it is that some offsets of a partition could not be read as they should be. */
-export function damageFindings(plan: PlanOfDamage, hasUnknown: boolean, { first, last, damage }: Hole): NewFinding[] {
+export function damageFindings(
+  plan: PlanOfDamage,
+  hasUnknown: boolean,
+  { first, last, damage }: Hole,
+): Iterable<NewFinding> {
   const { cause, base, batchLast, error } = damage;
   switch (cause) {
     case 'deleted':
@@ -125,14 +127,19 @@ export function partedFinding(position: number, { code, message }: KafkaError): 
   return { code: 'unreadable', expected: offsetsPlace(position - 1, position), found: code, message };
 }
 
-function lostBelow({ sections, prunedTo }: PlanOfDamage, first: number, last: number, logStart: number): NewFinding[] {
-  const findings: NewFinding[] = [];
+/** One for each seal: of a partition that was emptied there are as many as it had seals. */
+function* lostBelow(
+  { sections, prunedTo }: PlanOfDamage,
+  first: number,
+  last: number,
+  logStart: number,
+): Generator<NewFinding, void, void> {
   for (const section of sectionsBetween(sections, first, last)) {
     if (section.kind !== 'seal') continue;
     const { seal, hash } = section;
     const to = Math.min(last, section.last);
     if (to <= (prunedTo.get(seal.generation) ?? -1)) continue;
-    findings.push({
+    yield {
       code: 'deleted',
       generation: seal.generation,
       place: offsetsPlace(section.first, to),
@@ -140,9 +147,8 @@ function lostBelow({ sections, prunedTo }: PlanOfDamage, first: number, last: nu
       found: String(logStart),
       message: `The events at offsets ${section.first} to ${to} (seal ${seal.seal}) were deleted without a prune statement: the log starts at ${logStart}. See who has the Delete right, and retention.ms and retention.bytes.`,
       detail: { seal: seal.seal, statement: hash },
-    });
+    };
   }
-  return findings;
 }
 
 function truncated(end: number, first: number, highWatermark: number): NewFinding {
