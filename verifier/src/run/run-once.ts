@@ -23,7 +23,7 @@ import type { Start } from './incremental.ts';
 import { makeRun } from './make-run.ts';
 import { makeVerdict } from './make-verdict.ts';
 import { nameSource } from './name-source.ts';
-import { reportNothing } from './report-nothing.ts';
+import { reportNoneCompared, reportNothing } from './report-nothing.ts';
 import { RunThreads } from './run-threads.ts';
 import { TimeLeft } from './time-left.ts';
 
@@ -114,6 +114,7 @@ export async function runOnce(options: VerifyOptions, anchor: Anchor | null, mod
     // Not before: a file that cannot be used hides nothing that was found.
     const unusable = given?.unusable ?? null;
     if (unusable !== null && run.findings.verdict().exitCode === 0) throw unusable;
+    if (topicRead) reportNoneCompared(run, checked, start === null);
     let updated = false;
     if (run.findings.verdict().exitCode === 0 && scope.kind === 'all') {
       const resume = resumePoint(source, judge, reading, checked, accepted, earlier);
