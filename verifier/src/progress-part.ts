@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import type { ContentPart } from './content/content-types.ts';
 import type { SpilledIds } from './content/id-spill.ts';
 import type { NewFinding } from './domain/findings.ts';
-import type { BatchMark } from './read-shard.ts';
+import type { BatchMark, RowMarks } from './records/batch-marks.ts';
 
 /** What one run of sections of one partition came to, in the form of a run's progress. */
 export interface CheckedPart {
@@ -18,6 +19,8 @@ export interface CheckedPart {
   readonly statement: string;
   /** Of the batch that holds the last record, as it was read. */
   readonly last: BatchMark;
+  /** Of what was seen behind it; none where the part ended with what there was. */
+  readonly behind: RowMarks;
   /** Of the keys that producers' signatures were judged by. */
   readonly keys: string;
   /** Log start of the partition when it was read. */
@@ -41,7 +44,7 @@ export interface OpenSeal {
 /** Which records a part speaks of, and what those were judged by. */
 export type PartHead = Pick<
   CheckedPart,
-  'topic' | 'partition' | 'from' | 'end' | 'statement' | 'last' | 'keys' | 'logStart'
+  'topic' | 'partition' | 'from' | 'end' | 'statement' | 'last' | 'behind' | 'keys' | 'logStart'
 >;
 
 /** Events that nothing could be said of keep their part from being kept: another run may have more luck. */
@@ -57,13 +60,13 @@ export function encodePart({ content, ...head }: CheckedPart): Uint8Array {
 
 /** Only the head of {@link encodePart}'s bytes. @throws Error where they are something else */
 export function headOfPart(bytes: Uint8Array): PartHead {
-  const { topic, partition, from, end, statement, last, keys, logStart } = opened(bytes).head;
-  return { topic, partition, from, end, statement, last, keys, logStart };
+  const { topic, partition, from, end, statement, last, behind, keys, logStart } = opened(bytes).head;
+  return { topic, partition, from, end, statement, last, behind, keys, logStart };
 }
 
 /** Whether a part is the one that has this head. */
 export function hasHead(part: PartHead, head: PartHead): boolean {
-  return (Object.keys(head) as (keyof PartHead)[]).every((key) => part[key] === head[key]);
+  return (Object.keys(head) as (keyof PartHead)[]).every((key) => isDeepStrictEqual(part[key], head[key]));
 }
 
 /**

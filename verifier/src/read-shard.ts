@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
@@ -7,7 +6,9 @@ import { joinShards } from './domain/shards.ts';
 import type { Shard } from './domain/shards.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import { readThrough } from './read-through.ts';
-import type { Source } from './read-through.ts';
+import type { Piece, Source } from './read-through.ts';
+import { SeenBorder } from './records/batch-marks.ts';
+import type { Border } from './records/batch-marks.ts';
 import { SealPass } from './seal-pass.ts';
 import type { RecordSink, SealSink } from './seal-pass.ts';
 
@@ -30,108 +31,156 @@ export interface ShardCounts {
   readonly oldestUnsealed: bigint | null;
 }
 
-/** What came of a shard without damage, and by which batches it hangs together with its neighbours. */
+/** What came of a shard without damage, and by what it hangs together with its neighbours. */
 export interface SoundShard {
   readonly counts: ShardCounts;
-  /** Of the batch that holds the record before the first, the first, and the last before `end`: null where none was read. */
-  readonly before: BatchMark | null;
-  readonly first: BatchMark | null;
-  readonly last: BatchMark | null;
+  /** As it was seen where the shard begins. */
+  readonly begin: Border;
+  /** As it was seen where the shard ends. */
+  readonly end: Border;
 }
 
-/** Tells one stored batch from another that claims the same offsets: SHA-256 of all its bytes. A CRC anybody can bend to fit. */
-export type BatchMark = string;
-
 /**
- * Reads a shard that has no damage and compares its records with its seals.
+ * Reads a shard that has no damage and compares its records with its seals. Where another one follows, the first batch behind `end` is read too.
  * @param sections those of the shard
  * @returns null where there is damage: what was reported until then means nothing
  * @throws KafkaError where the partition cannot be read at all
  */
 export async function readSoundShard(shard: Shard, sections: Sections, tools: ShardTools): Promise<SoundShard | null> {
-  const { readFrom, end, countTo, readTo } = shard;
+  const { readFrom, countTo, readTo, runTo } = shard;
   const pass = await begin(shard, sections, tools);
   pass.limit = countTo;
-  const marks: Record<'before' | 'first' | 'last', BatchMark | null> = { before: null, first: null, last: null };
-  for await (const piece of readThrough(tools.source, beginOf(shard), readTo)) {
+  const [first, end] = [new SeenBorder(readFrom), new SeenBorder(shard.end)];
+  for await (const piece of readThrough(tools.source, beginOf(shard), runTo, readTo)) {
     if (piece.kind === 'hole') return null;
     for (const batch of piece.batches) {
-      await pass.batch(batch);
-      if (holds(batch, readFrom - 1)) marks.before = markOf(batch);
-      if (holds(batch, readFrom)) marks.first = markOf(batch);
-      if (holds(batch, end - 1)) marks.last = markOf(batch);
+      if (batch.header.baseOffset < countTo) await pass.batch(batch);
+      first.add(batch);
+      end.add(batch);
     }
+    if (end.isPassed && readTo < runTo) break;
   }
-  await pass.skipTo(end);
-  return { counts: countsOf(pass), ...marks };
+  await pass.skipTo(shard.end);
+  return { counts: countsOf(pass), begin: first.marks, end: end.marks };
 }
 
 /**
  * Whether to go on with the next shard, asked where one ends.
- * @param first of the batch that holds the next shard's first record, where all is sound there; null: damage lies at the border, so
- *   that the next shard cannot stand alone
+ * @param border as it is seen there; null: it lies in damage, or what comes behind it was not seen, so that the next shard cannot stand alone
  */
-export type NextShard = (first: BatchMark | null) => Promise<Shard | null>;
+export type NextShard = (border: Border | null) => Promise<Shard | null>;
 
 /**
  * Reads a shard, reports its damage, and goes on with the shards that join it as long as `next` gives one.
  * @param sections all of the plan's from the shard's first on
- * @returns the shards that were read, as one; `last`: of the batch that holds their last record before `end`, null where none was read
+ * @param pieces of the partition: where the shard before was read with them too, that reading goes on
+ * @returns the shards that were read, as one, and the border that they end at
  * @throws KafkaError where the partition cannot be read at all
  */
 export async function readShardsOn(
   shard: Shard,
   sections: Sections,
-  tools: ShardTools,
+  tools: ShardTools & { readonly pieces: PieceReader },
   next: NextShard,
-): Promise<{ shard: Shard; counts: ShardCounts; last: BatchMark | null }> {
+): Promise<{ shard: Shard; counts: ShardCounts; border: Border }> {
+  const { pieces } = tools;
   const pass = await begin(shard, sections, tools);
   let read = shard;
-  let last: BatchMark | null = null;
+  let seen = new SeenBorder(shard.end);
+  let border: Border | null = null;
   const take = async (batch: ReadBatch): Promise<void> => {
     await pass.batch(batch);
-    if (holds(batch, read.end - 1)) last = markOf(batch);
+    seen.add(batch);
   };
-  const goOn = async (first: BatchMark | null): Promise<boolean> => {
-    const joined = await next(first);
-    if (joined !== null) {
+  const goOn = async (at: Border | null): Promise<boolean> => {
+    const joined = await next(at);
+    if (joined === null) border = at;
+    else {
       read = joinShards(read, joined);
-      last = null;
+      seen = new SeenBorder(read.end);
     }
     pass.limit = read.countTo;
     return joined !== null;
   };
   pass.limit = read.countTo;
-  reading: for await (const piece of readThrough(tools.source, beginOf(shard), shard.runTo)) {
+  await pieces.begin(beginOf(shard), shard);
+  reading: for (let piece = await pieces.next(); piece !== null; piece = await pieces.next()) {
     if (piece.kind === 'hole') {
       await pass.hole(piece);
       while (pass.position >= pass.limit) if (!(await goOn(null))) break reading;
       continue;
     }
-    for (const batch of piece.batches) {
+    for (const [at, batch] of piece.batches.entries()) {
       await take(batch);
       // A border is passed with the batch that holds what lies behind it: until then damage may show that lies before.
       while (batch.header.lastOffset >= pass.limit) {
-        if (!(await goOn(holds(batch, pass.limit) ? markOf(batch) : null))) break reading;
+        const left = piece.batches.slice(at);
+        for (const behind of left.slice(1)) seen.add(behind);
+        const { isPassed, marks } = seen;
+        if (!(await goOn(isPassed && marks.last !== null ? marks : null))) {
+          pieces.leave(read.end, left);
+          break reading;
+        }
         await take(batch);
       }
     }
   }
   await pass.skipTo(read.end);
-  return { shard: read, counts: countsOf(pass), last };
+  return { shard: read, counts: countsOf(pass), border: border ?? seen.marks };
+}
+
+/** Reads one partition from piece to piece: who goes on where another one left off is given what lies there, not what an index leads to. */
+export class PieceReader {
+  private readonly source: Source;
+  private reading: AsyncGenerator<Piece, void, void> | null = null;
+  private left: { readonly offset: number; readonly batches: readonly ReadBatch[] } | null = null;
+
+  constructor(source: Source) {
+    this.source = source;
+  }
+
+  /** @param from where a shard is to be read from, if nobody left off where it begins */
+  async begin(from: number, { joins, readFrom, runTo }: Shard): Promise<void> {
+    if (joins && this.left?.offset === readFrom) return;
+    await this.close();
+    this.reading = readThrough(this.source, from, runTo);
+  }
+
+  /** What comes next; null: nothing does. @throws KafkaError where the partition cannot be read at all */
+  async next(): Promise<Piece | null> {
+    const { left } = this;
+    this.left = null;
+    if (left !== null) return { kind: 'batches', batches: left.batches };
+    const piece = await this.reading?.next();
+    return piece === undefined || piece.done === true ? null : piece.value;
+  }
+
+  /** @param offset of a border; @param batches from the one that holds it on: they come next */
+  leave(offset: number, batches: readonly ReadBatch[]): void {
+    this.left = { offset, batches };
+  }
+
+  async close(): Promise<void> {
+    this.left = null;
+    await this.reading?.return();
+    this.reading = null;
+  }
 }
 
 /**
  * What is stored where an offset is asked for, as a shard that begins behind it is shown it.
- * @returns null where no sound batch holds it
+ * @param to the end of what may be read
+ * @returns null where it lies in damage
  * @throws KafkaError where the partition cannot be read at all
  */
-export async function markAt(source: Source, offset: number): Promise<BatchMark | null> {
-  for await (const piece of readThrough(source, offset, offset + 1)) {
+export async function borderAt(source: Source, offset: number, to: number): Promise<Border | null> {
+  const seen = new SeenBorder(offset);
+  for await (const piece of readThrough(source, offset - 1, Math.max(offset, to), offset)) {
     if (piece.kind === 'hole') return null;
-    for (const batch of piece.batches) if (holds(batch, offset)) return markOf(batch);
+    for (const batch of piece.batches) seen.add(batch);
+    if (seen.isPassed) break;
   }
-  return null;
+  return seen.marks;
 }
 
 async function begin({ from, readFrom }: Shard, sections: Sections, tools: ShardTools): Promise<SealPass> {
@@ -143,14 +192,6 @@ async function begin({ from, readFrom }: Shard, sections: Sections, tools: Shard
 /** The record before is read too, where the shard before ends there. */
 function beginOf({ joins, readFrom }: Shard): number {
   return joins && readFrom > 0 ? readFrom - 1 : readFrom;
-}
-
-function holds({ header }: ReadBatch, offset: number): boolean {
-  return header.baseOffset <= offset && offset <= header.lastOffset;
-}
-
-function markOf({ bytes }: ReadBatch): BatchMark {
-  return createHash('sha256').update(bytes).digest('base64');
 }
 
 function countsOf({ checkedEvents, matchedSeals, unsealed, oldestUnsealed }: SealPass): ShardCounts {

@@ -35,7 +35,13 @@ function partsOf(of: Plan, logStart: number): PartHead[] {
   const limits = { events: 1, sections: 1 };
   return [...shardsOf(of, { logStart, highWatermark: of.end }, limits)].map(({ from, end, fromSection }) => {
     const section = of.sections.at(fromSection)!;
-    const judgedBy = { statement: hashOf(section) ?? '', last: 'mark', keys: keysBefore(noKeys, section), logStart };
+    const judgedBy = {
+      statement: hashOf(section) ?? '',
+      last: 'mark',
+      behind: [],
+      keys: keysBefore(noKeys, section),
+      logStart,
+    };
     return { topic: of.topic, partition: of.partition, from, end, ...judgedBy };
   });
 }

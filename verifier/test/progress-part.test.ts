@@ -36,6 +36,7 @@ function around(content: ContentPart | null): CheckedPart {
     end: 12,
     statement: 'hash',
     last: 'mark',
+    behind: ['next', 'and on'],
     keys: 'keys',
     logStart: 2,
     checkedEvents: 5,
@@ -65,6 +66,7 @@ test.each([
     { end: 13 },
     { statement: '' },
     { last: '' },
+    { behind: ['next'] },
     { keys: '' },
     { logStart: 3 },
   ])

@@ -3,6 +3,8 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { CoreError } from '@tallystick/core/errors';
 import { baseOffsetAt, batchField, batchLengthAt, lastOffsetAt, viewOf } from '@tallystick/kafka/batch-encoder';
 import { crc32c } from '@tallystick/kafka/crc32c';
+import { KafkaError } from '@tallystick/kafka/errors';
+import { AnswerEnds } from '@tallystick/kafka/strict-reader';
 import { fetchAt } from '../ask-broker.ts';
 import type { Source } from '../read-through.ts';
 
@@ -41,12 +43,16 @@ export class StoredBytes {
   /** What was copied last. */
   private kept = Buffer.alloc(0);
   private copied: Copied[] = [];
+  /** What an answer showed behind that of a batch that it cut off: it has to be there. An index may lead to a copy further on. */
+  private cut: Buffer = Buffer.alloc(0);
+  private readonly ends: AnswerEnds;
 
   /** @param to the offset to end before */
   constructor(source: Source, from: number, to: number) {
     this.source = source;
     this.due = from;
     this.to = to;
+    this.ends = new AnswerEnds(askedBytes, source.log.random);
   }
 
   /** Takes note of a good batch that was copied, and of nothing before it. */
@@ -54,11 +60,12 @@ export class StoredBytes {
     this.kept = Buffer.from(bytes);
     this.copied = [{ at: 0, base: baseOffset, last: lastOffset }];
     this.due = lastOffset + 1;
+    this.cut = Buffer.alloc(0);
   }
 
   /**
    * What is stored behind what was copied, as far as the broker shows it.
-   * @throws KafkaError; VerifierError VERIFY_ABORTED
+   * @throws KafkaError, LOG_DIVERGED where it does not show any more what it has shown; VerifierError VERIFY_ABORTED
    */
   async *rest(): AsyncGenerator<StoredBatch, void, void> {
     for (let more = await this.more(); more !== null; more = await this.more()) {
@@ -81,17 +88,23 @@ export class StoredBytes {
   /** Whole batches; null: no more of them are shown. */
   private async more(): Promise<Buffer | null> {
     let before = -1;
-    for (let extra = askedBytes; ; extra *= 2) {
+    for (let extra = this.ends.next(false); ; extra *= 2) {
       let broken: Buffer | null = null;
       for (const offset of this.places()) {
         const answer = await this.ask(offset, this.kept.length + extra);
         const from = this.behindKept(answer, offset);
         if (from === null || from >= answer.length) continue;
         const bytes = answer.subarray(from);
+        const known = Math.min(this.cut.length, bytes.length);
+        if (bytes.compare(this.cut, 0, known, 0, known) !== 0) continue;
         const whole = wholeBytes(bytes);
-        if (whole > 0) return bytes.subarray(0, whole);
+        if (whole > 0) {
+          this.cut = bytes.subarray(whole);
+          return bytes.subarray(0, whole);
+        }
         broken ??= bytes;
       }
+      if (broken === null && this.cut.length > 0) throw this.parted();
       this.unreadable = broken;
       // A batch is only cut off, as long as who asks for more is given more.
       if (broken === null || broken.length <= before || extra >= mostKept) return null;
@@ -123,6 +136,13 @@ export class StoredBytes {
     // The next file of the log begins with what is due: no answer shows it together with what lies before.
     if (offset !== this.due || answer.length === 0) return null;
     return this.copied.length === 0 || headerOf(answer)?.baseOffset === offset ? 0 : null;
+  }
+
+  private parted(): KafkaError {
+    const { topic, partition } = this.source;
+    const message = `What was read of ${topic}/${partition} behind offset ${this.due - 1} is not shown any more as it was: what is stored there cannot be looked at.`;
+    const evidence = { topic, partition, offset: this.due, expected: 'the batch that was cut off', found: null };
+    return new KafkaError('LOG_DIVERGED', message, { evidence });
   }
 
   private async ask(offset: number, maxBytes: number): Promise<Buffer> {

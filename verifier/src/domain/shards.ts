@@ -44,8 +44,7 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits, after
   const start = Math.max(plan.from, bounds.logStart, after);
   const stop = Math.min(plan.readTo, bounds.highWatermark);
   const hasTail = stop > Math.max(plan.end, start);
-  const runToOf = (from: number): number =>
-    Math.min(stop, plan.skips.find(({ first }) => first >= from)?.first ?? stop);
+  const runToOf = (from: number): number => endOfRun(plan, bounds, from);
   let open: Shard | null = null;
   for (let index = firstEndingAt(sections, start); index < sections.length; index++) {
     const section = sections.at(index);
@@ -81,6 +80,12 @@ export function* shardsOf(plan: Plan, bounds: Bounds, limits: ShardLimits, after
     joins: after > plan.from && after === plan.end,
     runTo: stop,
   };
+}
+
+/** Where what lies in a row from this border of sections on ends, exclusive, as `Shard.runTo`. */
+export function endOfRun({ readTo, skips }: Plan, { highWatermark }: Bounds, from: number): number {
+  const stop = Math.min(readTo, highWatermark);
+  return Math.min(stop, skips.find(({ first }) => first >= from)?.first ?? stop);
 }
 
 /** Two shards, of which the second joins the first, as one. */

@@ -4,7 +4,9 @@ import type { Plan } from '../domain/plan.ts';
 import type { Shard } from '../domain/shards.ts';
 import type { LeavesFollower } from '../follow-leaves.ts';
 import type { PartitionFindings } from '../partition-findings.ts';
-import type { BatchMark, NextShard, ShardCounts } from '../read-shard.ts';
+import type { NextShard, ShardCounts } from '../read-shard.ts';
+import { isOneBorder } from '../records/batch-marks.ts';
+import type { Border } from '../records/batch-marks.ts';
 import type { ShardContent } from '../record-content.ts';
 import { digestOfLeaves } from './run-shard.ts';
 import { sealOutcome } from './shard-message.ts';
@@ -18,8 +20,8 @@ export interface CheckedShard {
   readonly shard: Shard;
   readonly counts: ShardCounts;
   readonly content: ShardContent;
-  /** Of the batch that holds the last record before the shard's `end`; null where none was read. */
-  readonly last: BatchMark | null;
+  /** As it was seen where the shard ends. */
+  readonly border: Border;
 }
 
 export interface ShardsOptions {
@@ -63,14 +65,14 @@ export async function* checkShards(
     under.shift();
     const { shard } = first;
     const result = await first.result;
-    if (result !== null && (await hangsTogether(result, ahead()))) {
+    if (result !== null && (await hangsTogether(result.end, ahead()))) {
       yield await takeOver(shard, result, options);
       continue;
     }
-    yield await readHere(shard, async (mark) => {
+    yield await readHere(shard, async (border) => {
       const next = ahead();
       if (next?.shard.joins !== true) return null;
-      if (mark !== null && (await next.result)?.first === mark) return null;
+      if (border !== null && (await hangsTogether(border, next))) return null;
       under.shift();
       return next.shard;
     });
@@ -78,13 +80,14 @@ export async function* checkShards(
 }
 
 /**
- * Whether the next shard, where it joins this one, is sound and was read behind the very batch that this one ended with. Where it is not,
- * both are read here: what is damaged there can only be told by who comes from before.
+ * Whether the next shard, where it joins this one, is sound and was read behind the very batch that this one ended with, and begins with what
+ * this one saw behind it: it may have been led to a copy of that batch further on. Where it is not, both are read here: what is damaged
+ * there can only be told by who comes from before.
  */
-async function hangsTogether({ last }: ShardResult, next: Under | undefined): Promise<boolean> {
+async function hangsTogether(end: Border, next: Under | undefined): Promise<boolean> {
   if (next?.shard.joins !== true) return true;
   const result = await next.result;
-  return result !== null && result.before === last;
+  return result !== null && isOneBorder(result.begin, end);
 }
 
 function ask(shard: Shard, { pool, plan, hasUnknown, content }: ShardsOptions): Promise<ShardResult | null> {
@@ -106,7 +109,7 @@ async function takeOver(
   result: ShardResult,
   { plan, found, seals }: ShardsOptions,
 ): Promise<CheckedShard> {
-  const { counts, findings, outcomes, digests, roots, content, last } = result;
+  const { counts, findings, outcomes, digests, roots, content, end } = result;
   for (const finding of findings) found.add(finding);
   let differing = 0;
   for (const [at, outcome] of outcomes.entries()) {
@@ -120,5 +123,5 @@ async function takeOver(
       await seals.agreesIf(section, (stored) => equalBytes(digestOfLeaves(stored), digest));
     }
   }
-  return { shard, counts, content, last };
+  return { shard, counts, content, border: end };
 }

@@ -2,13 +2,15 @@ import { findingCodes } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
 import type { Plan } from '../domain/plan.ts';
 import { firstEndingAt, JoinedSections, sectionsBetween } from '../domain/sections.ts';
+import { endOfRun } from '../domain/shards.ts';
 import type { Bounds, ShardLimits } from '../domain/shards.ts';
 import type { LeavesFollower } from '../follow-leaves.ts';
 import type { CheckedShard } from '../parallel/check-shards.ts';
 import { canBeKept } from '../progress-part.ts';
 import type { CheckedPart, PartHead } from '../progress-part.ts';
-import { markAt } from '../read-shard.ts';
+import { borderAt } from '../read-shard.ts';
 import type { Source } from '../read-through.ts';
+import { isOneBorder } from '../records/batch-marks.ts';
 import type { Run } from '../run/run.ts';
 import { hashOf, keysBefore } from './progress-fit.ts';
 import type { RunProgress } from './run-progress.ts';
@@ -31,7 +33,7 @@ export class PartitionProgress {
   private readonly run: Run;
   private readonly progress: RunProgress;
   private readonly plan: Plan;
-  private readonly logStart: number;
+  private readonly bounds: Bounds;
   /** Whether what an earlier run checked may be taken over. */
   private readonly isWhole: boolean;
   /** What was taken over last. */
@@ -39,12 +41,12 @@ export class PartitionProgress {
   private readonly findings: NewFinding[] = [];
   private stopped = false;
 
-  private constructor(run: Run, progress: RunProgress, plan: Plan, { logStart, highWatermark }: Bounds) {
+  private constructor(run: Run, progress: RunProgress, plan: Plan, bounds: Bounds) {
     this.run = run;
     this.progress = progress;
     this.plan = plan;
-    this.logStart = logStart;
-    this.isWhole = highWatermark >= plan.end;
+    this.bounds = bounds;
+    this.isWhole = bounds.highWatermark >= plan.end;
     this.limits = { events: progress.everyEvents, sections: Infinity };
   }
 
@@ -79,8 +81,13 @@ export class PartitionProgress {
     if (!this.isWhole) return;
     // Each part has the findings of all before it too.
     let told = 0;
-    const { logStart, plan, run } = this;
-    const isThere = async ({ end, last }: PartHead): Promise<boolean> => (await markAt(source, end - 1)) === last;
+    const { bounds, plan, run } = this;
+    const isThere = async ({ end, last, behind }: PartHead): Promise<boolean> => {
+      const border = await borderAt(source, end, endOfRun(plan, bounds, end));
+      // Behind a part that ended with what there was nobody has seen what came first.
+      return border !== null && isOneBorder(border, { last, behind });
+    };
+    const { logStart } = bounds;
     for await (const part of this.progress.taken(plan, { logStart, keys: run.keys, isThere, tempDir })) {
       const { from, end, checkedEvents, matchedSeals, findings, open, content } = part;
       const counts = { checkedEvents, matchedSeals, unsealed: 0, oldestUnsealed: null };
@@ -98,7 +105,7 @@ export class PartitionProgress {
     }
   }
 
-  async keep({ shard, counts, content, last: mark }: CheckedShard, seals: LeavesFollower): Promise<void> {
+  async keep({ shard, counts, content, border }: CheckedShard, seals: LeavesFollower): Promise<void> {
     const { topic, partition, sections } = this.plan;
     const { from, end } = shard;
     let sealed = 0;
@@ -109,16 +116,27 @@ export class PartitionProgress {
     const open = seals.unmet();
     const known = content.sealed === null || canBeKept(content.sealed);
     // With a gap at its end nobody could tell whether the next run goes on behind what this one read.
+    const { last: mark, behind } = border;
     const good = known && mark !== null && counts.checkedEvents === sealed && open !== null && open.length <= mostKept;
     if (this.stopped || !good) this.stopped = true;
     // Behind the last seal there is nothing to keep: the unsealed tail is looked at again.
     else if (last !== undefined && statement !== null && end > from) {
       const { checkedEvents, matchedSeals } = counts;
-      const of = { topic, partition, from, end, statement, logStart: this.logStart, checkedEvents, matchedSeals };
+      const of = {
+        topic,
+        partition,
+        from,
+        end,
+        statement,
+        logStart: this.bounds.logStart,
+        checkedEvents,
+        matchedSeals,
+      };
       const keys = keysBefore(this.run.keys, last);
       await this.progress.keep({
         ...of,
         last: mark,
+        behind,
         keys,
         open,
         findings: [...this.findings],

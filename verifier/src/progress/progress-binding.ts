@@ -17,7 +17,7 @@ const { version: release } = JSON.parse(readFileSync(new URL('../../package.json
  * How records are read and judged, as a number: raise it with every change that could make of the same stored bytes something else than before, a
  * mended check above all. What a part says was said by the code that kept it, and the release is the same for many builds.
  */
-export const judgingVersion = 1;
+export const judgingVersion = 2;
 
 /** What stands before the parts of a run: what they are bound to. */
 export interface FirstPart {

@@ -12,7 +12,7 @@ import type { CheckedShard, ShardsOptions } from '../parallel/check-shards.ts';
 import type { ShardReader } from '../parallel/shard-message.ts';
 import { PartitionFindings } from '../partition-findings.ts';
 import { PartitionProgress } from '../progress/partition-progress.ts';
-import { readShardsOn } from '../read-shard.ts';
+import { PieceReader, readShardsOn } from '../read-shard.ts';
 import type { ShardCounts } from '../read-shard.ts';
 import type { Source } from '../read-through.ts';
 import { ContentFeed, producerKeysOf } from '../record-content.ts';
@@ -84,9 +84,11 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
   }
   const seals = new LeavesFollower(run, progress?.ahead ?? plan, found, name);
   progress?.expect(seals);
+  const pieces = new PieceReader(source);
   const readHere: ShardsOptions['readHere'] = async (shard, next) => {
     const records = new ContentFeed({ ...content, schemas });
-    const read = await readShardsOn(shard, sectionsFrom(plan, shard), { ...run, source, found, seals, records }, next);
+    const tools = { ...run, source, pieces, found, seals, records };
+    const read = await readShardsOn(shard, sectionsFrom(plan, shard), tools, next);
     return { ...read, content: await records.finish() };
   };
   try {
@@ -106,6 +108,7 @@ export async function checkPartition(run: Run, plan: Plan, options: PartitionOpt
     }
     await seals.finish();
   } finally {
+    await pieces.close();
     await seals.close();
   }
   const { oldestUnsealed, ...counts } = total;
@@ -121,9 +124,9 @@ async function* checkHere(
   while (ahead.done !== true) {
     const shard = ahead.value;
     ahead = source.next();
-    yield await readHere(shard, (mark) => {
+    yield await readHere(shard, (border) => {
       // What is damaged at a border can only be told by who comes from before.
-      if (mark !== null || ahead.done === true || !ahead.value.joins) return Promise.resolve(null);
+      if (border !== null || ahead.done === true || !ahead.value.joins) return Promise.resolve(null);
       const joined = ahead.value;
       ahead = source.next();
       return Promise.resolve(joined);

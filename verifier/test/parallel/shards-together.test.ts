@@ -11,7 +11,7 @@ import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { crc32c } from '@tallystick/kafka/crc32c';
 import type { FetchRequest, RecordLog } from '@tallystick/kafka/record-log';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { checkPartition } from '../../src/records/check-partition.ts';
 import type { PartitionOptions, PartitionResult } from '../../src/records/check-partition.ts';
 import { Findings } from '../../src/domain/findings.ts';
@@ -22,8 +22,9 @@ import type { ShardReader } from '../../src/parallel/shard-message.ts';
 import { Meter } from '../../src/run/run.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { ReportedFinding } from '../../src/verdict.ts';
+import { indexed, serving, underSameHeader } from '../support/indexed-log.ts';
 import { lengthOf, lookups } from '../support/scanning-log.ts';
-import { origin, rootKey, topics, World } from '../support/world.ts';
+import { origin, rootKey, text, topics, World } from '../support/world.ts';
 
 const tempDir = mkdtempSync(join(tmpdir(), 'tallystick-parallel-'));
 afterAll(() => rmSync(tempDir, { recursive: true, force: true }));
@@ -180,36 +181,6 @@ test('any damage, any cut: the same findings and counts', async () => {
   );
 });
 
-/** Other content under the very same header: some bytes of one record are changed, and four of another bent until the CRC fits again. */
-function forged(batch: Buffer): Buffer {
-  const copy = Buffer.from(batch);
-  const crcOf = (): number => crc32c(copy.subarray(batchField.attributes)) >>> 0;
-  const bend = copy.indexOf('event 2');
-  const flip = (bit: number): void =>
-    void copy.writeUInt8(copy.readUInt8(bend + (bit >> 3)) ^ (1 << (bit & 7)), bend + (bit >> 3));
-  copy.write('EVIL', copy.indexOf('event 1'), 'latin1');
-  // What each bit does to the CRC, each as a set of bits; solved for what has to change.
-  const without = crcOf();
-  const rows = Array.from({ length: 32 }, (_, bit) => {
-    flip(bit);
-    const row = { does: BigInt((crcOf() ^ without) >>> 0), bits: 1n << BigInt(bit) };
-    flip(bit);
-    return row;
-  });
-  let need = { does: BigInt((without ^ batch.readUInt32BE(batchField.crc)) >>> 0), bits: 0n };
-  for (let of = 1n << 31n; of > 0n; of >>= 1n) {
-    const at = rows.findIndex(({ does }) => (does & of) !== 0n);
-    const [pivot] = rows.splice(at, 1);
-    if (pivot === undefined) throw new Error('the CRC cannot be bent');
-    const less = (row: typeof need) =>
-      (row.does & of) === 0n ? row : { does: row.does ^ pivot.does, bits: row.bits ^ pivot.bits };
-    rows.splice(0, Infinity, ...rows.map(less));
-    need = less(need);
-  }
-  for (let bit = 0; bit < 32; bit++) if ((need.bits >> BigInt(bit)) & 1n) flip(bit);
-  return copy;
-}
-
 test.each(lookups)(
   'a batch put in at a border, whose CRC was bent to that of its neighbour, Kafka %s',
   async (_, find) => {
@@ -220,7 +191,7 @@ test.each(lookups)(
     }
     const [first, ...others] = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
     if (first === undefined) throw new Error('no batch');
-    const copy = forged(first);
+    const copy = underSameHeader(first, first.indexOf('event 1'), first.indexOf('event 2'));
     expect(crc32c(copy.subarray(batchField.attributes)) >>> 0).toBe(first.readUInt32BE(batchField.crc));
     expect([copy.subarray(0, 61).equals(first.subarray(0, 61)), copy.equals(first)]).toEqual([true, false]);
     const stored = Buffer.concat([first, copy, ...others]);
@@ -239,5 +210,91 @@ test.each(lookups)(
     expect(whole.findings.map(({ code }) => code)).toContain('root-mismatch');
     const reader = new HereReader({ log }, 2);
     expect(await check({ log }, plan, { pool: reader, limits: { events: 1, sections: 1 } })).toEqual(whole);
+  },
+);
+
+describe.each(indexed)(
+  'a batch put in at a border, with copies of what lies before it behind it, Kafka %s',
+  (_, find) => {
+    /** Batches of so many events of so many bytes; all of them are sealed up to these offsets. */
+    const layouts = [
+      [
+        'of the last batch of a seal',
+        [
+          [3, 900],
+          [3, 100],
+          [1, 8_000],
+          [2, 100],
+        ],
+        [2, 5, 6, 8],
+        [1],
+      ],
+      [
+        'of the last two batches, one on each side',
+        [
+          [3, 900],
+          [3, 100],
+          [1, 8_000],
+          [2, 100],
+        ],
+        [2, 5, 6, 8],
+        [1, 2],
+      ],
+      [
+        'of a batch that lies on both sides',
+        [
+          [3, 900],
+          [3, 100],
+          [1, 8_000],
+          [2, 100],
+        ],
+        [2, 4, 6, 8],
+        [1],
+      ],
+      [
+        'of a batch in which a whole seal lies',
+        [
+          [3, 900],
+          [4, 100],
+          [1, 8_000],
+          [2, 100],
+        ],
+        [2, 4, 5, 7, 9],
+        [1],
+      ],
+    ] as const;
+    test.each(layouts)('%s', async (_copies, batches, seals, copied) => {
+      const world = await World.make();
+      for (const [count, size] of batches) {
+        const value = Buffer.concat([text('good'), Buffer.alloc(size, '.')]);
+        await world.append(
+          topics.events,
+          0,
+          Array.from({ length: count }, () => ({ key: text('k'), value })),
+        );
+      }
+      for (const to of seals) await world.seal(0, { to });
+      const all = world.cluster.batches(topics.events, 0).map((batch) => Buffer.from(batch));
+      const behind = copied.at(-1)! + 1;
+      const forged = Buffer.from(all[behind]!);
+      forged.write('EVIL', forged.indexOf('good'), 'latin1');
+      sealCrc(forged);
+      const row = copied.map((at) => all[at]!);
+      const stored = Buffer.concat([...all.slice(0, behind), forged, ...row, ...all.slice(behind)]);
+      const plan = planOfWorld(world);
+      const log = serving(world, stored, { find });
+      const whole = await check({ log }, plan, {});
+      expect(whole.findings.map(({ code }) => code)).toContain('root-mismatch');
+      for (const sections of [1, 2, 3]) {
+        const reader = new HereReader({ log }, 2);
+        expect(await check({ log }, plan, { pool: reader, limits: { events: Infinity, sections } })).toEqual(whole);
+      }
+      // Nothing is found where nothing was put in.
+      const good = serving(world, Buffer.concat(all), { find });
+      const reader = new HereReader({ log: good }, 2);
+      const { findings } = await check({ log: good }, plan, { pool: reader, limits: { events: 1, sections: 1 } });
+      expect(findings.filter(({ code }) => code !== 'undecodable')).toEqual([]);
+      expect(reader.shards).toHaveLength(seals.length);
+    });
   },
 );

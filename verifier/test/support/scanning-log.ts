@@ -11,7 +11,7 @@ const lastOf = (bytes: Buffer, at: number): number =>
 export type Lookup = (stored: Buffer, offset: number) => number;
 
 /** The first batch that reaches to the offset. */
-function byLast(stored: Buffer, offset: number): number {
+export function byLast(stored: Buffer, offset: number): number {
   let at = 0;
   while (at < stored.length && lastOf(stored, at) < offset) at += lengthOf(stored, at);
   return at;
