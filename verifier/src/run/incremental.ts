@@ -127,8 +127,7 @@ async function checkStart(
 ): Promise<void> {
   try {
     const { logStart } = await boundsOf(run, topic, partition);
-    const pruned = Math.max(-1, ...plan.prunedTo.map(([, offset]) => offset));
-    if (logStart > plan.floor && logStart - 1 > pruned)
+    if (isGone(plan, logStart))
       throw new NeedsFullRun(
         `partition ${partition} of ${topic} begins at offset ${logStart}: records that an earlier run checked are gone`,
       );
@@ -137,6 +136,21 @@ async function checkStart(
       throw new NeedsFullRun(`partition ${partition} of ${topic} could not be asked (${error.code})`);
     throw error;
   }
+}
+
+/**
+ * Whether offsets below the log start were checked, and no prune accounts for them: a prune accounts for its own generation only. Offsets between the
+ * last seal of a generation and the next one count as checked here; a full run tells them from those.
+ */
+export function isGone({ geneses, floor, prunedTo }: PlanState, logStart: number): boolean {
+  const pruned = new Map(prunedTo);
+  const all = geneses.map(({ statement }) => statement);
+  const topicId = all.at(-1)?.topicId;
+  return all.some((genesis, index) => {
+    const from = Math.max(floor, genesis.firstOffset);
+    const end = Math.min(logStart, ...all.slice(index + 1).map(({ firstOffset }) => firstOffset));
+    return genesis.topicId === topicId && end > from && end - 1 > (pruned.get(genesis.generation) ?? -1);
+  });
 }
 
 async function checkTopic(run: Run, { seals }: ResumePoint): Promise<void> {
