@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { answered, readPlainIfThere } from './file-calls.ts';
+import { pause } from '../deadline.ts';
+import { answered, fileDeadlineMs, readPlainIfThere } from './file-calls.ts';
 import { giveUp, isGone, newHolder } from './lock-holder.ts';
 import type { LockHolder } from './lock-holder.ts';
 import { createWhole, removeIfThere, replaceWhole } from './whole-file.ts';
@@ -32,10 +33,15 @@ const largestLock = 65_536;
 const lockMode = 0o600;
 
 const lockName = /^lock-([1-9][0-9]{0,14})$/;
+/** Of a lock: one more would have a name that is none. */
+const largestNumber = 999_999_999_999_999;
+/** Others that come and go at once explain no more rounds than this: behind them there is a wait before each. */
+const roundsAtOnce = 100;
+const betweenMs = 20;
 
 /**
  * Takes the folder.
- * @throws Error of node:fs; KafkaError TIMED_OUT
+ * @throws RangeError where what lies there can be no lock of ours; Error of node:fs; KafkaError TIMED_OUT
  */
 export async function lockFolder(folder: string): Promise<FolderLock | HeldElsewhere> {
   const mine: Lock = newHolder();
@@ -49,14 +55,18 @@ export async function lockFolder(folder: string): Promise<FolderLock | HeldElsew
 
 async function takeAs(mine: Lock, folder: string): Promise<FolderLock | HeldElsewhere> {
   const words = JSON.stringify(mine);
-  for (;;) {
+  const until = performance.now() + fileDeadlineMs;
+  for (let round = 0; ; round += 1) {
+    if (round >= roundsAtOnce) await pause(betweenMs, undefined);
     const [newest = 0, ...older] = await numbers(folder);
+    if (performance.now() > until) throw neverTaken(newest);
     const file = join(folder, `lock-${newest}`);
     if (newest > 0) {
       const holder = await readIfThere(file);
       if (holder === null) continue; // a later one took over and cleaned up
       if (!isFree(holder)) return { holder, file };
     }
+    if (newest === largestNumber) throw new RangeError(`lock-${newest} has the largest number of all; delete it`);
     const own = join(folder, `lock-${newest + 1}`);
     if (!(await createWhole(own, words, lockMode))) continue;
     const [highest] = await numbers(folder);
@@ -80,6 +90,14 @@ async function takeAs(mine: Lock, folder: string): Promise<FolderLock | HeldElse
       giveUp: () => giveUp(mine),
     };
   }
+}
+
+/** What is listed and cannot be read, such as a link that leads nowhere, is no lock that somebody takes or gives back. */
+function neverTaken(newest: number): RangeError {
+  const what = newest > 0 ? `lock-${newest}` : 'a lock';
+  return new RangeError(
+    `${what} comes and goes, or leads nowhere, for ${fileDeadlineMs} ms; delete it if it is no plain file`,
+  );
 }
 
 /** The numbers of the locks that are there, highest first. */
