@@ -87,7 +87,7 @@ export class Seam {
     if (records.length === 0 || answer.follows === true) return records;
     if (this.waits) {
       this.waits = false;
-      return null;
+      return this.part();
     }
     if (cut === null) return this.plain ? records : this.part();
     const at = placeOf(cut, records);
