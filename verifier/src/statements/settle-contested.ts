@@ -171,9 +171,13 @@ async function factsOf(
   }
   const { topic, partition } = statement;
   const { logStart, highWatermark } = await boundsOf(run, topic, partition);
-  if (statement.kind === 'gap') return { found: 'log-start', logStart };
+  const pruned = plan.prunedTo.get(statement.generation) ?? -1;
+  if (statement.kind === 'gap') {
+    // Where a prune moved the log start, nothing tells any more what did before.
+    const isPruned = first <= pruned && last < logStart;
+    return isPruned ? { found: 'unreadable', because: 'pruned' } : { found: 'log-start', logStart };
+  }
   if (first < logStart) {
-    const pruned = plan.prunedTo.get(statement.generation) ?? -1;
     return pruned >= Math.min(last, logStart - 1) ? { found: 'unreadable', because: 'pruned' } : { found: 'nothing' };
   }
   if (last >= highWatermark) return { found: 'nothing' };
