@@ -104,7 +104,7 @@ async function reached(worker: Worker, offsets: readonly number[]): Promise<void
         (offset, partition) => (partitions.find((each) => each.partition === partition)?.nextOffset ?? 0) >= offset,
       );
     },
-    120_000,
+    240_000,
   );
 }
 
@@ -184,7 +184,7 @@ describe('exactly once, on the real thing', () => {
     await it.drop();
   });
 
-  test('workers that start while another one inserts', async () => {
+  test('workers that start while another one inserts', { timeout: 900_000 }, async () => {
     const it = await scene(2);
     const worker = it.start({ limits: { rows: 333, ageMs: 5, stateEvents: 200 } });
     let sent = 0;

@@ -8,6 +8,7 @@ import { SchemaRegistry } from '@tallystick/schemas/registry';
 import { openBundle } from '@tallystick/verifier/open-bundle';
 import type { Verdict } from '@tallystick/verifier/verdict';
 import { small } from '../../schemas/test/samples.ts';
+import { kafkaConfigFor } from '../../test/support/kafka.ts';
 import { evidenceExportCommand } from '../src/commands/evidence.ts';
 import type { EvidenceFlags } from '../src/commands/evidence.ts';
 import { newKey } from '../src/key-files.ts';
@@ -65,9 +66,7 @@ async function emitReal(): Promise<void> {
   const { kafka, registry } = stack;
   if (kafka === null || registry === null) throw new Error('these tests need Kafka and a registry');
   const id = await new SchemaRegistry({ url: registry.url }).register(`${site.topics.events}-value`);
-  const { username, passwordFile } = kafka.users.admin;
-  const password = readFileSync(passwordFile, 'utf8').trim();
-  const log = connectRecordLog({ brokers: kafka.brokers, sasl: { mechanism: 'scram-sha-512', username, password } });
+  const log = connectRecordLog(kafkaConfigFor(stack, 'admin'));
   const appender = await log.createAppender();
   const other = { ...small, id: '01938f2c-7a00-7000-8000-000000000002', sequence: 1 };
   await appender.append(site.topics.events, 0, [

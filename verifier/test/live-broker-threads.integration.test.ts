@@ -41,8 +41,10 @@ beforeAll(async () => {
   const { username, passwordFile } = cluster.users.admin;
   const password = readFileSync(passwordFile, 'utf8').trim();
   config = { brokers: cluster.addresses, sasl: { mechanism: 'scram-sha-512', username, password } };
-  await withLog(async (log) => await makeLog(log));
-}, 300_000);
+  // A slow machine's broker is as silent as one that is gone.
+  const patience = { connectTimeoutMs: 30_000, requestTimeoutMs: 60_000, loginTimeoutMs: 60_000 };
+  await withLog(async (log) => await makeLog(log), patience);
+}, 600_000);
 afterAll(async () => {
   await cluster.close();
   rmSync(home, { recursive: true, force: true });
@@ -57,8 +59,8 @@ afterEach(() => {
   rmSync(temp, { recursive: true });
 });
 
-async function withLog<T>(use: (log: RecordLog) => Promise<T>): Promise<T> {
-  const log = connectRecordLog(config);
+async function withLog<T>(use: (log: RecordLog) => Promise<T>, over: Partial<KafkaConfig> = {}): Promise<T> {
+  const log = connectRecordLog({ ...config, ...over });
   try {
     return await use(log);
   } finally {
@@ -69,7 +71,7 @@ async function withLog<T>(use: (log: RecordLog) => Promise<T>): Promise<T> {
 async function makeLog(log: RecordLog): Promise<void> {
   const settings = { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': '1' };
   await applyTopics(
-    config,
+    { ...config, loginTimeoutMs: 60_000, requestTimeoutMs: 60_000 },
     Object.values(topics).map((name) => ({ name, partitions: 1, replicationFactor: 1, config: settings })),
   );
   const appender = await log.createAppender();
