@@ -1,6 +1,7 @@
 import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
 import type { FetchRequest, FetchResponse, RecordLog } from '@tallystick/kafka/record-log';
 import { describe, expect, test } from 'vitest';
+import type { Acknowledgement } from '../src/domain/acknowledgement.ts';
 import { lengthOf, lookups, type Lookup } from './support/scanning-log.ts';
 import { World, summary, topics } from './support/world.ts';
 
@@ -181,4 +182,35 @@ describe('what an acknowledged finding stands for', () => {
     expect(await found(0)).toBe(await found(0));
     expect(await found(1)).not.toBe(await found(0));
   });
+
+  test.each(
+    lookups.flatMap(([kafka, find]) => [topics.events, topics.seals].map((topic) => [kafka, topic, find] as const)),
+  )(
+    'Kafka %s, %s: a second batch that is put in behind one that somebody answers for is never verified',
+    async (_, topic, find) => {
+      const goesBack = (batch: Buffer): void => {
+        other(batch);
+        sealCrc(batch);
+      };
+      for (const make of [other, goesBack]) {
+        const world = await World.small();
+        const { stored, border } = withCopy(world, topic, 0, 2, make);
+        const verify = async (bytes: Buffer, acknowledged: Acknowledgement[] = []) =>
+          await world.verify({ log: storing(world, topic, bytes, usual, find), acknowledged });
+        const first = await verify(stored);
+        expect(first.exitCode).toBe(1);
+        const acknowledged = first.findings.map(({ hash }) => ({ hash, reason: 'known' }));
+        const second = Buffer.from(stored.subarray(border, border + lengthOf(stored, border)));
+        const at = second.length - 9;
+        second.writeUInt8(second.readUInt8(at) ^ 1, at);
+        const both = Buffer.concat([
+          stored.subarray(0, border + second.length),
+          second,
+          stored.subarray(border + second.length),
+        ]);
+        expect((await verify(both, acknowledged)).exitCode).toBe(3);
+        expect((await verify(stored, acknowledged)).exitCode).toBe(3);
+      }
+    },
+  );
 });

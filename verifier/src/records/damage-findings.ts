@@ -53,14 +53,14 @@ export function damageFindings(
   hasUnknown: boolean,
   { first, last, damage }: Hole,
 ): Iterable<NewFinding> {
-  const { cause, base, batchLast, error } = damage;
+  const { cause, base, batchLast, between, error } = damage;
   switch (cause) {
     case 'deleted':
       return lostBelow(plan, first, last, last + 1);
     case 'truncated':
       return first < plan.end ? [truncated(plan.end, first, first)] : [];
     case 'repeated':
-      return [repeated(error, first)];
+      return [{ ...repeated(error, first), ...unseenBehind(first, error) }];
     case 'misplaced':
       return [{ ...misplaced(base, batchLast ?? base, error), ...unjudged(plan, first, last, base, error) }];
     case 'parted':
@@ -79,7 +79,8 @@ export function damageFindings(
       // What the bad batch itself does not account for.
       const rest = batchLast === null ? first : batchLast + 1;
       const why = `behind the bad batch at offset ${base} could not be read`;
-      const named = { ...bad, ...unjudged(plan, first, rest - 1, base, error) };
+      const left = between === true ? unseenBehind(base, error) : unjudged(plan, first, rest - 1, base, error);
+      const named = { ...bad, ...left };
       return rest <= last ? [named, unreadable(rest, last, error, why)] : [named];
     }
   }
@@ -110,6 +111,13 @@ function unjudged(
   if (begin === undefined || end === undefined) return {};
   const why = `are sealed and lie in the bad batch at offset ${base}, so they could not be judged: an acknowledgement does not make them what was sealed`;
   return { stays: unreadable(Math.max(first, begin.first), Math.min(last, end.last), error, why) };
+}
+
+/** Behind a batch that was put in before an offset the reader goes on by that offset: what else may lie between them it does not meet. */
+export function unseenBehind(offset: number, error: KafkaError): Pick<NewFinding, 'stays'> {
+  const why =
+    'are those around a batch that was put in: what else is stored between them was not looked at, and an acknowledgement does not cover it';
+  return { stays: unreadable(Math.max(0, offset - 1), offset, error, why) };
 }
 
 /** @param why goes on from "Offsets … to …" */

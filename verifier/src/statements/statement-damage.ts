@@ -2,12 +2,16 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
 import type { Hole } from '../read-through.ts';
-import { betweenText, evidenceOf, partedFinding } from '../records/damage-findings.ts';
+import { betweenText, evidenceOf, partedFinding, unreadable, unseenBehind } from '../records/damage-findings.ts';
 
 /** Whether statements may be there that could not be read. */
 export function leavesUnknown({ damage: { cause } }: Hole): boolean {
   return cause !== 'missing' && cause !== 'truncated' && cause !== 'deleted';
 }
+
+/** Behind offsets of the seals topic. */
+const hidden =
+  'of the seals topic may hold statements, which could not be read: an acknowledgement does not cover them';
 
 /** What a damage of the seals topic is. */
 export function statementDamage(topic: string, { first, last, damage }: Hole): NewFinding[] {
@@ -33,6 +37,7 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
         place: offsetsPlace(from, Math.max(from, Math.min(Number(error.evidence['lastOffset']), first - 1))),
         ...evidenceOf(error),
         message: `${error.message} A broker never writes that. Which of the batches that claim these offsets was changed cannot be told; statements may be hidden there.`,
+        ...unseenBehind(first, error),
       },
     ];
   }
@@ -43,6 +48,7 @@ export function statementDamage(topic: string, { first, last, damage }: Hole): N
     place: offsetsPlace(base, base),
     ...evidenceOf(error),
     message: `${error.message} ${between === true ? betweenText(base) : 'Statements that were stored there cannot be read.'}`,
+    ...(between === true ? unseenBehind(base, error) : { stays: unreadable(base, batchLast ?? last, error, hidden) }),
   };
   if (batchLast !== null || last <= base) return [damaged];
   return [
