@@ -1,8 +1,8 @@
+import { replaceWhole } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
 import { renderHtml } from './render-html.ts';
 import { renderJson } from './render-json.ts';
 import { renderJunit } from './render-junit.ts';
-import { replaceFile } from './replace-file.ts';
 import type { ReportContext } from './report-context.ts';
 import type { Reporter, VerificationRun } from './reporter.ts';
 
@@ -23,7 +23,7 @@ export function fileReporter(kind: ReportKind, path: string, context: ReportCont
     name: kind,
     async report(run) {
       try {
-        await replaceFile(path, renderers[kind](run, context));
+        await replaceWhole(path, renderers[kind](run, context), 0o644);
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         const message = `The ${kind} report cannot be written to ${path}: ${why}.`;

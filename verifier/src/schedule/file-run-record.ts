@@ -1,7 +1,6 @@
-import { dirname } from 'node:path';
-import { answered, readPlain } from '../adapters/file-calls.ts';
+import { readPlain } from '../adapters/file-calls.ts';
+import { replaceWhole } from '../adapters/whole-file.ts';
 import { VerifierError } from '../errors.ts';
-import { replaceFile } from '../report/replace-file.ts';
 import { parseRecord, type RunRecordStore } from './run-record.ts';
 
 const largestFile = 64 * 1024;
@@ -19,7 +18,7 @@ export function fileRunRecord(path: string): RunRecordStore {
     },
     async save(record) {
       try {
-        await answered(dirname(path), () => replaceFile(path, `${JSON.stringify(record)}\n`));
+        await replaceWhole(path, `${JSON.stringify(record)}\n`, 0o644);
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new VerifierError('SCHEDULE_STATE', `${path} cannot be written: ${why}.`, { cause, evidence: { path } });
