@@ -1,7 +1,10 @@
+import { gzipSync } from 'node:zlib';
+import { batchHeaderLength } from '@tallystick/core/batch';
 import { encodeUtf8 } from '@tallystick/core/encoding';
-import { batchField, sealCrc } from '@tallystick/kafka/batch-encoder';
+import { batchField, lengthFieldEnd, sealCrc } from '@tallystick/kafka/batch-encoder';
+import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { CopiedBatch } from '@tallystick/verifier/copied-log';
-import { moveTo, type StoredRecord } from '@tallystick/verifier/stored-records';
+import { moveTo, putRecords, recordsIn, type StoredRecord } from '@tallystick/verifier/stored-records';
 import { flip, setBits } from './altered-log.ts';
 import { other, type Alter } from './case.ts';
 import { sealEvents } from './disk-log.ts';
@@ -34,6 +37,61 @@ const alteredFrom = (from: number, partition: number): string[] =>
   Array.from({ length: (128 - from) / sealEvents }, (_, n) => from + n * sealEvents).map(
     (first) => `altered ${partition} offsets ${first}-${first + sealEvents - 1}`,
   );
+
+/** The same records compressed: a batch of another length. */
+function packed({ bytes, ...offsets }: CopiedBatch): CopiedBatch {
+  const out = Buffer.concat([bytes.subarray(0, batchHeaderLength), gzipSync(bytes.subarray(batchHeaderLength))]);
+  out.writeInt32BE(out.length - lengthFieldEnd, batchField.batchLength);
+  out.writeInt16BE((out.readInt16BE(batchField.attributes) & ~7) | 1, batchField.attributes);
+  sealCrc(out);
+  return { ...offsets, bytes: out };
+}
+/** The same batch with another byte in its last record. */
+function forged({ bytes, ...offsets }: CopiedBatch): CopiedBatch {
+  const copy = Buffer.from(bytes);
+  flip(-20)(copy);
+  sealCrc(copy);
+  return { ...offsets, bytes: copy };
+}
+/** Each record as a batch of its own. */
+const single = (batch: CopiedBatch): CopiedBatch[] =>
+  recordsIn(batch, nodeCodecs)!.map((record, at) => {
+    const alone = { ...batch, bytes: Buffer.from(batch.bytes) };
+    putRecords(alone, [record]);
+    moveTo(alone, batch.first + at);
+    return alone;
+  });
+/** A batch with one large record in the place of its own. */
+function large(batch: CopiedBatch, size: number): CopiedBatch {
+  const copy = { ...batch, bytes: Buffer.from(batch.bytes) };
+  const [record] = recordsIn(copy, nodeCodecs)!;
+  putRecords(copy, [{ ...record!, value: Buffer.alloc(size, 'forged ') }]);
+  return copy;
+}
+
+/** Behind a batch lies a forged one in the place of the next, then the batch once more: an index that is made anew leads to the copy. */
+export const copyRows: DiskRow[] = [
+  row(
+    'a forged batch between the last batch of a seal and a copy of that, which the index leads to',
+    events((all) => {
+      const copy = packed(all[7]!);
+      return [...all.slice(0, 7), copy, forged(all[8]!), copy, ...all.slice(8)];
+    }),
+    { log: found('root-mismatch 0 offsets 56-63', 'root-mismatch 0 offsets 64-79') },
+    anew,
+  ),
+  row(
+    'a forged batch larger than an answer between a batch and a copy of that, which the index leads to',
+    events((all) => {
+      const alone = all.flatMap(single);
+      const forged = large(alone[64]!, 1_200_000);
+      return [...alone.slice(0, 64), forged, alone[63]!, ...alone.slice(64)];
+    }),
+    // Its beginning was seen, and is not shown to who asks for what comes behind the batch before.
+    { log: [3, ['unreadable 0 -']] },
+    anew,
+  ),
+];
 
 export const batchRows: DiskRow[] = [
   row('nothing', () => undefined, { log: fine, key: fine, anchor: fine }),

@@ -8,14 +8,14 @@ import { type KafkaCluster, startKafkaCluster } from '../../infra/local/kafka-cl
 import type { ShardLimits } from '../../verifier/src/domain/shards.ts';
 import type { Says } from './case.ts';
 import { DiskLog, type Sight } from './disk-log.ts';
-import { batchRows, headerRows, recordRows } from './disk-event-rows.ts';
+import { batchRows, copyRows, headerRows, recordRows } from './disk-event-rows.ts';
 import { leavesRows, statementRows } from './disk-statement-rows.ts';
 import { grave } from './try-verify.ts';
 
 // Segments of a real broker, altered on its disk while it is stopped, its indexes left as they are unless it is said; then it is started again
 // and serves them. A log of its own for each alteration, so that one stop is enough. Each is judged by one thread, and by two.
 
-const diskRows = [...batchRows, ...headerRows, ...recordRows, ...leavesRows, ...statementRows];
+const diskRows = [...batchRows, ...copyRows, ...headerRows, ...recordRows, ...leavesRows, ...statementRows];
 
 /** How partitions are cut for threads; null: as ever, which leaves logs as small as these whole. */
 const cut = vi.hoisted<{ limits: ShardLimits | null; byThreads: number }>(() => ({ limits: null, byThreads: 0 }));
