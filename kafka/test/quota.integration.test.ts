@@ -72,7 +72,7 @@ test('a reader whose quota is used up reads all, as slowly as it may', async () 
       from: 0,
       to: 12,
       maxBytes: 200_000,
-      deadlineMs: 5_000,
+      deadlineMs: 30_000,
     };
     expect(recordsIn(await readAll(options))).toHaveLength(12);
     expect(throttled).toBeGreaterThan(0);

@@ -32,13 +32,13 @@ function reading(log: RecordLog, changes: object = {}) {
 
 describe('a broker that throttles', () => {
   test('is waited for and asked again on the same connection; its empty answer is no end of the log', async () => {
-    const { broker: made, log } = await broker((nth) => (nth < 3 ? { throttleMs: 120 } : served));
-    // The deadline is shorter than all the throttling together.
-    const chunks = await readAll(reading(log, { deadlineMs: 150 }));
+    const { broker: made, log } = await broker((nth) => (nth < 3 ? { throttleMs: 1_200 } : served));
+    // The deadline is shorter than all the throttling together, and longer than a machine stalls.
+    const chunks = await readAll(reading(log, { deadlineMs: 3_500 }));
     expect(valuesIn(chunks)).toEqual(['a', 'b']);
     const [first = 0, ...others] = made.fetches;
     expect(others).toHaveLength(3);
-    expect((others.at(-1) ?? 0) - first).toBeGreaterThan(350);
+    expect((others.at(-1) ?? 0) - first).toBeGreaterThan(3_500);
     // One for the description, the fetches on one more at most.
     expect(made.connections()).toBeLessThanOrEqual(2);
   });
@@ -127,7 +127,7 @@ describe('how long it is waited', () => {
     let nth = 0;
     const through = Object.assign(Object.create(log) as RecordLog, {
       fetch: async (request: Parameters<RecordLog['fetch']>[0]) => {
-        if (nth++ > 0) throw held(5_000);
+        if (nth++ > 0) throw held(60_000);
         return await log.fetch(request);
       },
     });
@@ -137,6 +137,6 @@ describe('how long it is waited', () => {
       if (batches.length === 0) empty += 1;
       if (empty === 2) break;
     }
-    expect(performance.now() - from).toBeLessThan(4_900);
+    expect(performance.now() - from).toBeLessThan(50_000);
   });
 });
