@@ -51,15 +51,14 @@ export class LeavesFollower implements SealSink {
 
   async differs(damaged: DamagedSeal): Promise<void> {
     const leaves = await this.stored.of(damaged.section, null);
-    if (leaves === null) this.damaged.set(damaged.section.hash, damaged);
-    else await this.name(damaged, leaves);
+    if (leaves !== null) await this.name(damaged, leaves);
+    else if (this.stored.isOver) this.found.unnamed(damaged);
+    else this.damaged.set(damaged.section.hash, damaged);
   }
 
-  /** Seals that agree and whose stored leaves were not met yet; null where one that does not agree waits for its leaves. */
+  /** Seals that agree and whose stored leaves were not met yet; null where one that does not agree lacks its leaves, or there are too many. */
   unmet(): readonly OpenSeal[] | null {
-    const open = this.stored.unmet();
-    if (this.damaged.size > 0 || open.some(({ wanted }) => wanted)) return null;
-    return open.map(({ section, met }) => ({ first: section.first, met }));
+    return this.damaged.size > 0 ? null : this.stored.unmet();
   }
 
   /** As `agrees`, for a seal whose leaves an earlier run did not meet. */
@@ -69,10 +68,10 @@ export class LeavesFollower implements SealSink {
 
   /** Behind the last seal: leaves that come late, and what is lacking. */
   async finish(): Promise<void> {
-    for await (const { section, leaves } of this.stored.late()) {
-      const damaged = this.damaged.get(section.hash);
+    for await (const { hash, leaves } of this.stored.late()) {
+      const damaged = this.damaged.get(hash);
       if (damaged === undefined) continue;
-      this.damaged.delete(section.hash);
+      this.damaged.delete(hash);
       await this.name(damaged, leaves);
     }
     const { missing, wrong } = this.stored.lacking();

@@ -8,6 +8,7 @@ import type { PlanOfDamage } from './records/damage-findings.ts';
 import type { SealSection, Section } from './domain/plan.ts';
 import type { Bounds } from './domain/shards.ts';
 import type { AlteredRun } from './records/name-altered.ts';
+import type { LackingSeals } from './records/stored-leaves.ts';
 import type { Hole } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
 
@@ -161,20 +162,19 @@ export class PartitionFindings {
     );
   }
 
-  leavesLacking(missing: readonly SealSection[], wrong: readonly SealSection[]): void {
-    for (const [code, sections, what] of [
+  leavesLacking(missing: LackingSeals, wrong: LackingSeals): void {
+    for (const [code, { count, first }, what] of [
       ['leaves-missing', missing, 'has no stored leaves'],
       ['leaves-wrong', wrong, 'has stored leaves that do not give its root'],
     ] as const) {
-      const first = sections[0];
-      if (first === undefined) continue;
-      const more = sections.length === 1 ? '' : `, and so have ${sections.length - 1} later ones`;
+      if (first === null) continue;
+      const more = count === 1 ? '' : `, and so have ${count - 1} later ones`;
       this.warn(
         code,
         first.first,
-        `Seal ${first.seal.seal} (offsets ${first.first} to ${first.last}) ${what}${more}. Tampering is found without them too, but not named to the event.`,
+        `Seal ${first.seal} (offsets ${first.first} to ${first.last}) ${what}${more}. Tampering is found without them too, but not named to the event.`,
         {
-          seals: sections.length,
+          seals: count,
         },
       );
     }

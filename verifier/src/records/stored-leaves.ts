@@ -21,20 +21,38 @@ interface LeavesRecord extends SealNumber {
   readonly leaves: Uint8Array;
 }
 
+/** A seal whose leaves were not met yet: no more of it than is needed to know them, for there may be as many as there are seals. */
 interface Open {
-  readonly section: SealSection;
-  /** Whether the caller needs the leaves themselves, and not only to know that they are there. */
-  readonly wanted: boolean;
+  readonly place: SealPlace;
+  readonly root: string;
+  /** Hash of its statement where the caller needs the leaves themselves, and not only to know that they are there; else null. */
+  readonly wantedAs: string | null;
   /** Records were met for it, but none with its root. */
   met: boolean;
 }
 
+/** A seal, and the offsets that it covers, both inclusive. */
+export interface SealPlace {
+  readonly seal: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Seals without usable leaves: how many, and the first of them. */
+export interface LackingSeals {
+  readonly count: number;
+  readonly first: SealPlace | null;
+}
+
 const leafBytes = 32;
+/** Seals whose leaves were not met that are listed one by one: beyond so many a run keeps no progress. */
+const mostUnmet = 10_000;
 
 /**
  * Follows `audit.leaves` of one partition beside the events and finds the leaves of each seal (protocol section 6: they count only if
  * their root is an accepted seal's; of several records one such suffices). The ledger writes them in the order of the seals, so
- * one record is looked ahead and memory stays flat; what comes late is settled at the end.
+ * one record is looked ahead and memory stays flat; what comes late is settled at the end. Behind the last record nothing can be
+ * met any more: seals that lack their leaves then are counted.
  */
 export class StoredLeaves {
   private readonly pieces: AsyncIterator<Piece, void>;
@@ -45,7 +63,12 @@ export class StoredLeaves {
   private readonly queue: LeavesRecord[] = [];
   private readonly open = new Map<string, Open>();
   /** Wanted leaves that were met after their seal's turn. */
-  private readonly found: { section: SealSection; leaves: Uint8Array }[] = [];
+  private readonly found: { hash: string; leaves: Uint8Array }[] = [];
+  private readonly missing = new Lacking();
+  private readonly wrong = new Lacking();
+  /** Of these, in order. */
+  private readonly lacked: { readonly first: number; readonly met: boolean }[] = [];
+  private lackedWanted = false;
   private ahead: LeavesRecord | null = null;
   private ended = false;
 
@@ -75,17 +98,22 @@ export class StoredLeaves {
    * @returns the stored leaves that give the seal's root; null if they were not met yet: {@link late} may bring them
    */
   async of(section: SealSection, same: SameLeaves | null): Promise<Uint8Array | null> {
-    const place = nameOf(section.seal.generation, section.seal.seal);
-    const entry: Open = { section, wanted: same === null, met: false };
-    this.open.set(place, entry);
+    const entry = openOf(section, same === null);
+    if (this.isOver) {
+      this.lacks(entry);
+      return null;
+    }
+    const name = nameOf(section.seal.generation, section.seal.seal);
+    this.open.set(name, entry);
     for (;;) {
       this.ahead ??= await this.next();
       const record = this.ahead;
+      if (record === null) this.nothingMore();
       if (record === null || compareSeals(record, section.seal) > 0) return null;
       this.ahead = null;
-      if (nameOf(record.generation, record.seal) === place) {
-        if (this.gives(record.leaves, section, same)) {
-          this.open.delete(place);
+      if (nameOf(record.generation, record.seal) === name) {
+        if (this.gives(record.leaves, entry, same)) {
+          this.open.delete(name);
           return record.leaves;
         }
         entry.met = true;
@@ -96,35 +124,44 @@ export class StoredLeaves {
     }
   }
 
-  /** Seals that were asked for and whose leaves were not met yet; `wanted`: the caller needs the leaves themselves. */
-  unmet(): readonly Open[] {
-    return [...this.open.values()];
+  /** Whether there are no more records: what was not met yet never will be. */
+  get isOver(): boolean {
+    return this.ended && this.ahead === null && this.queue.length === 0;
+  }
+
+  /** Seals that were asked for and whose leaves were not met yet; null where the leaves themselves are needed of one, or there are too many. */
+  unmet(): readonly { readonly first: number; readonly met: boolean }[] | null {
+    const { open, lacked } = this;
+    if (this.lackedWanted || open.size + this.missing.count + this.wrong.count > mostUnmet) return null;
+    const still = [...open.values()];
+    if (still.some(({ wantedAs }) => wantedAs !== null)) return null;
+    return [...lacked, ...still.map(({ place, met }) => ({ first: place.first, met }))];
   }
 
   /** A seal that an earlier run asked for, as {@link unmet} gave it then: its leaves are looked for at the end. */
   expect(section: SealSection, met: boolean): void {
-    this.open.set(nameOf(section.seal.generation, section.seal.seal), { section, wanted: false, met });
+    this.open.set(nameOf(section.seal.generation, section.seal.seal), { ...openOf(section, false), met });
   }
 
-  /** Reads on to the end for the seals that are still without leaves, and gives the wanted ones that came after their turn. */
-  async *late(): AsyncGenerator<{ section: SealSection; leaves: Uint8Array }, void, void> {
+  /** Reads on to the end for the seals that are still without leaves, and gives the wanted ones that came after their turn, by the hashes of the seals. */
+  async *late(): AsyncGenerator<{ hash: string; leaves: Uint8Array }, void, void> {
     for (;;) {
       yield* this.found.splice(0);
       if (this.open.size === 0) return;
       const record = this.ahead ?? (await this.next());
       this.ahead = null;
-      if (record === null) return;
+      if (record === null) {
+        this.nothingMore();
+        return;
+      }
       this.settle(record);
     }
   }
 
-  /** After {@link late}: seals without usable leaves, in order. */
-  lacking(): { missing: SealSection[]; wrong: SealSection[] } {
-    const open = [...this.open.values()];
-    return {
-      missing: open.filter((each) => !each.met).map((each) => each.section),
-      wrong: open.filter((each) => each.met).map((each) => each.section),
-    };
+  /** After {@link late}: seals without usable leaves. */
+  lacking(): { missing: LackingSeals; wrong: LackingSeals } {
+    const { missing, wrong } = this;
+    return { missing, wrong };
   }
 
   async close(): Promise<void> {
@@ -133,22 +170,33 @@ export class StoredLeaves {
   }
 
   private settle(record: LeavesRecord): void {
-    const place = nameOf(record.generation, record.seal);
-    const entry = this.open.get(place);
+    const name = nameOf(record.generation, record.seal);
+    const entry = this.open.get(name);
     if (entry === undefined) return;
-    if (!this.gives(record.leaves, entry.section, null)) {
+    if (!this.gives(record.leaves, entry, null)) {
       entry.met = true;
       return;
     }
-    this.open.delete(place);
-    if (entry.wanted) this.found.push({ section: entry.section, leaves: record.leaves });
+    this.open.delete(name);
+    if (entry.wantedAs !== null) this.found.push({ hash: entry.wantedAs, leaves: record.leaves });
   }
 
-  private gives(leaves: Uint8Array, { seal, first, last }: SealSection, same: SameLeaves | null): boolean {
+  private gives(leaves: Uint8Array, { place: { first, last }, root }: Open, same: SameLeaves | null): boolean {
     const count = last - first + 1;
     if (leaves.length !== count * leafBytes) return false;
     if (same !== null) return same(leaves);
-    return encodeBase64(rootInPlace(Uint8Array.from(leaves), count, this.tools.sha256)) === seal.root;
+    return encodeBase64(rootInPlace(Uint8Array.from(leaves), count, this.tools.sha256)) === root;
+  }
+
+  private nothingMore(): void {
+    for (const entry of this.open.values()) this.lacks(entry);
+    this.open.clear();
+  }
+
+  private lacks({ place, wantedAs, met }: Open): void {
+    (met ? this.wrong : this.missing).add(place);
+    this.lackedWanted ||= wantedAs !== null;
+    if (this.lacked.length < mostUnmet) this.lacked.push({ first: place.first, met });
   }
 
   private async next(): Promise<LeavesRecord | null> {
@@ -175,6 +223,26 @@ export class StoredLeaves {
         this.queue.push({ ...number, leaves: value });
     }
   }
+}
+
+class Lacking implements LackingSeals {
+  count = 0;
+  first: SealPlace | null = null;
+
+  add(place: SealPlace): void {
+    this.count += 1;
+    this.first ??= place;
+  }
+}
+
+function openOf({ seal, first, last, hash }: SealSection, wanted: boolean): Open {
+  const place = { seal: seal.seal, first, last };
+  return { place, root: flat(seal.root), wantedAs: wanted ? flat(hash) : null, met: false };
+}
+
+/** A copy in one piece: a text that was put together letter by letter holds all its beginnings, some kilobytes for 44 letters. */
+function flat(base64: string): string {
+  return Buffer.from(base64, 'latin1').toString('latin1');
 }
 
 function nameOf(generation: number, seal: number): string {
