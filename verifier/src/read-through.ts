@@ -46,6 +46,8 @@ export type Hole = Extract<Piece, { kind: 'hole' }>;
 
 /** What hangs on the leader epoch that was read before. */
 const ofEpoch = new Set<KafkaErrorCode>(['LOG_DIVERGED', 'OFFSET_OUT_OF_RANGE']);
+/** What the reader asked for again already, in the same way: it was not changed on its way. */
+const wasAskedTwice = new Set<KafkaErrorCode>(['BATCH_CRC', 'BATCH_MAGIC']);
 /** Batches that are known to say wrong offsets: beyond so many they are taken as they say. */
 const mostMisplaced = 1_000;
 
@@ -125,11 +127,11 @@ async function afterError(source: Source, state: ReadState, error: KafkaError, t
   const misplaced = isTold(state) ? await misplacedAt(source, error, position, without) : null;
   if (misplaced !== null) return passOver(state, misplaced, to);
   const goesBack = error.code === 'OFFSET_GAP' && (numberIn(error, 'found') ?? position) < position;
-  // What is bad is asked for once more. And without the leader epoch read before: the stored epoch is no part of what the CRC covers, and the
-  // content decides.
+  // Without the leader epoch read before: the stored epoch is no part of what the CRC covers, and the content decides.
   state.lastEpoch = -1;
   const hangsOnEpoch = ofEpoch.has(error.code) && lastEpoch >= 0 && !isParted(error);
-  if (state.retriedAt !== position && (goesBack || isBad(error) || hangsOnEpoch)) {
+  const isDoubted = isBad(error) && !wasAskedTwice.has(error.code);
+  if (state.retriedAt !== position && (goesBack || isDoubted || hangsOnEpoch)) {
     state.retriedAt = position;
     if (!goesBack) return 'again';
     state.seam = null;
