@@ -145,9 +145,23 @@ describe('the published log', () => {
     const first = await world.check();
     const acknowledged = answerFor(first);
     expect(first).toMatchObject({ exitCode: 1, findings: [{ code: 'checkpoint' }] });
-    const { exitCode } = await world.check({ acknowledged });
-    expect(exitCode).not.toBe(1);
+    expect(await world.check({ acknowledged })).toMatchObject({ exitCode: 3 });
     world.files.set('checkpoint', Buffer.from('none either\n'));
     expect(await world.check({ acknowledged })).toMatchObject({ exitCode: 1 });
   });
+
+  test.each(['tile/entries/000.p/4', 'checkpoint'])(
+    '%s that cannot be read: the rest was not looked at',
+    async (path) => {
+      for (const content of [Buffer.from('garbage'), Buffer.alloc(2_000_000)]) {
+        const world = await LogWorld.published();
+        world.files.set(path, content);
+        const first = await world.check();
+        expect(first.exitCode).toBe(1);
+        const answered = await world.check({ acknowledged: answerFor(first) });
+        expect(answered.exitCode).toBe(3);
+        expect(summary(answered)).toContain('unreadable - -');
+      }
+    },
+  );
 });

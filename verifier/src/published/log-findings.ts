@@ -79,7 +79,10 @@ export function notThere(path: string, place: string, size: number): NewFinding 
 /** What it means that the log could not be read on. @throws the error, where it is not about the log */
 export function notRead(error: unknown, place: string): NewFinding {
   if (error instanceof CoreError && (error.code === 'TILE_MALFORMED' || error.code === 'TILE_MISMATCH'))
-    return tileWrong(textOf(error.evidence['tile']), error.message);
+    return {
+      ...tileWrong(textOf(error.evidence['tile']), error.message),
+      ...restUnread(textOf(error.evidence['tile'])),
+    };
   if (!(error instanceof VerifierError)) throw error;
   const { code, message, evidence } = error;
   const path = textOf(evidence['path']);
@@ -87,10 +90,18 @@ export function notRead(error: unknown, place: string): NewFinding {
     // What is sent without an end says nothing of what is stored: it was not looked at.
     if (typeof evidence['size'] !== 'number')
       return { code: 'unreadable', expected: path, found: code, message, detail: { log: place } };
-    return path === 'checkpoint' ? { code: 'checkpoint', found: code, message } : tileWrong(path, message);
+    const wrong =
+      path === 'checkpoint' ? ({ code: 'checkpoint', found: code, message } as const) : tileWrong(path, message);
+    return { ...wrong, ...restUnread(path) };
   }
   if (code !== 'LOG_UNAVAILABLE') throw error;
   return { code: 'unavailable', expected: path, found: code, message, detail: { code, log: place } };
+}
+
+/** What cannot be read on behind a resource that is wrong: who answers for that does not say what the rest of the log holds. */
+export function restUnread(path: string): Pick<NewFinding, 'stays'> {
+  const message = `What the published log holds could not be read, because ${path} is wrong: an acknowledgement does not cover it.`;
+  return { stays: { code: 'unreadable', expected: path, found: 'the rest of the log', message } };
 }
 
 function textOf(value: unknown): string {

@@ -10,6 +10,7 @@ import { quorumReached, quorumTime } from '@tallystick/core/policy';
 import type { Policy } from '@tallystick/core/policy';
 import { digestOfBytes } from '../domain/content-digest.ts';
 import type { NewFinding } from '../domain/findings.ts';
+import { restUnread } from './log-findings.ts';
 import type { WitnessTime } from '../statements/statement-clocks.ts';
 
 /** Whose word makes a checkpoint count. */
@@ -48,6 +49,7 @@ export function openServed(note: Uint8Array, trust: LogTrust): ServedCheckpoint 
         found: noteFound(error.code, note),
         message: `The published checkpoint does not count: ${error.message}.`,
         detail: { note: Buffer.from(note).toString('base64'), ...error.evidence },
+        ...restUnread('checkpoint'),
       },
     };
   }
