@@ -228,22 +228,20 @@ class Comparison {
   ): void {
     const at = ({ partition, offset }: Place): KnownEvent | null => events.get(partition)?.get(offset) ?? null;
     const original = at(of);
-    const before: { readonly place: Place; readonly event: KnownEvent }[] = [];
+    // By what each event says of itself. As many events as there are may have one id: none is compared with each of the others.
+    const before = new Map<string, Place>();
     if (original === null) this.notRead(of);
-    else before.push({ place: of, event: original });
+    else before.set(sameAs(of, original), of);
     for (const place of others) {
       const event = at(place);
       if (event === null) {
         this.notRead(place);
         continue;
       }
-      const stood = before.find(
-        (each) =>
-          each.place.partition === place.partition && isSamePlace(each.event, event) && each.event.hash === event.hash,
-      );
-      if (stood === undefined) before.push({ place, event });
-      const listed =
-        stood !== undefined && this.repeats.confirm(place.partition, place.offset, event, stood.place.offset);
+      const key = sameAs(place, event);
+      const stood = before.get(key);
+      if (stood === undefined) before.set(key, place);
+      const listed = stood !== undefined && this.repeats.confirm(place.partition, place.offset, event, stood.offset);
       if (original !== null && event.id === original.id) this.found(of, original, place, event, listed);
     }
   }
@@ -290,8 +288,9 @@ class Comparison {
   }
 }
 
-function isSamePlace(a: KnownEvent, b: KnownEvent): boolean {
-  return a.instance === b.instance && a.epoch === b.epoch && a.sequence === b.sequence;
+/** The same for two events of one partition where one is the other again: the same content at the same place in the producer's life. */
+function sameAs({ partition }: Place, { instance, epoch, sequence, hash }: KnownEvent): string {
+  return `${partition} ${hash} ${epoch} ${sequence} ${instance}`;
 }
 
 function first({ offsets }: PartIds): number {
