@@ -62,7 +62,7 @@ export function damageFindings(
     case 'repeated':
       return [{ ...repeated(error, first), ...unseenBehind(first, error) }];
     case 'misplaced':
-      return [{ ...misplaced(base, batchLast ?? base, error), ...unjudged(plan, first, last, base, error) }];
+      return [{ ...misplaced(base, batchLast ?? base, error), ...unjudged(plan, first, last, damage) }];
     case 'parted':
       return [partedFinding(base, error)];
     case 'missing':
@@ -79,7 +79,7 @@ export function damageFindings(
       // What the bad batch itself does not account for.
       const rest = batchLast === null ? first : batchLast + 1;
       const why = `behind the bad batch at offset ${base} could not be read`;
-      const left = between === true ? unseenBehind(base, error) : unjudged(plan, first, rest - 1, base, error);
+      const left = between === true ? unseenBehind(base, error) : unjudged(plan, first, rest - 1, damage);
       const named = { ...bad, ...left };
       return rest <= last ? [named, unreadable(rest, last, error, why)] : [named];
     }
@@ -98,18 +98,21 @@ export function rootMismatch({ seal, hash, first, last }: SealSection, root: str
   };
 }
 
-/** What is sealed and lies in a bad batch: who answers for the batch does not say that its events are what was sealed. */
+/**
+ * What is sealed and lies in a bad batch of which the finding does not say the bytes or how far it reaches: who answers for that finding cannot know
+ * what he answers for. Where it says both, he does, and the acknowledgement lifts the 1.
+ */
 function unjudged(
   { sections }: PlanOfDamage,
   first: number,
   last: number,
-  base: number,
-  error: KafkaError,
+  { base, batchLast, error }: Damage,
 ): Pick<NewFinding, 'stays'> {
+  if (batchLast !== null && error?.evidence['sha256'] !== undefined) return {};
   const sealed = [...sectionsBetween(sections, first, last)].filter(({ kind }) => kind === 'seal');
   const [begin, end] = [sealed[0], sealed.at(-1)];
   if (begin === undefined || end === undefined) return {};
-  const why = `are sealed and lie in the bad batch at offset ${base}, so they could not be judged: an acknowledgement does not make them what was sealed`;
+  const why = `are sealed and lie in the bad batch at offset ${base}, which could not be named whole: an acknowledgement of it does not cover them`;
   return { stays: unreadable(Math.max(first, begin.first), Math.min(last, end.last), error, why) };
 }
 
