@@ -2,6 +2,7 @@ import { decodeUtf8 } from '@tallystick/core/encoding';
 import { acknowledgementFault } from './domain/acknowledgement.ts';
 import type { Acknowledgement } from './domain/acknowledgement.ts';
 import { isCount, isObject } from './domain/json-shape.ts';
+import { repeatedMember } from './domain/repeated-member.ts';
 import { VerifierError } from './errors.ts';
 
 /** A verification policy: what an operator answers for, and the limits of a verification. All but `version` may be left out. */
@@ -29,6 +30,7 @@ const limits = [
 
 /**
  * Reads a verification policy: JSON of {@link VerificationPolicy}. What is not known is refused: a limit that is misspelt would check nothing.
+ * So is a member that stands there twice: the second one would switch the first off unseen.
  * @param where names the file in errors
  * @throws VerifierError POLICY_FILE_INVALID, which names the member
  */
@@ -39,12 +41,16 @@ export function parseVerificationPolicy(bytes: Uint8Array, where: string): Verif
       ...(cause === undefined ? {} : { cause }),
     });
   if (bytes.length > largestFile) throw invalid(`it has ${bytes.length} bytes`);
+  let text: string;
   let file: unknown;
   try {
-    file = JSON.parse(decodeUtf8(bytes));
+    text = decodeUtf8(bytes);
+    file = JSON.parse(text);
   } catch (cause) {
     throw invalid('it is not JSON in UTF-8', cause);
   }
+  const twiceNamed = repeatedMember(text);
+  if (twiceNamed !== null) throw invalid(`the member ${JSON.stringify(twiceNamed).slice(1, -1)} stands there twice`);
   if (!isObject(file)) throw invalid('it is no JSON object');
   refuseOthers(file, ['version', 'acknowledged', ...limits], '', invalid);
   if (file['version'] !== 1) throw invalid(`version is ${JSON.stringify(file['version'])}; this release knows 1`);

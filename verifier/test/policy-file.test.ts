@@ -82,4 +82,33 @@ describe('the verification policy', () => {
       expect.objectContaining({ code: 'POLICY_FILE_INVALID' }),
     );
   });
+
+  test.each([
+    ['a limit', '{"version":1,"maxTailAgeMs":60000,"maxTailAgeMs":9000000000000000}', 'maxTailAgeMs'],
+    ['a limit with the same value', '{"maxTailAgeMs":1,"version":1,"maxTailAgeMs":1}', 'maxTailAgeMs'],
+    ['the version', '{"version" : 2, "version"\n:\t1}', 'version'],
+    ['a limit in another spelling', String.raw`{"version":1,"maxTailAgeMs":1,"max\u0054ailAgeMs":2}`, 'maxTailAgeMs'],
+    ['the list', `{"version":1,"acknowledged":[],"acknowledged":[{"hash":"${hash}","reason":"x"}]}`, 'acknowledged'],
+    [
+      'a member of an acknowledgement',
+      String.raw`{"version":1,"acknowledged":[{"hash":"${hash}","reason":"a\\\"}{","reason":"y"}]}`,
+      'reason',
+    ],
+  ])('%s twice is refused, and named', (_, text, named) => {
+    expect(() => parseVerificationPolicy(Buffer.from(text), 'p.json')).toThrow(
+      expect.objectContaining({
+        code: 'POLICY_FILE_INVALID',
+        message: expect.stringContaining(`the member ${named} stands there twice`),
+      }),
+    );
+  });
+
+  test('a name in two acknowledgements, and in a text, stands there once', () => {
+    const other = hash.replace('AA', 'BA');
+    const acknowledged = [
+      { hash, reason: 'reason", "hash": "\\' },
+      { hash: other, reason: 'hash', by: 'reason' },
+    ];
+    expect(parse({ version: 1, acknowledged })).toEqual({ version: 1, acknowledged });
+  });
 });
