@@ -93,6 +93,8 @@ export function loadConfig(options: { file?: string | undefined; env: NodeJS.Pro
   const file = named === undefined ? (existsSync(fallback) ? fallback : undefined) : resolve(options.cwd, named);
   if (file !== undefined) {
     for (const [path, raw] of flatten(readConfigFile(file), '')) {
+      // YAML refuses a name twice; `a.b` and `b` below `a` are two names of one setting.
+      if (values.has(path)) throw new CliError('CONFIG_FILE', `${file}: the setting ${path} stands there twice`);
       const value = check(path, raw, file);
       const isPath = path.endsWith('File') || path.endsWith('Dir') || path === 'log.dir';
       values.set(path, { value: isPath ? resolve(dirname(file), value as string) : value, from: file });

@@ -83,6 +83,13 @@ describe('configuration', () => {
     ['a partition below 0', 'ledger: { partitions: [-1] }', /ledger\.partitions/, 'CONFIG_INVALID'],
     ['an S3 prefix without an end', 'log: { s3: { prefix: log } }', /log\.s3\.prefix/, 'CONFIG_INVALID'],
     ['a list', '- a', /map of settings/, 'CONFIG_FILE'],
+    ['a setting twice', 'kafka: { brokers: [a:1], brokers: [b:1] }', /unique/, 'CONFIG_FILE'],
+    [
+      'a setting twice, by two names',
+      'kafka: { saslMechanism: plain }\nkafka.saslMechanism: scram-sha-256',
+      /kafka\.saslMechanism stands there twice/,
+      'CONFIG_FILE',
+    ],
     ['broken YAML', 'a: [', /cannot read the configuration/, 'CONFIG_FILE'],
   ])('refuses %s and names it', (_, content, message, code) => {
     expect(() => load(content)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
