@@ -43,7 +43,7 @@ describe('a log that is followed', () => {
 
   it('is told whole again where something is found, and in a line where that stays', () => {
     const found = next({ findings: [duplicate] });
-    expect(lines(first, next(), found, found, next(), found)).toEqual([11, 1, 16, 1, 1, 16]);
+    expect(lines(first, next(), found, found, next(), found)).toEqual([12, 1, 17, 1, 1, 17]);
     expect(new FollowWords(false).tell(found)).toContain('duplicate');
     const words = new FollowWords(false);
     words.tell(found);

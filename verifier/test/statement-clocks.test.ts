@@ -65,6 +65,9 @@ describe('a seal', () => {
     const without = await world.verify();
     expect(skews(without)).toEqual([]);
     expect(without.clocks).toBeUndefined();
+    expect(renderText(without)).toMatch(/^ {2}clocks +not compared \(no maxClockSkewMs in the limits\)$/m);
+    for (const report of [renderHtml(runOf(without), context), renderJunit(runOf(without), context)])
+      expect(report).toMatch(/Clocks were not compared: no maxClockSkewMs in the limits|clocks +not compared \(no max/);
     expect(skews(await world.verify({ maxClockSkewMs: 60_000 }))).toEqual([]);
     expect(skews(await world.verify({ maxClockSkewMs: 59_000 }))).toEqual(['seal 0 offsets 1-1']);
   });

@@ -82,9 +82,9 @@ function sequences({ checked, content }: Verdict): [string, string][] {
   return [['sequences', `${parts.join(', ')}; lives of producers: ${number(content.lives)}`]];
 }
 
-/** Whose clocks were compared; nothing without a limit. */
+/** Whose clocks were compared. */
 function clocks({ clocks: compared }: Verdict): [string, string][] {
-  if (compared === undefined) return [];
+  if (compared === undefined) return [['clocks', 'not compared (no maxClockSkewMs in the limits)']];
   const { limitMs, seals, witnesses } = compared;
   const { withoutClock, onlyInLog } = seals;
   const parts = [

@@ -176,7 +176,7 @@ function clocksCompared({ clocks }: Verdict): string[] {
 }
 
 function clocksNotCompared({ clocks }: Verdict): string[] {
-  if (clocks === undefined) return [];
+  if (clocks === undefined) return ['Clocks were not compared: no maxClockSkewMs in the limits.'];
   const { withoutClock, onlyInLog } = clocks.seals;
   const words: string[] = [];
   if (withoutClock > 0)
