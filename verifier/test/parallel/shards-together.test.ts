@@ -23,7 +23,7 @@ import { Meter } from '../../src/run/run.ts';
 import type { Run } from '../../src/run/run.ts';
 import type { ReportedFinding } from '../../src/verdict.ts';
 import { indexed, serving, underSameHeader } from '../support/indexed-log.ts';
-import { lengthOf, lookups } from '../support/scanning-log.ts';
+import { lengthOf, lookups, type Lookup } from '../support/scanning-log.ts';
 import { origin, rootKey, text, topics, World } from '../support/world.ts';
 
 const tempDir = mkdtempSync(join(tmpdir(), 'tallystick-parallel-'));
@@ -282,7 +282,12 @@ describe.each(indexed)(
       const row = copied.map((at) => all[at]!);
       const stored = Buffer.concat([...all.slice(0, behind), forged, ...row, ...all.slice(behind)]);
       const plan = planOfWorld(world);
-      const log = serving(world, stored, { find });
+      // An index that somebody forged leads to the copies for every offset in them.
+      const [first, last] = [readBatchHeader(row[0]!, 0).baseOffset, readBatchHeader(row.at(-1)!, 0).lastOffset];
+      const copies = Buffer.concat([...all.slice(0, behind), forged]).length;
+      const astray: Lookup = (bytes, offset) =>
+        offset >= first && offset <= last ? copies + find(bytes.subarray(copies), offset) : find(bytes, offset);
+      const log = serving(world, stored, { find: astray });
       const whole = await check({ log }, plan, {});
       expect(whole.findings.map(({ code }) => code)).toContain('root-mismatch');
       for (const sections of [1, 2, 3]) {
