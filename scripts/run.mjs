@@ -1,5 +1,6 @@
 // What package.json's scripts call. Plain JavaScript for any Node from 20 on: sets up, then goes on in the pinned Node.
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pinnedNode, root, setUp } from './set-up.mjs';
@@ -34,6 +35,13 @@ const tasks = {
   format: () => [[bin('prettier/bin/prettier.cjs'), '--write', '--log-level=warn', '.']],
 };
 
+/** As a shell tells it: 128 and the signal's number. Nobody asks for SIGKILL in passing, the one who waits should hear of it. */
+function killedBy(signal) {
+  if (signal !== 'SIGINT' && signal !== 'SIGTERM')
+    process.stderr.write(`tallystick: the process was killed by ${signal}: by hand, or for want of memory\n`);
+  return 128 + (constants.signals[signal] ?? 0);
+}
+
 function step(args, cwd) {
   return new Promise((resolve, reject) => {
     const child = spawn(pinnedNode, args, {
@@ -48,7 +56,7 @@ function step(args, cwd) {
     });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+    child.on('close', (code, signal) => resolve(code ?? killedBy(signal)));
   });
 }
 

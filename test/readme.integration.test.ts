@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -8,6 +8,8 @@ const root = dirname(import.meta.dirname);
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => (match[1] ?? '').trim());
 const background = blocks.find((block) => block.startsWith('./tallystick up')) ?? '';
+const emitting = blocks.find((block) => block.includes('emit.mjs')) ?? '';
+const [, script = ''] = /^```js\n([\s\S]*?)^```$/m.exec(readme) ?? [];
 
 mkdirSync(join(root, '.tallystick', 'test'), { recursive: true });
 const clone = mkdtempSync(join(root, '.tallystick', 'test', 'readme-'));
@@ -66,6 +68,8 @@ describe('the README', () => {
   it.each(background.split('\n'))(
     '%s',
     async (command) => {
+      // While the stack is up.
+      if (command.endsWith('down')) await emits();
       // What was imported is sealed about a second later; a verification before that would have less to look at.
       if (command.includes('verify')) await untilSealed();
       const { code, output, errors } = await run(command);
@@ -75,6 +79,13 @@ describe('the README', () => {
     300_000,
   );
 });
+
+async function emits(): Promise<void> {
+  writeFileSync(join(clone, 'emit.mjs'), script);
+  const { code, output, errors } = await run(emitting);
+  expect(code, errors).toBe(0);
+  expect(output).toMatch(/is at offset \d+ of partition \d\n$/);
+}
 
 async function untilSealed(): Promise<void> {
   const deadline = Date.now() + 180_000;
