@@ -9,7 +9,7 @@ import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { createLogger } from '../log-lines.ts';
 import { listenOf, openReporters } from './report-sinks.ts';
-import { runVerification } from './run-verification.ts';
+import { runVerification, withVerification } from './run-verification.ts';
 import { plainError } from './tell-error.ts';
 import { timeoutOf, type VerifyFlags } from './verify-flags.ts';
 
@@ -94,7 +94,11 @@ export async function runScheduled(context: Context, flags: VerifyFlags, signal:
     ...listen,
     cron: flags.schedule ?? '',
     ...(flags.timezone === undefined ? {} : { timezone: flags.timezone }),
-    run: (ending) => runVerification({ ...context, quiet: true }, flags, ending),
+    run: async (ending, onProgress) =>
+      await withVerification({ ...context, quiet: true }, flags, ending, async (options) => {
+        const { verify } = await import('@tallystick/verifier/verify');
+        return await verify({ ...options, onProgress });
+      }),
     reporters,
     logger,
     signal,

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { waitedMs } from '../ages.ts';
 import type { VerificationRun } from '../report/reporter.ts';
-import type { Age, Verdict } from '../verdict.ts';
+import type { Age, Progress, Verdict } from '../verdict.ts';
 import type { RunObserver } from './observer.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -45,6 +45,14 @@ export class ScheduleMetrics implements RunObserver {
   readonly #next = this.#gauge('next_run_timestamp_seconds', 'The next time of the schedule.');
   readonly #duration = this.#gauge('last_duration_seconds', 'How long the last run took.');
   readonly #running = this.#gauge('running', '1 while a run goes on.');
+  readonly #progress = this.#gauge(
+    'progress_ratio',
+    'How much of its present phase the run that goes on has done, 0 to 1; NaN: none goes on, or nothing is known yet.',
+  );
+  readonly #left = this.#gauge(
+    'left_seconds',
+    'About how long the present phase of the run that goes on will take yet; NaN: none goes on, or it is not known.',
+  );
   readonly #overdue = this.#gauge('overdue', '1 when no run has had a verdict in time.');
   readonly #stateAge = this.#gauge('state_age_seconds', 'Age of the anchor that the last run went by or wrote.');
   readonly #runs = this.#counter('runs_total', 'Runs by verdict, or by how they ended without one.', ['verdict']);
@@ -60,7 +68,7 @@ export class ScheduleMetrics implements RunObserver {
     collectDefaultMetrics({ register: this.#registry, prefix: 'tallystick_' });
     const unknown = [this.#exitCode, this.#unsealed, this.#started, this.#finished, this.#verified, this.#next];
     const ages = [this.#pending, this.#unsealedAge, this.#pendingAge, this.#checkpointAge];
-    for (const gauge of [...unknown, ...ages, this.#duration]) gauge.set(Number.NaN);
+    for (const gauge of [...unknown, ...ages, this.#duration, this.#progress, this.#left]) gauge.set(Number.NaN);
     for (const why of ['running', 'locked']) this.#skipped.inc({ why }, 0);
     for (const verdict of [...verdicts, 'interrupted', 'stopped', 'lost', 'stuck']) this.#runs.inc({ verdict }, 0);
   }
@@ -87,8 +95,13 @@ export class ScheduleMetrics implements RunObserver {
     this.#running.set(1);
   }
 
+  progressed({ done, total, leftMs }: Progress): void {
+    this.#progress.set(total > 0 ? Math.min(1, done / total) : Number.NaN);
+    this.#left.set(leftMs === null ? Number.NaN : leftMs / 1000);
+  }
+
   ended({ startedAt, finishedAt, verdict, error }: VerificationRun): void {
-    this.#running.set(0);
+    this.#noRun();
     const what = verdict?.verdict ?? 'error';
     this.#runs.inc({ verdict: what });
     this.#say(what);
@@ -104,7 +117,7 @@ export class ScheduleMetrics implements RunObserver {
   }
 
   brokenOff(why: 'stopped' | 'lost' | 'stuck'): void {
-    this.#running.set(0);
+    this.#noRun();
     this.#runs.inc({ verdict: why });
   }
 
@@ -126,6 +139,11 @@ export class ScheduleMetrics implements RunObserver {
 
   overdue(overdue: boolean): void {
     this.#overdue.set(overdue ? 1 : 0);
+  }
+
+  #noRun(): void {
+    this.#running.set(0);
+    for (const gauge of [this.#progress, this.#left]) gauge.set(Number.NaN);
   }
 
   #say(what: (typeof verdicts)[number]): void {

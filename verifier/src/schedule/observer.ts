@@ -1,4 +1,5 @@
 import type { VerificationRun } from '../report/reporter.ts';
+import type { Progress } from '../verdict.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** Told what happens, for metrics. Must not throw and must not wait. */
@@ -6,6 +7,8 @@ export interface RunObserver {
   /** What earlier processes left behind. */
   remembered(record: RunRecord): void;
   begun(at: number): void;
+  /** How far the run is that goes on. */
+  progressed(progress: Progress): void;
   ended(run: VerificationRun): void;
   /** Ended without anything to report: the process was told to end, the lock went to another one, or a cancelled run went on. */
   brokenOff(why: 'stopped' | 'lost' | 'stuck'): void;
@@ -20,6 +23,7 @@ export interface RunObserver {
 export const noObserver: RunObserver = {
   remembered() {},
   begun() {},
+  progressed() {},
   ended() {},
   brokenOff() {},
   interrupted() {},

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { silentLogger, type Logger } from '@tallystick/kafka/logger';
 import type { Reporter, RunError, RunTrigger, VerificationRun } from '../report/reporter.ts';
-import type { Verdict } from '../verdict.ts';
+import type { Progress, Verdict } from '../verdict.ts';
 import { systemClock, type ScheduleClock } from './clock.ts';
 import { invalid } from './cron.ts';
 import { deliverInGrace, type Message } from './deliver.ts';
@@ -21,8 +21,8 @@ import { keepUntold, tellUntold, type Telling } from './tell-untold.ts';
 import type { UntoldRuns } from './untold-runs.ts';
 
 export interface RunnerOptions {
-  /** One verification. It must heed the signal: reject soon after it is aborted. */
-  readonly run: (signal: AbortSignal) => Promise<Verdict>;
+  /** One verification, which may tell how far it is. It must heed the signal: reject soon after it is aborted. */
+  readonly run: (signal: AbortSignal, onProgress: (progress: Progress) => void) => Promise<Verdict>;
   readonly reporters: readonly Reporter[];
   readonly lock: RunLock;
   readonly record: RunRecordStore;
@@ -131,7 +131,11 @@ export class Runner {
     this.logger.info('a verification begins', { run: id, trigger });
     const exitCodeOf = this.#options.exitCodeOf ?? defaultExitCodeOf;
     const limits = { clock: this.clock, maxRunMs, graceMs, stop, lost: lock.lost, exitCodeOf };
-    const end = await supervise(run, limits);
+    let isOver = false;
+    // A run that was cancelled and goes on all the same is no longer told of.
+    const onProgress = (progress: Progress): void => void (isOver || this.observer.progressed(progress));
+    const end = await supervise(async (signal) => await run(signal, onProgress), limits);
+    isOver = true;
     if (end.kind === 'stopped' || end.kind === 'lost') {
       this.observer.brokenOff(end.kind);
       this.logger.warn(

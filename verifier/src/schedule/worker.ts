@@ -40,6 +40,7 @@ function observing(metrics: ScheduleMetrics, onOverdue: (overdue: boolean) => vo
   return {
     remembered: (record) => metrics.remembered(record),
     begun: (at) => metrics.begun(at),
+    progressed: (progress) => metrics.progressed(progress),
     ended: (run) => metrics.ended(run),
     brokenOff: (why) => metrics.brokenOff(why),
     interrupted: (runs) => metrics.interrupted(runs),

@@ -10,6 +10,7 @@ import { startMetricsServer, type Health, type MetricsServer } from '../../src/s
 import { newRecord } from '../../src/schedule/run-record.ts';
 import { closeReporters, runOnce, tellRun } from '../../src/schedule/once.ts';
 import { runWorker } from '../../src/schedule/worker.ts';
+import type { Progress, Verdict } from '../../src/verdict.ts';
 import { Heard, HeldClock, MemoryLock, MemoryRecord, settle, verdictOf } from './support.ts';
 
 const finding = (code: 'altered' | 'deleted') => ({
@@ -221,6 +222,52 @@ test('a worker serves its metrics while it runs and closes all at its end', asyn
   await done;
   expect(closed).toEqual(['one']);
   await expect(fetch(`${url}/livez`)).rejects.toThrow();
+});
+
+test('a worker says how far a run is, while it goes on', async () => {
+  const stop = new AbortController();
+  const clock = new HeldClock('2026-03-01T12:00:00Z');
+  const tellings: ((progress: Progress) => void)[] = [];
+  const heard = new Heard();
+  let end: (verdict: Verdict) => void = () => undefined;
+  let url = '';
+  const done = runWorker({
+    cron: '@hourly',
+    run: async (_, onProgress) => {
+      tellings.push(onProgress);
+      return await new Promise((resolve) => (end = resolve));
+    },
+    reporters: [heard],
+    lock: new MemoryLock(),
+    record: new MemoryRecord(),
+    clock,
+    signal: stop.signal,
+    listen: { host: '127.0.0.1', port: 0 },
+    onListening: (at) => (url = at),
+  });
+  const values = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return ['progress_ratio', 'left_seconds'].map((name) => linesOf(text, name)[0]?.split(' ')[1]);
+  };
+  await expect.poll(() => tellings.length, { timeout: 60_000 }).toBe(1);
+  const tell = tellings[0]!;
+  expect(await values()).toEqual(['Nan', 'Nan']);
+  const progress = { phase: 'records', done: 25, total: 100, partition: 0, leftMs: null } as const;
+  tell(progress);
+  expect(await values()).toEqual(['0.25', 'Nan']);
+  tell({ ...progress, done: 110, leftMs: 1_500 });
+  expect(await values()).toEqual(['1', '1.5']);
+  tell({ ...progress, phase: 'copy', done: 0, total: 0 });
+  expect(await values()).toEqual(['Nan', 'Nan']);
+  tell({ ...progress, leftMs: 2_000 });
+  end(verdictOf('verified'));
+  await expect.poll(() => heard.runs.length, { timeout: 60_000 }).toBe(1);
+  expect(await values()).toEqual(['Nan', 'Nan']);
+  // A run that is over has no say any more.
+  tell(progress);
+  expect(await values()).toEqual(['Nan', 'Nan']);
+  stop.abort();
+  await done;
 });
 
 test('a worker that cannot serve its metrics runs nothing, and gives back what its reporters hold', async () => {
