@@ -1,18 +1,21 @@
 // A mount whose server goes away: from some call on the file system answers nothing. Each wait ends with a coded error, and nothing stays locked.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type * as promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { fileAnchorStore } from '../src/adapters/anchor-file.ts';
 import { fileDeadlineMs } from '../src/adapters/file-calls.ts';
+import { BundleFile } from '../src/bundle/bundle-file.ts';
+import { openBundle } from '../src/bundle/open-bundle.ts';
 import type { VerificationRun } from '../src/report/reporter.ts';
 import { fileRunRecord } from '../src/schedule/file-run-record.ts';
 import { folderRunLock, makeStateFolder } from '../src/schedule/folder-run-lock.ts';
 import { folderUntoldRuns } from '../src/schedule/folder-untold-runs.ts';
 import { isHeld } from '../src/schedule/run-lock.ts';
 import { newRecord } from '../src/schedule/run-record.ts';
+import { BundleFolder } from './bundle/bundles.ts';
 import { World } from './support/world.ts';
 
 /** Counts the calls below the folder `mount`. From number `diesAt` on they are answered by `comesBack` only. */
@@ -85,6 +88,7 @@ beforeEach(() => {
 afterEach(async () => {
   await mount.comesBack();
   vi.useRealTimers();
+  for (const bundle of bundles.splice(0)) await bundle.close();
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -144,6 +148,16 @@ async function held(folder: string) {
   const taken = await folderRunLock(folder).take();
   if (!isHeld(taken)) throw new Error(`held by ${taken.holder}`);
   return taken;
+}
+
+/** Those that are open. */
+const bundles: Pick<BundleFile, 'close'>[] = [];
+
+/** A bundle's file there. */
+function bundleIn(folder: string): string {
+  const file = join(folder, 'evidence.bundle');
+  writeFileSync(file, theBundle);
+  return file;
 }
 
 const cases: Readonly<Record<string, Case>> = {
@@ -246,6 +260,29 @@ const cases: Readonly<Record<string, Case>> = {
     before: async (folder) => [() => fileRunRecord(join(folder, 'last-run.json')).save(record)],
     codes: ['SCHEDULE_STATE'],
   },
+  'a bundle is opened': {
+    before: async (folder) => {
+      const file = bundleIn(folder);
+      return [async () => void bundles.push(await openBundle(file))];
+    },
+    codes: ['TIMED_OUT'],
+  },
+  'a bundle is read': {
+    before: async (folder) => {
+      const file = await BundleFile.open(bundleIn(folder));
+      bundles.push(file);
+      return [async () => await file.read(0, 512), async () => await file.close()];
+    },
+    codes: ['TIMED_OUT'],
+  },
+  // Nothing is written to it.
+  'a bundle is closed': {
+    before: async (folder) => {
+      const file = await BundleFile.open(bundleIn(folder));
+      return [async () => await file.close()];
+    },
+    codes: ['done'],
+  },
   // Nothing depends on it but when to run.
   'what a schedule remembers is read': {
     before: async (folder) => {
@@ -257,12 +294,16 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
+let theBundle: Buffer;
 let theAnchor: Awaited<ReturnType<ReturnType<typeof fileAnchorStore>['load']>> & object;
 beforeAll(async () => {
   const store = fileAnchorStore(join(root, 'model.json'));
   const world = await World.small();
   await world.verify({ anchor: store });
   theAnchor = (await store.load())!;
+  const made = new BundleFolder();
+  theBundle = await made.bytesOf(world);
+  made.end();
 });
 
 describe.each(Object.entries(cases))('a mount that dies while %s', (_, { before, codes }) => {
@@ -296,6 +337,22 @@ describe.each(Object.entries(cases))('a mount that dies while %s', (_, { before,
     }
     expect(wrong).toEqual([]);
   });
+});
+
+test('a run that is stopped does not wait for the mount of its bundle', async () => {
+  const folder = newMount();
+  const name = bundleIn(folder);
+  for (const at of [0, 1, 2]) {
+    Object.assign(mount, { calls: 0, diesAt: at });
+    const stop = new AbortController();
+    const opened = endOf(openBundle(name, { signal: stop.signal }));
+    setTimeout(() => stop.abort(), 1_000);
+    const { code, afterMs } = await opened;
+    expect({ at, code }).toEqual({ at, code: 'VERIFY_ABORTED' });
+    expect(afterMs).toBeLessThanOrEqual(10_000);
+    await mount.comesBack();
+    await mount.isQuiet();
+  }
 });
 
 test.each(['lock-1', 'part-1'])('a pipe in the place of %s of progress is refused at once', async (name) => {

@@ -12,6 +12,9 @@ import { progressLine, progressMode } from '../progress.ts';
 import { scopeOf, type VerifyFlags } from './verify-flags.ts';
 import { logTrust, openSource, type VerifySource } from './verify-source.ts';
 
+/** How long what was read is waited for when it is closed, ms. */
+const closeMs = 3_000;
+
 /** One verification, from opening what it reads to closing it. @throws VerifierError, CliError, KafkaError */
 export async function runVerification(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<Verdict> {
   return await withVerification(context, flags, signal, async (options) => {
@@ -72,8 +75,18 @@ export async function withVerification<T>(
     return await work(options, source);
   } finally {
     line.clear();
-    await Promise.allSettled([source.close(), copy?.close()]);
+    await closed(source, copy);
   }
+}
+
+/** Waits for the end of what was read, but not for ever: a mount that is gone never answers. What is left then ends with the process. */
+async function closed(...opened: readonly ({ close(): Promise<void> } | null)[]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closeMs);
+  });
+  await Promise.race([Promise.allSettled(opened.map(async (each) => await each?.close())), late]);
+  clearTimeout(timer);
 }
 
 /** A quorum that is asked for is never passed over because there is no log to check it on. */

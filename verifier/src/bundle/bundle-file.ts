@@ -2,11 +2,13 @@ import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { inTime } from '../deadline.ts';
+import { dirname } from 'node:path';
+import { answered, fileDeadlineMs, isTimeout } from '../adapters/file-calls.ts';
+import { checkAbort, inTime } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 
-/** One read of a file may take this long: a network file system can hang. */
-const deadlineMs = 60_000;
+/** How long a file is waited for when it is closed, ms. It is closed only once every read of it was answered, which a dead mount never does. */
+const closeMs = 2_000;
 
 /** A bundle's file, read at places. */
 export class BundleFile {
@@ -26,18 +28,19 @@ export class BundleFile {
     this.signal = signal;
   }
 
-  /** @throws VerifierError BUNDLE_UNREADABLE, VERIFY_ABORTED */
+  /** @throws VerifierError BUNDLE_UNREADABLE, VERIFY_ABORTED; KafkaError TIMED_OUT */
   static async open(name: string, signal?: AbortSignal): Promise<BundleFile> {
-    let handle: FileHandle | null = null;
+    let opening: Promise<Opened> | null = null;
     try {
-      // A pipe that nobody writes to is opened at once, and refused below.
-      handle = await open(name, constants.O_RDONLY | constants.O_NONBLOCK);
-      const stat = await handle.stat({ bigint: true });
-      if (!stat.isFile()) throw new Error('it is not a plain file; write a stream to a file first');
+      const { handle, stat } = await patiently(name, signal, () => (opening = openPlain(name)));
       return new BundleFile(name, handle, stat, signal);
     } catch (cause) {
-      await handle?.close();
-      throw unreadable(name, cause);
+      // What comes after all is of use to nobody.
+      void (opening as Promise<Opened> | null)?.then(
+        async ({ handle }) => await handle.close(),
+        () => undefined,
+      );
+      throw cause;
     }
   }
 
@@ -47,14 +50,10 @@ export class BundleFile {
    */
   async fill(into: Buffer, position: number): Promise<void> {
     for (let done = 0; done < into.length;) {
-      const reading = this.handle.read(into, done, into.length - done, position + done);
-      const what = `A read of ${this.name} at byte ${position + done}`;
-      let bytesRead: number;
-      try {
-        ({ bytesRead } = await inTime(what, { deadlineMs, signal: this.signal }, reading));
-      } catch (cause) {
-        throw cause instanceof Error && 'errno' in cause ? unreadable(this.name, cause) : cause;
-      }
+      const from = done;
+      const { bytesRead } = await patiently(this.name, this.signal, async () => {
+        return await this.handle.read(into, from, into.length - from, position + from);
+      });
       if (bytesRead === 0) throw truncated(this.name, `it ends at byte ${position + done}`);
       done += bytesRead;
     }
@@ -68,8 +67,49 @@ export class BundleFile {
     return bytes;
   }
 
+  /** Resolves in time: where a read is not answered, the file is closed when it is. */
   async close(): Promise<void> {
-    await this.handle.close();
+    try {
+      await inTime(`Closing ${this.name}`, { deadlineMs: closeMs, signal: undefined }, this.handle.close());
+    } catch (error) {
+      if (!isTimeout(error)) throw error;
+    }
+  }
+}
+
+interface Opened {
+  readonly handle: FileHandle;
+  readonly stat: BigIntStats;
+}
+
+async function openPlain(name: string): Promise<Opened> {
+  // A pipe that nobody writes to is opened at once, and refused below.
+  const handle = await open(name, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = await handle.stat({ bigint: true });
+    if (!stat.isFile()) throw new NotPlain('it is not a plain file; write a stream to a file first');
+    return { handle, stat };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+class NotPlain extends Error {}
+
+/**
+ * What the file system answers about the bundle.
+ * @throws VerifierError BUNDLE_UNREADABLE, VERIFY_ABORTED; KafkaError TIMED_OUT
+ */
+async function patiently<T>(name: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  checkAbort(signal);
+  try {
+    // The folder's own deadline is the first to pass; the signal is heeded here.
+    const patience = { deadlineMs: fileDeadlineMs, signal };
+    return await inTime(`The bundle ${name}`, patience, answered(dirname(name), call));
+  } catch (cause) {
+    const isOfFile = cause instanceof NotPlain || (cause instanceof Error && 'errno' in cause);
+    throw isOfFile ? unreadable(name, cause) : cause;
   }
 }
 

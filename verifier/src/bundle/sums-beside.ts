@@ -1,6 +1,11 @@
 import { Worker } from 'node:worker_threads';
+import { endThread } from '../parallel/end-thread.ts';
 import type { BundleFile } from './bundle-file.ts';
 import { walkBundle } from './bundle-walk.ts';
+import { sumsAlive } from './sums-alive.ts';
+
+/** How long the thread may say nothing, ms. Its own reads end before. */
+const silentMs = 120_000;
 
 // The same folder holds the thread's module, as it is run: from source, or compiled.
 const fromSource = import.meta.url.endsWith('.ts');
@@ -14,6 +19,8 @@ export class SumsBeside {
   private readonly file: BundleFile;
   private readonly worker: Worker;
   private readonly wellIs: Promise<boolean>;
+  /** Nobody waits for what the thread says any more. */
+  private giveUp: () => void = () => undefined;
   private outcome: Promise<void> | null = null;
 
   /** @param entry the module that the thread runs; default: this package's. For tests. */
@@ -22,9 +29,18 @@ export class SumsBeside {
     const execArgv = fromSource ? { execArgv: ['--conditions=@tallystick/source'] } : {};
     const worker = new Worker(entry, { workerData: file.name, name: 'tallystick-sums', ...execArgv });
     this.worker = worker;
-    this.wellIs = new Promise((resolve) => {
-      worker.once('message', (identity: unknown) => resolve(identity === file.identity));
-      for (const end of ['messageerror', 'error', 'exit']) worker.once(end, () => resolve(false));
+    this.wellIs = new Promise<boolean>((resolve) => {
+      this.giveUp = () => resolve(false);
+      let watch = setTimeout(this.giveUp, silentMs);
+      watch.unref();
+      worker.on('message', (said: unknown) => {
+        clearTimeout(watch);
+        if (said !== sumsAlive) return resolve(said === file.identity);
+        watch = setTimeout(this.giveUp, silentMs);
+        watch.unref();
+      });
+      for (const end of ['messageerror', 'error', 'exit']) worker.once(end, this.giveUp);
+      worker.once('exit', () => clearTimeout(watch));
     });
   }
 
@@ -39,11 +55,15 @@ export class SumsBeside {
 
   /** Ends the thread, whatever it has still to do. */
   async close(): Promise<void> {
-    await this.worker.terminate();
+    this.giveUp();
+    await endThread(this.worker);
   }
 
   private async compare(): Promise<void> {
-    const end = (): void => void this.worker.terminate();
+    const end = (): void => {
+      this.giveUp();
+      void this.worker.terminate();
+    };
     this.file.signal?.addEventListener('abort', end, { once: true });
     if (this.file.signal?.aborted === true) end();
     const isWell = await this.wellIs;

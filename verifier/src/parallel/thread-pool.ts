@@ -5,6 +5,7 @@ import { abortError } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { SourceDescriptor } from '../ports/evidence-source.ts';
 import type { IdPair } from '../content/id-join.ts';
+import { endThread } from './end-thread.ts';
 import { pairsOf } from './join-ids.ts';
 import type { IdJoiner } from './join-ids.ts';
 import type {
@@ -107,7 +108,7 @@ export class ThreadPool implements ShardReader, IdJoiner {
     await Promise.all(
       this.threads.map(async ({ worker, watch }) => {
         clearTimeout(watch ?? undefined);
-        await worker.terminate();
+        await endThread(worker);
       }),
     );
     await this.here?.done;

@@ -2,7 +2,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { memoryAnchorStore } from '../../src/adapters/anchor-memory.ts';
 import { BundleFile } from '../../src/bundle/bundle-file.ts';
 import { openBundle } from '../../src/bundle/open-bundle.ts';
@@ -124,6 +125,30 @@ describe('the thread', () => {
     const put = (bytes: Buffer) => (file: string) => renameSync(folder.write(bytes), file);
     await compared(good, null, put(damaged(records)));
     await expect(compared(damaged(records), null, put(good))).rejects.toMatchObject({ code: 'BUNDLE_DIGEST' });
+  });
+
+  test('is not waited for where it says nothing, nor where it does not end', async () => {
+    const file = await BundleFile.open(folder.write(good));
+    const entry = join(folder.path, 'silent.mjs');
+    writeFileSync(entry, 'setInterval(() => undefined, 1_000);');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const terminate = vi.spyOn(Worker.prototype, 'terminate').mockReturnValue(new Promise(() => undefined));
+    try {
+      const sums = new SumsBeside(file, pathToFileURL(entry));
+      const compared = sums.compared();
+      await vi.advanceTimersByTimeAsync(120_000);
+      await compared;
+      const closed = sums.close();
+      await vi.advanceTimersByTimeAsync(2_000);
+      await closed;
+      const [thread] = terminate.mock.contexts as Worker[];
+      terminate.mockRestore();
+      await thread?.terminate();
+    } finally {
+      terminate.mockRestore();
+      vi.useRealTimers();
+      await file.close();
+    }
   });
 
   test('is ended with the run', async () => {

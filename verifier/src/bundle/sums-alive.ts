@@ -1,0 +1,2 @@
+/** What the thread of sums-beside.ts says while it goes on. */
+export const sumsAlive = 'alive';
