@@ -78,7 +78,7 @@ describe('a log over HTTP, of which somebody altered', () => {
       const said = await check(policy, by === 'anchored' ? 'accepted.json' : undefined, given);
       expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode, codes });
     },
-    120_000,
+    300_000,
   );
 
   it('a tile is named, with the first entry that it is wrong for', async () => {
@@ -111,7 +111,7 @@ describe('a log over HTTP, of which somebody altered', () => {
       const said = await check('two', undefined, files);
       expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode: 3, codes: ['checkpoint-old'] });
     }
-  }, 120_000);
+  }, 300_000);
 
   it.each([
     ['of no checkpoint', 'nothing of the kind\n', 'CHECKPOINT_FILE_INVALID'],
@@ -136,7 +136,7 @@ describe('a log over HTTP, of which somebody altered', () => {
     expect(await live.verify(args)).toMatchObject({ exitCode: 0 });
     const said = await live.verify([...args, '--checkpoint', keptElsewhere()]);
     expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode: 3, codes: ['checkpoint-old'] });
-  }, 120_000);
+  }, 300_000);
 
   it('an older log is said to be the older one', async () => {
     live.putBack('early');
@@ -220,7 +220,7 @@ it('a server that is gone: nothing was looked at', async () => {
   await live.site.stop(serve);
   const said = await check('two');
   expect({ exitCode: said.exitCode, codes: codesOf(said) }).toEqual({ exitCode: 3, codes: ['unavailable'] });
-}, 120_000);
+}, 300_000);
 
 const s3 = await startTestS3(inject('stack').home);
 

@@ -138,7 +138,11 @@ export function readerContract(bench: Bench): void {
       const deadlineMs = 4_000;
       const { error } = await readUntilError(readerOptions(bench, topic, { from: 9, deadlineMs }));
       expect(error).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', evidence: { offset: 9, highWatermark: 6 } });
-      const short = await readUntilError(readerOptions(bench, topic, { to: 9, maxWaitMs: 20, deadlineMs }));
+      const tooFar = readerOptions(bench, topic, { to: 9, maxWaitMs: 20, deadlineMs });
+      let short = await readUntilError(tooFar);
+      // Where the machine stalls in the last moment before the deadline, all that can be said is that one answer was late.
+      for (let tries = 0; tries < 5 && short.error.code === 'TIMED_OUT'; tries += 1)
+        short = await readUntilError(tooFar);
       expect(valuesIn(short.chunks)).toEqual(numbers(0, 6));
       expect(short.error).toMatchObject({
         code: 'OFFSET_OUT_OF_RANGE',
