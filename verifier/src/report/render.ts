@@ -1,6 +1,6 @@
 import type { CheckedPartition, ComparedCheckpoint, Progress, Verdict } from '../verdict.ts';
 import { findingLines } from './render-findings.ts';
-import { count, number, printable, someOf, span, waitedText } from './text.ts';
+import { count, number, partOf, printable, someOf, span, waitedText } from './text.ts';
 
 export interface RenderOptions {
   /** ANSI colours. Default false. */
@@ -21,7 +21,10 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
   const paint = (code: string, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const { checked, rates } = verdict;
   const lines = [
-    paint(`1;${verdictColours[verdict.verdict]}`, `${titles[verdict.verdict]}${answeredFor(verdict)}`),
+    paint(
+      `1;${verdictColours[verdict.verdict]}`,
+      `${titles[verdict.verdict]}${lookedAt(verdict)}${answeredFor(verdict)}`,
+    ),
     '',
     ...aligned([
       ['log', printable(verdict.origin)],
@@ -114,6 +117,11 @@ function queryCopy({ queryCopy: copy }: Verdict): [string, string][] {
       ? []
       : [`rows allowed to be gone, for the database says that they expired: ${someOf(expired, 'partition')}`];
   return [['query copy', [`${count(compared, 'row')} compared`, ...parts, ...gone].join('; ')]];
+}
+
+/** "Verified" of a part is less than of all. */
+function lookedAt(verdict: Verdict): string {
+  return verdict.verdict === 'verified' ? partOf(verdict) : '';
 }
 
 /** "Verified" with findings that somebody answers for is another thing than without. */

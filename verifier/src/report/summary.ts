@@ -3,7 +3,7 @@ import type { ContentCounts } from '../content/content-types.ts';
 import type { Age, Verdict } from '../verdict.ts';
 import { logRead } from './log-words.ts';
 import type { VerificationRun } from './reporter.ts';
-import { count, number, someOf, span, time, visible, waitedText } from './text.ts';
+import { count, number, partOf, someOf, span, time, visible, waitedText } from './text.ts';
 import { known, severities, tallyOf, weightOf } from './weight.ts';
 
 export { inOrder, severities, tallyOf, weightOf } from './weight.ts';
@@ -42,10 +42,14 @@ function headline(verdict: Verdict): Pick<Summary, 'tone' | 'title' | 'meaning'>
       if (lifted === 0) {
         const meaning =
           'Every event that this run looked at is exactly what was sealed, in its place and in its order.';
-        return { tone: 'good', title: 'Verified', meaning };
+        return { tone: 'good', title: `Verified${partOf(verdict)}`, meaning };
       }
       const meaning = `Everything else is exactly what was sealed. ${count(lifted, 'finding')} of tampering or loss ${lifted === 1 ? 'is' : 'are'} acknowledged by policy: somebody answers for ${lifted === 1 ? 'it' : 'them'}, as is said below.`;
-      return { tone: 'good', title: `Verified, with ${count(lifted, 'acknowledged finding')}`, meaning };
+      return {
+        tone: 'good',
+        title: `Verified${partOf(verdict)}, with ${count(lifted, 'acknowledged finding')}`,
+        meaning,
+      };
     }
     case 'failed': {
       const failing = failingCodes(verdict);
@@ -147,7 +151,9 @@ function coveredBy(verdict: Verdict): string[] {
   words.push(...clocksCompared(verdict));
   if (mode === 'incremental')
     words.push(`An incremental run: it goes on from the run of ${since === null ? 'an unknown time' : time(since)}.`);
-  else words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
+  else if (scope.kind === 'all')
+    words.push(`A full run, from the first genesis${fullBecause === null ? '' : `: ${visible(fullBecause)}`}.`);
+  else if (fullBecause !== null) words.push(`Not an incremental run: ${visible(fullBecause)}.`);
   return words;
 }
 

@@ -1,5 +1,5 @@
 import { waitedMs } from '../ages.ts';
-import type { Age } from '../verdict.ts';
+import type { Age, Verdict } from '../verdict.ts';
 
 // Characters that change what a reader sees without being seen, or that XML cannot hold: control characters, marks of writing direction, spaces
 // without width, separators of lines, byte order marks, lone surrogates and what is no character.
@@ -80,4 +80,10 @@ export function span(ms: number): string {
 export function time(iso: string): string {
   const ms = Date.parse(iso);
   return Number.isNaN(ms) ? visible(iso) : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** `: a part (87 of 150,314 sealed events)`; nothing where all was asked for. */
+export function partOf({ scope }: Pick<Verdict, 'scope'>): string {
+  if (scope.kind === 'all') return '';
+  return `: a part (${number(scope.inScope)} of ${count(scope.sealedEvents, 'sealed event')})`;
 }

@@ -311,6 +311,23 @@ describe('the HTML report', () => {
     expect(words(renderHtml(verified, context))).toMatch(/4,817,334 *of 4,817,334 sealed events agree /);
   });
 
+  test('of a part says so where it says verified, and is no full run', () => {
+    const scope = { kind: 'ranges', ranges: [{ partition: 0, first: 0, last: 86 }] } as const;
+    const part = verdictOf('verified', { scope: { ...scope, sealedEvents: 150_314, inScope: 87 } });
+    const text = words(renderHtml(withVerdict(part), context));
+    expect(text).toContain('✓ Verified: a part (87 of 150,314 sealed events)');
+    expect(text).not.toContain('A full run');
+    expect(words(renderHtml(verified, context))).toContain('A full run, from the first genesis.');
+    const xml = renderJunit(withVerdict(part), context);
+    expect(xml).toContain('<system-out>Verified: a part (87 of 150,314 sealed events)\n');
+    expect(xml).not.toContain('A full run');
+    expect(renderText(part)).toMatch(/^VERIFIED: a part \(87 of 150,314 sealed events\)\n/);
+    const full = { ...part, fullBecause: 'there is no state' };
+    expect(words(renderHtml(withVerdict(full), context))).toContain('Not an incremental run: there is no state.');
+    const failing = renderText({ ...part, verdict: 'failed' });
+    expect(failing).toMatch(/^FAILED: tampering or loss was found\n/);
+  });
+
   test('says what is acknowledged, by whom, why and until when', () => {
     const text = words(renderHtml(acknowledged, context));
     expect(text).toContain('Verified, with 1 acknowledged finding');
