@@ -16,7 +16,7 @@ export default defineConfig({
           name: 'unit',
           setupFiles,
           include: ['*/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', '**/*.integration.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', '.tallystick/**', '**/*.integration.test.ts'],
           // Ten times what any of them takes where nothing else runs.
           testTimeout: 180_000,
           hookTimeout: 180_000,
@@ -28,7 +28,7 @@ export default defineConfig({
           name: 'integration',
           setupFiles,
           include: ['*/test/**/*.integration.test.ts', 'test/**/*.integration.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**'],
+          exclude: ['**/node_modules/**', '**/dist/**', '.tallystick/**'],
           globalSetup: ['test/global-stack.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
