@@ -10,6 +10,7 @@ import { CliError } from './errors.ts';
 import type { Installation } from './installation.ts';
 import { type KeySource, keySource, logKeySettings, nextLogKeySettings, sealKeySettings } from './key-source.ts';
 import { type ListenAddress, parseListen } from './loopback.ts';
+import { naming } from './naming.ts';
 import { type KafkaRole, kafkaRoles, type LedgerRole, ledgerRoles } from './settings.ts';
 
 /**
@@ -41,7 +42,13 @@ export class Deployment {
     const text = this.#config.text('rootKey');
     const file = this.#config.text('rootKeyFile');
     const vkey = text ?? (file === undefined ? this.#installation?.rootVkey : readSecret(file, 'rootKeyFile'));
-    return parseVerifierKey(vkey ?? missing('rootKey', 'the root vkey'));
+    if (vkey === undefined)
+      throw new CliError(
+        'CONFIG_MISSING',
+        'the root vkey is not known: give verify or check-proof --root-key VKEY, or set TALLYSTICK_ROOT_KEY, or rootKey in the configuration, or start the local stack with "tallystick up"',
+      );
+    const setting = text === undefined && file !== undefined ? 'rootKeyFile' : 'rootKey';
+    return naming(`${setting} in the configuration`, () => parseVerifierKey(vkey));
   }
 
   get topics(): TopicNames {

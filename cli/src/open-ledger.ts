@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { NoteSigner, VerifierKey } from '@tallystick/core/note';
-import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import type { Policy } from '@tallystick/core/policy';
 import type { Logger } from '@tallystick/kafka/logger';
 import { openStores, type LogStores } from '@tallystick/ledger-service/log-stores';
 import type { MetricsServer } from '@tallystick/ledger-service/metrics-server';
@@ -10,6 +10,7 @@ import { type Context, deploymentOf } from './context.ts';
 import type { Deployment } from './deployment.ts';
 import { CliError } from './errors.ts';
 import { readNamed } from './named-file.ts';
+import { namedPolicy } from './named-policy.ts';
 import { openKey } from './open-keys.ts';
 import { rememberedListen } from './serve-port.ts';
 import type { LedgerRole } from './settings.ts';
@@ -102,7 +103,7 @@ function checkSigners(signers: readonly NoteSigner[], keys: readonly VerifierKey
 /** The policy that is configured; null where there is none. @throws CliError CONFIG_INVALID; CoreError POLICY_MALFORMED */
 export function readPolicy(deployment: Deployment): Policy | null {
   const { policyFile } = deployment;
-  return policyFile === null ? null : parsePolicy(readNamed(policyFile, 'log.policyFile').toString('utf8'));
+  return policyFile === null ? null : namedPolicy(policyFile, 'log.policyFile');
 }
 
 async function closing(done: Promise<void>, stores: LogStores, metrics: MetricsServer | null): Promise<void> {

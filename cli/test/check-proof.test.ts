@@ -90,6 +90,10 @@ describe('check-proof', () => {
       expect([status, stdout], stderr).toEqual([2, '']);
       expect(stderr).toContain(`[${code}]`);
     }
+    const bad = file('garbage.policy', 'garbage\n');
+    expect(run([proof, '--policy', bad, '--root-key', good.rootKey]).stderr).toContain(
+      `tallystick: The policy ${bad} cannot be used: line 1: "garbage" is none of`,
+    );
     expect(run([]).status).toBe(2);
   });
 

@@ -53,6 +53,16 @@ describe('verify --json', () => {
     expect(run(['verify', ...args], env)).toMatchObject({ status: 2, stdout: '' });
   });
 
+  it.each<[readonly string[], NodeJS.ProcessEnv, string]>([
+    [['--root-key', 'foo'], {}, '--root-key: a verifier key has three parts'],
+    [[], { TALLYSTICK_ROOT_KEY: 'foo' }, 'rootKey in the configuration: a verifier key has three parts'],
+    [[], {}, 'the root vkey is not known: give verify or check-proof --root-key VKEY, or set TALLYSTICK_ROOT_KEY, or'],
+  ])('the error of %j with %j says what it is about', async (args, env, message) => {
+    const { file } = await bundles.export(await World.small());
+    const { status, stderr } = run(['verify', '--bundle', file, '--no-log', ...args], env);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`tallystick: ${message}`)]);
+  });
+
   it('help is no error, and other commands say nothing of the kind', () => {
     expect(run(['verify', '--json', '--help']).stdout).toMatch(/^Usage: tallystick verify /);
     expect(run(['status', '--json', '--jsno']).stdout).toBe('');

@@ -1,12 +1,12 @@
 import { nodeVerifyEd25519 } from '@tallystick/core/ed25519-node';
 import { decodeUtf8 } from '@tallystick/core/encoding';
 import { CoreError } from '@tallystick/core/errors';
-import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import type { Policy } from '@tallystick/core/policy';
 import { checkProof } from '@tallystick/core/proof';
 import { type Context, deploymentOf } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
-import { readNamed } from '../named-file.ts';
+import { namedPolicy } from '../named-policy.ts';
 import { namedVkey } from '../named-vkey.ts';
 import { readProofFile } from '../proof-file.ts';
 import { proofAsJson, proofInWords } from '../proof-words.ts';
@@ -50,7 +50,7 @@ function policyOf({ policyFile }: Deployment, given: string | undefined): Policy
   if (file === null)
     throw new CliError('CONFIG_MISSING', 'no policy is given: name a file with --policy, or set log.policyFile');
   const setting = given === undefined ? 'log.policyFile' : '--policy';
-  const policy = parsePolicy(readNamed(file, setting, maxPolicyBytes).toString('utf8'));
+  const policy = namedPolicy(file, setting, maxPolicyBytes);
   if (policy.logs.length === 0)
     throw new CliError(
       'CONFIG_INVALID',

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { VerifierKey } from '@tallystick/core/note';
-import { parsePolicy, type Policy } from '@tallystick/core/policy';
+import type { Policy } from '@tallystick/core/policy';
 import { connectRecordLog } from '@tallystick/kafka/kafkajs-log';
 import type { RecordLog, TopicNames } from '@tallystick/kafka/record-log';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
@@ -13,7 +13,7 @@ import type { Scope } from '@tallystick/verifier/scope';
 import type { Context } from '../context.ts';
 import type { Deployment } from '../deployment.ts';
 import { CliError } from '../errors.ts';
-import { readNamed } from '../named-file.ts';
+import { namedPolicy } from '../named-policy.ts';
 import { logKeysOf } from '../statements.ts';
 import { type VerifyFlags, whole } from './verify-flags.ts';
 
@@ -109,7 +109,7 @@ export function logTrust(
   deployment: Deployment,
   policyFile: string | null,
 ): { readonly logKeys: readonly VerifierKey[]; readonly policy: Policy | null } {
-  const policy = policyFile === null ? null : parsePolicy(readNamed(policyFile, 'the tlog-policy').toString('utf8'));
+  const policy = policyFile === null ? null : namedPolicy(policyFile, 'the tlog-policy');
   return { logKeys: logKeysOf(deployment) ?? [], policy };
 }
 
