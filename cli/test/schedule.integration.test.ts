@@ -152,7 +152,7 @@ it('goes on, tells everybody, and is neither harmed by another one nor by its ow
   const beside = await site.run(['verify', ...state], env);
   expect([beside.code, beside.out]).toEqual([3, '']);
   expect(beside.errors).toContain('[VERIFY_RUNNING]');
-  expect(beside.errors).toContain(`"pid":${first.child.pid}`);
+  expect(beside.errors).toContain(`Process ${first.child.pid} on `);
   const second = await scheduled();
   await expect.poll(() => counted(second, 'skipped_total', '{why="locked"}'), { timeout: 120_000 }).toBeGreaterThan(0);
   expect(await verified(second)).toBe(0);

@@ -1,6 +1,7 @@
 import { silentLogger } from '@tallystick/kafka/logger';
 import { VerifierError } from '../errors.ts';
 import type { VerificationRun } from '../report/reporter.ts';
+import { printable } from '../report/text.ts';
 import { systemClock } from './clock.ts';
 import { deliverInGrace } from './deliver.ts';
 import { defaultReporting, Runner, type RunnerOptions } from './runner.ts';
@@ -35,13 +36,25 @@ export async function runOnce(options: OnceOptions): Promise<OnceResult> {
     case 'not needed':
       throw new VerifierError('VERIFY_RUNNING', 'Another process ran meanwhile.');
     case 'skipped':
-      throw new VerifierError('VERIFY_RUNNING', `Another run holds the lock: ${attempt.holder}`);
+      throw new VerifierError('VERIFY_RUNNING', heldText(attempt.holder));
     case 'lost':
       throw new VerifierError('VERIFY_RUNNING', 'Another process took the lock over: this run was given up.');
     case 'stopped':
     case undefined:
       throw new VerifierError('VERIFY_ABORTED', 'The verification was cancelled before it could give a verdict.');
   }
+}
+
+/** Who holds the lock, for people: its file says it as JSON, or as whatever somebody wrote there. */
+function heldText(holder: string): string {
+  const what = 'has been verifying with this state: wait for it, or give this run another one';
+  try {
+    const { pid, host } = JSON.parse(holder) as { pid?: unknown; host?: unknown };
+    if (typeof pid === 'number' && typeof host === 'string') return `Process ${pid} on ${printable(host)} ${what}.`;
+  } catch {
+    // Not as this release writes it.
+  }
+  return `Another process ${what}.`;
 }
 
 type TellOptions = Pick<OnceOptions, 'reporters' | 'signal' | 'clock' | 'logger'>;

@@ -379,7 +379,11 @@ describe('one run, as a CronJob begins it', () => {
     const given = parts();
     given.lock.holder = 'another';
     const run = async () => verdictOf('verified');
-    await expect(runOnce({ ...given, run })).rejects.toMatchObject({ code: 'VERIFY_RUNNING' });
+    const refused = {
+      code: 'VERIFY_RUNNING',
+      message: expect.stringMatching(/^Another process has been verifying/) as string,
+    };
+    await expect(runOnce({ ...given, run })).rejects.toMatchObject(refused);
     const stop = new AbortController();
     const stopped = runOnce({
       ...parts(),
