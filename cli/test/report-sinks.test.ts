@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '@tallystick/kafka/logger';
 import { closeReporters } from '@tallystick/verifier/run-once';
@@ -40,8 +40,9 @@ describe('--record', () => {
 
 it('a report that cannot be written is tried three times, is an error in the log then, and changes no verdict', async () => {
   const { file } = await bundles.export(await World.small());
-  const none = join(bundles.path, 'no-folder');
-  writeFileSync(none, '');
+  // A folder is where the file is to come.
+  const none = join(bundles.path, 'taken');
+  mkdirSync(join(none, 'report.json'), { recursive: true });
   const good = join(bundles.path, 'good.xml');
   const main = join(import.meta.dirname, '..', 'src', 'main.ts');
   const flags = ['--bundle', file, '--no-log', '--root-key', rootKey.vkey];
@@ -59,6 +60,28 @@ it('a report that cannot be written is tried three times, is an error in the log
     ['warn', 'json', 2, 3, undefined],
     ['error', 'json', 3, 3, 'REPORT_FAILED'],
   ]);
-  expect(lines.at(-1)).toBe('tallystick: the report json failed');
+  expect(lines.at(-1)).toBe(
+    `tallystick: the report --report-json ${join(none, 'report.json')} failed; the verdict stands [REPORT_FAILED]`,
+  );
   expect(readFileSync(good, 'utf8')).toContain('<testsuites');
+});
+
+it('a report that has no folder is refused before the run', async () => {
+  const { file } = await bundles.export(await World.small());
+  const main = join(import.meta.dirname, '..', 'src', 'main.ts');
+  const plain = join(bundles.path, 'plain');
+  writeFileSync(plain, '');
+  for (const [path, why] of [
+    ['/no/such/r.html', 'there is no folder /no/such'],
+    [join(plain, 'r.html'), `${plain} is no folder`],
+  ] as const) {
+    const flags = ['--bundle', file, '--no-log', '--root-key', rootKey.vkey, '--report-html', path];
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--conditions=@tallystick/source', main, 'verify', ...flags],
+      { encoding: 'utf8', env: { PATH: process.env['PATH'], TALLYSTICK_HOME: bundles.path } },
+    );
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`--report-html: ${path} cannot be written: ${why} [CONFIG_INVALID]`);
+  }
 });

@@ -1,5 +1,6 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Logger } from '@tallystick/kafka/logger';
 import type { ReportContext } from '@tallystick/verifier/report-context';
 import type { Reporter } from '@tallystick/verifier/reporter';
@@ -23,11 +24,8 @@ export async function openReporters(
   parts: { readonly version: string; readonly logger: Logger; readonly heartbeat: boolean },
 ): Promise<Reporter[]> {
   const reporters: Reporter[] = [];
-  const files = [
-    ['html', flags.reportHtml],
-    ['junit', flags.reportJunit],
-    ['json', flags.reportJson],
-  ] as const;
+  const files = reportFiles(flags);
+  for (const [kind, file] of files) if (file !== undefined) checkFolder(kind, resolve(context.cwd, file));
   if (files.some(([, file]) => file !== undefined)) {
     const { fileReporter } = await import('@tallystick/verifier/report-file');
     const about = aboutOf(context, deployment, flags, parts.version);
@@ -53,6 +51,35 @@ export async function openReporters(
     reporters.push(heartbeatReporter(heartbeatUrl));
   }
   return reporters;
+}
+
+function reportFiles({ reportHtml, reportJunit, reportJson }: VerifyFlags) {
+  return [
+    ['html', reportHtml],
+    ['junit', reportJunit],
+    ['json', reportJson],
+  ] as const;
+}
+
+/** A report that has no place is told before a run of hours, not after it. @throws CliError CONFIG_INVALID */
+function checkFolder(kind: string, file: string): void {
+  const folder = dirname(file);
+  const wrong = (why: string, cause?: unknown) =>
+    new CliError('CONFIG_INVALID', `--report-${kind}: ${file} cannot be written: ${why}`, { cause });
+  if (!existsSync(folder)) throw wrong(`there is no folder ${folder}`);
+  if (!statSync(folder).isDirectory()) throw wrong(`${folder} is no folder`);
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw wrong(`the folder ${folder} may not be written to`, cause);
+  }
+}
+
+/** What is said of a reporter that could not be told. */
+export function failedText({ cwd }: Context, flags: VerifyFlags, name: string): string {
+  const file = reportFiles(flags).find(([kind]) => kind === name)?.[1];
+  const what = file === undefined ? `the report ${name}` : `the report --report-${name} ${resolve(cwd, file)}`;
+  return `tallystick: ${what} failed; the verdict stands [REPORT_FAILED]`;
 }
 
 function aboutOf(context: Context, deployment: Deployment, flags: VerifyFlags, version: string): ReportContext {

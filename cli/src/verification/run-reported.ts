@@ -8,7 +8,7 @@ import type { Verdict } from '@tallystick/verifier/verdict';
 import { type Context, deploymentOf } from '../context.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { createLogger } from '../log-lines.ts';
-import { listenOf, openReporters } from './report-sinks.ts';
+import { failedText, listenOf, openReporters } from './report-sinks.ts';
 import { runVerification, withVerification } from './run-verification.ts';
 import { plainError } from './tell-error.ts';
 import { timeoutOf, type VerifyFlags } from './verify-flags.ts';
@@ -28,12 +28,12 @@ export async function runOnceReported(context: Context, flags: VerifyFlags, sign
     const over = () => ({ ...head, finishedAt: new Date().toISOString() });
     try {
       const verdict = await runVerification(context, flags, signal);
-      await tell(context, { ...over(), verdict }, parts);
+      await tell(context, flags, { ...over(), verdict }, parts);
       return verdict;
     } catch (error) {
       // A run that broke off is told too: a report of the run before would look like this one's.
       const { code, message } = plainError(error);
-      await tell(context, { ...over(), error: { code, message, exitCode: codeOf(error) } }, parts);
+      await tell(context, flags, { ...over(), error: { code, message, exitCode: codeOf(error) } }, parts);
       throw error;
     }
   } finally {
@@ -48,13 +48,18 @@ interface Parts {
   readonly logger: Logger;
 }
 
-async function tell(context: Context, run: VerificationRun, { signal, reporters, logger }: Parts): Promise<void> {
+async function tell(
+  context: Context,
+  flags: VerifyFlags,
+  run: VerificationRun,
+  { signal, reporters, logger }: Parts,
+): Promise<void> {
   const { tellRun } = await import('@tallystick/verifier/run-once');
-  sayFailed(context, await tellRun(run, { reporters, logger, signal }));
+  sayFailed(context, flags, await tellRun(run, { reporters, logger, signal }));
 }
 
-function sayFailed(context: Context, failed: readonly string[]): void {
-  for (const name of failed) context.say(`tallystick: the report ${name} failed`);
+function sayFailed(context: Context, flags: VerifyFlags, failed: readonly string[]): void {
+  for (const name of failed) context.say(failedText(context, flags, name));
 }
 
 async function underLock(context: Context, flags: VerifyFlags, { signal, reporters, logger }: Parts): Promise<Verdict> {
@@ -75,7 +80,7 @@ async function underLock(context: Context, flags: VerifyFlags, { signal, reporte
     signal,
     exitCodeOf: codeOf,
   });
-  sayFailed(context, failed);
+  sayFailed(context, flags, failed);
   if (run.verdict !== undefined) return run.verdict;
   const { code, message } = run.error;
   // What was thrown says then that the run was cancelled, not why.
