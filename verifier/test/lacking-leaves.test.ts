@@ -2,7 +2,7 @@ import { nodeSha256 } from '@tallystick/core/sha256-node';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { expect, test } from 'vitest';
 import type { SealSection } from '../src/domain/sections.ts';
-import type { Piece } from '../src/read-through.ts';
+import type { Piece } from '../src/records/read-through.ts';
 import { StoredLeaves } from '../src/records/stored-leaves.ts';
 
 const hash = (letter: string) => `${letter.repeat(43)}=`;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Findings } from '../src/domain/findings.ts';
 import type { SealSection } from '../src/domain/plan.ts';
-import { PartitionFindings } from '../src/partition-findings.ts';
-import type { PlanOfFindings } from '../src/partition-findings.ts';
+import { PartitionFindings } from '../src/records/partition-findings.ts';
+import type { PlanOfFindings } from '../src/records/partition-findings.ts';
 
 const seals = 200_000;
 

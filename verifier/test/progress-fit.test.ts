@@ -5,7 +5,7 @@ import { planOf } from '../src/domain/plan.ts';
 import type { Accepted, Plan } from '../src/domain/plan.ts';
 import { shardsOf } from '../src/domain/shards.ts';
 import { fittingParts, hashOf, keysBefore } from '../src/progress/progress-fit.ts';
-import type { PartHead } from '../src/progress-part.ts';
+import type { PartHead } from '../src/progress/progress-part.ts';
 
 const common = { origin: 'o', topic: 't', partition: 0, generation: 0, previous: 'p', time: 1 };
 const noKeys: KeyState = { entries: [], places: [] } as unknown as KeyState;

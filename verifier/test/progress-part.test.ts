@@ -8,8 +8,8 @@ import { afterAll, expect, test } from 'vitest';
 import { compareIds } from '../src/content/compare-ids.ts';
 import { mergeContent, openContentCheck } from '../src/content/content-check.ts';
 import type { ContentPart } from '../src/content/content-types.ts';
-import { decodePart, encodePart, hasHead, headOfPart } from '../src/progress-part.ts';
-import type { CheckedPart } from '../src/progress-part.ts';
+import { decodePart, encodePart, hasHead, headOfPart } from '../src/progress/progress-part.ts';
+import type { CheckedPart } from '../src/progress/progress-part.ts';
 import { life, origin, Records, topic } from './content/support.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallystick-part-'));

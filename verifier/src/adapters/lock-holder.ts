@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { threadId } from 'node:worker_threads';
-import { processBegan } from '../process-began.ts';
+import { processBegan } from './process-began.ts';
 import { codeOf } from './file-calls.ts';
 
 /** Who holds a lock, as the lock's file says it. */

@@ -2,8 +2,8 @@ import { parseBatch, slicesOf } from '@tallystick/core/batch';
 import { unparsedTimestamp } from '@tallystick/core/entry';
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import type { TopicDescription } from '@tallystick/kafka/record-log';
-import { readThrough } from '../read-through.ts';
-import type { Source } from '../read-through.ts';
+import { readThrough } from '../records/read-through.ts';
+import type { Source } from '../records/read-through.ts';
 import type { TopicsToExport } from './export-topics.ts';
 
 /** The time of one record as stored, unix ms; or why it cannot be read, in a sentence. */

@@ -8,7 +8,7 @@ import type { Patience } from '../deadline.ts';
 import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
 import type { PublishedLog } from '../ports/published-log.ts';
-import type { Source } from '../read-through.ts';
+import type { Source } from '../records/read-through.ts';
 import { BundleWriter } from './bundle-writer.ts';
 import { choose } from './choose.ts';
 import type { Choice, Chosen, SealSpan } from './choose.ts';

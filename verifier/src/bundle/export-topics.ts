@@ -5,7 +5,7 @@ import type { Asked } from '../ask-broker.ts';
 import type { Patience } from '../deadline.ts';
 import type { Bounds } from '../domain/shards.ts';
 import { VerifierError } from '../errors.ts';
-import type { Source } from '../read-through.ts';
+import type { Source } from '../records/read-through.ts';
 import type { StoredPartition, StoredTopic } from './manifest.ts';
 import { maxPartition } from './member-names.ts';
 

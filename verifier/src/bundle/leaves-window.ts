@@ -1,8 +1,8 @@
 import { nodeCodecs } from '@tallystick/kafka/codecs-node';
 import { compareSeals, sealOfLeaves } from '../domain/seal-number.ts';
 import type { Bounds } from '../domain/shards.ts';
-import { readThrough } from '../read-through.ts';
-import type { Source } from '../read-through.ts';
+import { readThrough } from '../records/read-through.ts';
+import type { Source } from '../records/read-through.ts';
 import { dataRecords } from '../records/data-records.ts';
 import type { SealSpan } from './choose.ts';
 

@@ -6,7 +6,7 @@ import { crc32c } from '@tallystick/kafka/crc32c';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { AnswerEnds } from '@tallystick/kafka/strict-reader';
 import { fetchAt } from '../ask-broker.ts';
-import type { Source } from '../read-through.ts';
+import type { Source } from '../records/read-through.ts';
 
 /** What one fetch gives beyond what is overlapped, at least. */
 const askedBytes = 8 * 1024 * 1024;

@@ -1,13 +1,13 @@
 import { equalBytes } from '@tallystick/core/encoding';
-import { PackedSections } from '../domain/section-record.ts';
 import type { Plan } from '../domain/plan.ts';
+import { PackedSections } from '../domain/section-record.ts';
 import type { Shard } from '../domain/shards.ts';
-import type { LeavesFollower } from '../follow-leaves.ts';
-import type { PartitionFindings } from '../partition-findings.ts';
-import type { NextShard, ShardCounts } from '../read-shard.ts';
 import { isOneBorder } from '../records/batch-marks.ts';
 import type { Border } from '../records/batch-marks.ts';
-import type { ShardContent } from '../record-content.ts';
+import type { LeavesFollower } from '../records/follow-leaves.ts';
+import type { PartitionFindings } from '../records/partition-findings.ts';
+import type { NextShard, ShardCounts } from '../records/read-shard.ts';
+import type { ShardContent } from '../records/record-content.ts';
 import { digestOfLeaves } from './run-shard.ts';
 import { sealOutcome } from './shard-message.ts';
 import type { ShardReader, ShardResult, ShardTask } from './shard-message.ts';

@@ -1,8 +1,8 @@
-import { VerifierError } from '../errors.ts';
-import { buckets } from '../content/id-spill.ts';
-import type { SpilledIds } from '../content/id-spill.ts';
 import { joinIds, mostHeld } from '../content/id-join.ts';
 import type { IdPair } from '../content/id-join.ts';
+import { buckets } from '../content/id-spill.ts';
+import type { SpilledIds } from '../content/id-spill.ts';
+import { VerifierError } from '../errors.ts';
 import type { JoinTask } from './shard-message.ts';
 
 /** Buckets that one thread joins at a time. */

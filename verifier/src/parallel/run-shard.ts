@@ -7,10 +7,10 @@ import type { SchemaSource } from '@tallystick/schemas/decoder';
 import type { NewFinding } from '../domain/findings.ts';
 import { PackedSections } from '../domain/section-record.ts';
 import type { SealSection } from '../domain/sections.ts';
-import { PartitionFindings } from '../partition-findings.ts';
-import { readSoundShard } from '../read-shard.ts';
-import { ContentFeed } from '../record-content.ts';
-import type { DamagedSeal, SealSink } from '../seal-pass.ts';
+import { PartitionFindings } from '../records/partition-findings.ts';
+import { readSoundShard } from '../records/read-shard.ts';
+import { ContentFeed } from '../records/record-content.ts';
+import type { DamagedSeal, SealSink } from '../records/seal-pass.ts';
 import { sealOutcome } from './shard-message.ts';
 import type { ShardResult, ShardTask } from './shard-message.ts';
 

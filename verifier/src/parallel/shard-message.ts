@@ -5,8 +5,8 @@ import type { NewFinding } from '../domain/findings.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Shard } from '../domain/shards.ts';
 import type { SourceDescriptor } from '../ports/evidence-source.ts';
-import type { SoundShard } from '../read-shard.ts';
-import type { ShardContent } from '../record-content.ts';
+import type { SoundShard } from '../records/read-shard.ts';
+import type { ShardContent } from '../records/record-content.ts';
 
 // What crosses between the threads of one verification: plain data only.
 

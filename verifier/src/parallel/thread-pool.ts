@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import type { SchemaSource } from '@tallystick/schemas/decoder';
 import { SchemasError } from '@tallystick/schemas/errors';
+import type { IdPair } from '../content/id-join.ts';
 import { abortError } from '../deadline.ts';
 import { VerifierError } from '../errors.ts';
 import type { SourceDescriptor } from '../ports/evidence-source.ts';
-import type { IdPair } from '../content/id-join.ts';
 import { endThread } from './end-thread.ts';
 import { pairsOf } from './join-ids.ts';
 import type { IdJoiner } from './join-ids.ts';

@@ -4,15 +4,15 @@ import type { Plan } from '../domain/plan.ts';
 import { firstEndingAt, JoinedSections, sectionsBetween } from '../domain/sections.ts';
 import { endOfRun } from '../domain/shards.ts';
 import type { Bounds, ShardLimits } from '../domain/shards.ts';
-import type { LeavesFollower } from '../follow-leaves.ts';
 import type { CheckedShard } from '../parallel/check-shards.ts';
-import { canBeKept } from '../progress-part.ts';
-import type { CheckedPart, PartHead } from '../progress-part.ts';
-import { borderAt } from '../read-shard.ts';
-import type { Source } from '../read-through.ts';
 import { isOneBorder } from '../records/batch-marks.ts';
+import type { LeavesFollower } from '../records/follow-leaves.ts';
+import { borderAt } from '../records/read-shard.ts';
+import type { Source } from '../records/read-through.ts';
 import type { Run } from '../run/run.ts';
 import { hashOf, keysBefore } from './progress-fit.ts';
+import { canBeKept } from './progress-part.ts';
+import type { CheckedPart, PartHead } from './progress-part.ts';
 import type { RunProgress } from './run-progress.ts';
 
 /** Seals without stored leaves, and findings, that are kept with a part; where there are more, nothing more of the partition is kept. */

@@ -3,8 +3,8 @@ import type { KeyState } from '@tallystick/core/judge';
 import type { Plan } from '../domain/plan.ts';
 import { firstEndingAt } from '../domain/sections.ts';
 import type { Section } from '../domain/sections.ts';
-import type { PartHead } from '../progress-part.ts';
-import { producerKeysOf } from '../record-content.ts';
+import { producerKeysOf } from '../records/record-content.ts';
+import type { PartHead } from './progress-part.ts';
 
 /**
  * The indexes of the parts that say of this plan's first sections that are there what reading their records would say: without a hole from its beginning on, under

@@ -3,13 +3,13 @@ import { abortError, checkAbort } from '../deadline.ts';
 import type { Plan } from '../domain/plan.ts';
 import { VerifierError } from '../errors.ts';
 import type { ProgressStore } from '../ports/progress-store.ts';
-import { decodePart, encodePart, hasHead, headOfPart } from '../progress-part.ts';
-import type { CheckedPart, PartHead } from '../progress-part.ts';
 import type { ResumedRun } from '../verdict.ts';
 import type { VerifyOptions } from '../verify-options.ts';
 import { firstPartBefore, firstPartNow, otherRelease } from './progress-binding.ts';
 import type { FirstPart, JudgedBy } from './progress-binding.ts';
 import { fittingParts } from './progress-fit.ts';
+import { decodePart, encodePart, hasHead, headOfPart } from './progress-part.ts';
+import type { CheckedPart, PartHead } from './progress-part.ts';
 
 const defaultEveryMs = 60_000;
 /** A part is put together in memory: 24 bytes an event, a few times over. */

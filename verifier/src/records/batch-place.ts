@@ -5,7 +5,7 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import { digestOf } from '@tallystick/kafka/strict-reader';
 import type { BatchId, ReadBatch } from '@tallystick/kafka/strict-reader';
 import { fetchAt } from '../ask-broker.ts';
-import type { Source } from '../read-through.ts';
+import type { Source } from './read-through.ts';
 
 /**
  * Bytes of a fetch that looks behind a batch. Brokers find an offset by what batches say, at most some 4 KiB (`index.interval.bytes`) and

@@ -5,10 +5,10 @@ import type { ComparedIds, CompareOptions } from '../content/compare-ids.ts';
 import type { Plan } from '../domain/plan.ts';
 import { joinShared } from '../parallel/join-ids.ts';
 import type { IdJoiner } from '../parallel/join-ids.ts';
-import { readThrough } from '../read-through.ts';
 import { reportUnavailable } from '../run/report-unavailable.ts';
 import type { Run } from '../run/run.ts';
 import type { CheckedPlan } from './check-records.ts';
+import { readThrough } from './read-through.ts';
 
 /**
  * Reports what the events say of themselves, once all partitions are read: what each partition's events come to, and the ids of all of

@@ -5,7 +5,7 @@ import { sectionAt } from '../domain/plan.ts';
 import type { Plan, SealSection } from '../domain/plan.ts';
 import { sectionsBetween } from '../domain/sections.ts';
 import type { Bounds } from '../domain/shards.ts';
-import type { Damage, Hole } from '../read-through.ts';
+import type { Damage, Hole } from './read-through.ts';
 
 /** What has to be known of a plan to say what its damage is. */
 export type PlanOfDamage = Pick<

@@ -2,10 +2,10 @@ import { decodeBase64, encodeBase64 } from '@tallystick/core/encoding';
 import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import type { SealSection } from '../domain/sections.ts';
-import type { PartitionFindings } from '../partition-findings.ts';
-import { readThrough } from '../read-through.ts';
-import type { Source } from '../read-through.ts';
 import type { Run } from '../run/run.ts';
+import type { PartitionFindings } from './partition-findings.ts';
+import { readThrough } from './read-through.ts';
+import type { Source } from './read-through.ts';
 
 const leafBytes = 32;
 

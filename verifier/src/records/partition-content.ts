@@ -2,8 +2,8 @@ import { ContentMerge, unknownBefore } from '../content/content-check.ts';
 import type { ContentOptions, ContentPart, ContentState, MergedContent, PartIds } from '../content/content-types.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Shard } from '../domain/shards.ts';
-import { ContentFeed } from '../record-content.ts';
-import type { ShardContent } from '../record-content.ts';
+import { ContentFeed } from './record-content.ts';
+import type { ShardContent } from './record-content.ts';
 
 /** What the records of one partition say of themselves. */
 export interface PartitionContent {

@@ -2,8 +2,8 @@ import { KafkaError } from '@tallystick/kafka/errors';
 import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import type { BatchId } from '@tallystick/kafka/strict-reader';
-import type { Damage, Piece, Source } from '../read-through.ts';
 import { bytesBehind, numberIn } from './batch-place.ts';
+import type { Damage, Piece, Source } from './read-through.ts';
 import { withDigest } from './stored-batch.ts';
 
 const badBatch = new Map<KafkaErrorCode, Damage['cause']>([

@@ -4,8 +4,8 @@ import { crc32c } from '@tallystick/kafka/crc32c';
 import { KafkaError } from '@tallystick/kafka/errors';
 import { digestOf } from '@tallystick/kafka/strict-reader';
 import { fetchAt } from '../ask-broker.ts';
-import type { Source } from '../read-through.ts';
 import { bytesBehind } from './batch-place.ts';
+import type { Source } from './read-through.ts';
 
 /**
  * The error of a bad batch with the SHA-256 of the stored batch in its evidence, as other errors of batches have it: what is wrong with one (its CRC, its

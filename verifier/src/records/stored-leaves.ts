@@ -6,8 +6,8 @@ import type { ReadBatch } from '@tallystick/kafka/strict-reader';
 import { compareSeals, sealOfLeaves } from '../domain/seal-number.ts';
 import type { SealNumber } from '../domain/seal-number.ts';
 import type { SealSection } from '../domain/sections.ts';
-import type { Piece } from '../read-through.ts';
 import { dataRecords } from './data-records.ts';
+import type { Piece } from './read-through.ts';
 
 export interface LeavesTools {
   readonly sha256: Sha256;

@@ -57,14 +57,14 @@ function byCode(ordered: readonly ReportedFinding[], omitted: Readonly<Record<st
     counted.add(first.code);
     return html`<tr>
       <td class="code"><code>${first.code}</code></td>
-      <td>${first.severity}</td>
-      <td>${weightWords[weightOf(first)]}</td>
-      <td class="number">${number(group.length)}${more === 0 ? null : ` + ${number(more)}`}</td>
+      <td data-name="Severity">${first.severity}</td>
+      <td data-name="Weight">${weightWords[weightOf(first)]}</td>
+      <td class="number" data-name="How many">${number(group.length)}${more === 0 ? null : ` + ${number(more)}`}</td>
       <td>${findingCodes[first.code].what}</td>
     </tr>`;
   });
   return html`<div class="scroll">
-    <table>
+    <table class="stacked">
       <thead>
         <tr>
           <th scope="col">Code</th>

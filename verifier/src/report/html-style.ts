@@ -47,6 +47,11 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .tag.plain { color: var(--faint); background: var(--panel); border-color: var(--line); }
 .acknowledged { margin: .5rem 0; padding: .4rem .75rem; background: var(--panel); border-radius: 6px; }
 footer { margin-top: 2rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--faint); font-size: .85rem; }
+@media screen and (max-width: 600px) { .stacked thead { display: none; }
+  .stacked, .stacked tbody, .stacked tr, .stacked td { display: block; }
+  .stacked tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .stacked td { padding: .1rem 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; }
+  .stacked td[data-name]::before { content: attr(data-name) ": "; color: var(--faint); } }
 @page { size: A4; margin: 16mm 14mm; }
 @media print { :root { color-scheme: light; --ground: #fff; --text: #000; --faint: #444; --line: #bbb; --panel: #f4f4f4; --good: #116329;
     --good-ground: #fff; --bad: #a40e26; --bad-ground: #fff; --open: #7d4e00; --open-ground: #fff; --link: #000; }

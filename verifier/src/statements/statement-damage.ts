@@ -1,7 +1,7 @@
 import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { NewFinding } from '../domain/findings.ts';
-import type { Hole } from '../read-through.ts';
+import type { Hole } from '../records/read-through.ts';
 import { betweenText, evidenceOf, partedFinding, unreadable, unseenBehind } from '../records/damage-findings.ts';
 
 /** Whether statements may be there that could not be read. */

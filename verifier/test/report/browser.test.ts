@@ -15,6 +15,8 @@ if (browser === undefined)
 interface Seen {
   readonly contrast: number;
   readonly overflow: number;
+  /** Of the table of findings, pixels that are seen only by scrolling. */
+  readonly cut: number;
   readonly scripts: number;
   readonly owned: boolean;
   readonly sections: number;
@@ -45,6 +47,7 @@ const look = `(() => {
   return {
     contrast,
     overflow: root.scrollWidth - root.clientWidth,
+    cut: Math.max(0, ...[...document.querySelectorAll('.stacked')].map(({ parentElement: box }) => box.scrollWidth - box.clientWidth)),
     scripts: document.scripts.length,
     owned: document.getElementById('owned') !== null || document.images.length > 0,
     sections: document.querySelectorAll('main section').length,
@@ -87,12 +90,13 @@ describe.skipIf(browser === undefined)('in Chromium', () => {
         ['light', 1100],
         ['dark', 1100],
         ['light', 360],
+        ['dark', 400],
       ] as const) {
         await tab.emulateMedia({ colorScheme });
         await tab.setViewportSize({ width, height: 900 });
         await tab.goto(pathToFileURL(file).href);
         const seen = await tab.evaluate<Seen>(look);
-        expect(seen).toMatchObject({ scripts: 0, owned: false, unlabelled: 0, overflow: 0 });
+        expect(seen).toMatchObject({ scripts: 0, owned: false, unlabelled: 0, overflow: 0, cut: 0 });
         expect(seen.contrast).toBeGreaterThan(4.5);
         expect(seen.sections).toBeGreaterThanOrEqual(3);
       }

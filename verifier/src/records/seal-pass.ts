@@ -6,10 +6,10 @@ import { LeafChain } from '@tallystick/core/leaf';
 import { rootInPlace } from '@tallystick/core/merkle';
 import { maxBatchEvents } from '@tallystick/core/statement';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { SealSection, Section, Sections } from './domain/sections.ts';
+import type { SealSection, Section, Sections } from '../domain/sections.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import type { Piece } from './read-through.ts';
-import { epochOf, timeOf } from './records/seal-values.ts';
+import { epochOf, timeOf } from './seal-values.ts';
 
 const leafBytes = 32;
 

@@ -1,7 +1,7 @@
 import type { ParsedBatch, UnparsedBatch } from '@tallystick/core/batch';
 import type { KeyState } from '@tallystick/core/judge';
-import { openContentCheck } from './content/content-check.ts';
-import type { ContentCheck, ContentOptions, ContentPart, ProducerKey } from './content/content-types.ts';
+import { openContentCheck } from '../content/content-check.ts';
+import type { ContentCheck, ContentOptions, ContentPart, ProducerKey } from '../content/content-types.ts';
 import type { RecordSink } from './seal-pass.ts';
 
 /** What the content of one shard came to: plain data. */

@@ -1,14 +1,14 @@
 import type { Codecs } from '@tallystick/core/codecs';
 import type { Sha256 } from '@tallystick/core/hash';
 import type { ReadBatch } from '@tallystick/kafka/strict-reader';
-import type { Sections } from './domain/sections.ts';
-import { joinShards } from './domain/shards.ts';
-import type { Shard } from './domain/shards.ts';
+import type { Sections } from '../domain/sections.ts';
+import { joinShards } from '../domain/shards.ts';
+import type { Shard } from '../domain/shards.ts';
+import { SeenBorder } from './batch-marks.ts';
+import type { Border } from './batch-marks.ts';
 import type { PartitionFindings } from './partition-findings.ts';
 import { readThrough } from './read-through.ts';
 import type { Piece, Source } from './read-through.ts';
-import { SeenBorder } from './records/batch-marks.ts';
-import type { Border } from './records/batch-marks.ts';
 import { SealPass } from './seal-pass.ts';
 import type { RecordSink, SealSink } from './seal-pass.ts';
 

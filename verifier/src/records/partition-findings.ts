@@ -2,15 +2,15 @@ import type { BatchHeader } from '@tallystick/core/batch';
 import { offsetsPlace } from '@tallystick/core/finding';
 import type { FindingCode } from '@tallystick/core/finding';
 import type { KafkaError } from '@tallystick/kafka/errors';
-import type { Findings, NewFinding } from './domain/findings.ts';
-import { boundsFindings, damageFindings, rootMismatch, unreadable } from './records/damage-findings.ts';
-import type { PlanOfDamage } from './records/damage-findings.ts';
-import type { SealSection, Section } from './domain/plan.ts';
-import type { Bounds } from './domain/shards.ts';
-import type { AlteredRun } from './records/name-altered.ts';
-import type { LackingSeals } from './records/stored-leaves.ts';
+import type { Findings, NewFinding } from '../domain/findings.ts';
+import type { SealSection, Section } from '../domain/plan.ts';
+import type { Bounds } from '../domain/shards.ts';
+import { boundsFindings, damageFindings, rootMismatch, unreadable } from './damage-findings.ts';
+import type { PlanOfDamage } from './damage-findings.ts';
+import type { AlteredRun } from './name-altered.ts';
 import type { Hole } from './read-through.ts';
 import type { DamagedSeal } from './seal-pass.ts';
+import type { LackingSeals } from './stored-leaves.ts';
 
 export interface LastEvent {
   readonly head: string;

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
-import type { ContentPart } from './content/content-types.ts';
-import type { SpilledIds } from './content/id-spill.ts';
-import type { NewFinding } from './domain/findings.ts';
-import type { BatchMark, RowMarks } from './records/batch-marks.ts';
+import type { ContentPart } from '../content/content-types.ts';
+import type { SpilledIds } from '../content/id-spill.ts';
+import type { NewFinding } from '../domain/findings.ts';
+import type { BatchMark, RowMarks } from '../records/batch-marks.ts';
 
 /** What one run of sections of one partition came to, in the form of a run's progress. */
 export interface CheckedPart {

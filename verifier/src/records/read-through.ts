@@ -3,10 +3,10 @@ import type { KafkaErrorCode } from '@tallystick/kafka/errors';
 import type { RecordLog } from '@tallystick/kafka/record-log';
 import { readPartition } from '@tallystick/kafka/strict-reader';
 import type { BatchId, ReadBatch, ReadOptions, Seam } from '@tallystick/kafka/strict-reader';
-import { firstOverlong, misplacedAt, numberIn } from './records/batch-place.ts';
-import type { Misplaced } from './records/batch-place.ts';
-import type { Patience } from './deadline.ts';
-import { holeOf, isBad, readerOptions, whatItMeans } from './records/past-damage.ts';
+import type { Patience } from '../deadline.ts';
+import { firstOverlong, misplacedAt, numberIn } from './batch-place.ts';
+import type { Misplaced } from './batch-place.ts';
+import { holeOf, isBad, readerOptions, whatItMeans } from './past-damage.ts';
 
 /** One partition as something to read. */
 export interface Source extends Patience {

@@ -1,19 +1,19 @@
 import { KafkaError } from '@tallystick/kafka/errors';
 import { readPartition } from '@tallystick/kafka/strict-reader';
-import { boundsOf, describeTopic } from './ask-broker.ts';
-import type { Plan } from './domain/plan.ts';
-import { compareSeals, sealOfLeaves } from './domain/seal-number.ts';
-import type { SealNumber } from './domain/seal-number.ts';
-import type { SealSection } from './domain/sections.ts';
+import { boundsOf, describeTopic } from '../ask-broker.ts';
+import type { Plan } from '../domain/plan.ts';
+import { compareSeals, sealOfLeaves } from '../domain/seal-number.ts';
+import type { SealNumber } from '../domain/seal-number.ts';
+import type { SealSection } from '../domain/sections.ts';
+import type { OpenSeal } from '../progress/progress-part.ts';
+import type { Run } from '../run/run.ts';
+import { dataRecords } from './data-records.ts';
 import type { PartitionFindings } from './partition-findings.ts';
-import type { OpenSeal } from './progress-part.ts';
 import { readThrough } from './read-through.ts';
 import type { Piece, Source } from './read-through.ts';
-import type { Run } from './run/run.ts';
 import type { DamagedSeal, SealSink } from './seal-pass.ts';
-import { dataRecords } from './records/data-records.ts';
-import { StoredLeaves } from './records/stored-leaves.ts';
-import type { SameLeaves } from './records/stored-leaves.ts';
+import { StoredLeaves } from './stored-leaves.ts';
+import type { SameLeaves } from './stored-leaves.ts';
 
 /**
  * Follows the stored leaves beside the seals as these are settled, in order, so that each damaged batch is taken apart as soon as its
