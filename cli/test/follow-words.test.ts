@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Verdict } from '@tallystick/verifier/verdict';
 import { finding } from '../../verifier/test/report/samples.ts';
 import { verdictOf } from '../../verifier/test/schedule/support.ts';
-import { FollowWords } from '../src/verification/follow-words.ts';
+import { endText, FollowWords, worstOf } from '../src/verification/follow-words.ts';
 
 const first = verdictOf('verified');
 const next = (more: Partial<Verdict> = {}): Verdict =>
@@ -75,4 +75,10 @@ describe('a log that is followed', () => {
     ] as const)
       expect(lines(before, after)[1]).toBeGreaterThan(1);
   });
+});
+
+it('the end says that the exit code is that of the worst verdict', () => {
+  const codes = [[0], [0, 3], [3, 1, 0], []].map((seen) => worstOf(new Set(seen)));
+  expect(codes).toEqual([0, 3, 1, 3]);
+  expect(endText(1)).toBe('ended; the exit code is that of the worst verdict seen: 1 (failed)');
 });

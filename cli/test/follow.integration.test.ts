@@ -35,6 +35,7 @@ it('follows a log: the whole verdict once, then a line a look, and ends well wit
   }
   expect(await ended, errors).toBe(0);
   expect(out).toMatch(/^VERIFIED\n/);
+  expect(out).toMatch(/\nended; the exit code is that of the worst verdict seen: 0 \(verified\)\n$/);
   // What is no audit event is a warning of the first look, and of the one that read the seven: new ones are told whole.
   expect(out.match(/^VERIFIED$/gm)?.length).toBeLessThanOrEqual(3);
   expect(errors).toBe('');

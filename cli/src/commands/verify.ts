@@ -6,7 +6,7 @@ import { exitCodeOf } from '../exit-codes.ts';
 import { namedVkey } from '../named-vkey.ts';
 import { progressLine, progressMode } from '../progress.ts';
 import { stopSignal } from '../stop-signal.ts';
-import { FollowWords } from '../verification/follow-words.ts';
+import { endText, FollowWords, worstOf } from '../verification/follow-words.ts';
 import { runVerification, withVerification } from '../verification/run-verification.ts';
 import { runOnceReported, runScheduled } from '../verification/run-reported.ts';
 import { tellError } from '../verification/tell-error.ts';
@@ -78,7 +78,9 @@ async function follow(context: Context, flags: VerifyFlags, signal: AbortSignal)
     });
   });
   line.clear();
-  return seen.has(1) ? 1 : seen.has(3) || seen.size === 0 ? 3 : 0;
+  const exitCode = worstOf(seen);
+  if (flags.json !== true) context.out(endText(exitCode));
+  return exitCode;
 }
 
 async function selfTest(context: Context, flags: VerifyFlags, signal: AbortSignal): Promise<number> {

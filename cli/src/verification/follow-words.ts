@@ -23,6 +23,17 @@ export class FollowWords {
   }
 }
 
+/** The exit code of looks with these exit codes: that of the worst; 3 where there was none. */
+export function worstOf(seen: ReadonlySet<number>): 0 | 1 | 3 {
+  return seen.has(1) ? 1 : seen.has(3) || seen.size === 0 ? 3 : 0;
+}
+
+/** What is said last of all. */
+export function endText(exitCode: 0 | 1 | 3): string {
+  const worst = { 0: 'verified', 1: 'failed', 3: 'inconclusive, or there was no verdict' }[exitCode];
+  return `ended; the exit code is that of the worst verdict seen: ${exitCode} (${worst})`;
+}
+
 /** What a verdict comes to, but for what grows with the log and what it found. */
 function standOf({ exitCode, anchoredTo, mode, fullBecause, findingsOmitted, checked }: Verdict): string {
   const kinds = Object.keys(findingsOmitted).sort();
