@@ -58,7 +58,7 @@ function quotas(found: readonly ReportedFinding[], shown: number): Map<string, n
 function told(finding: ReportedFinding, paint: (code: string, text: string) => string): string[] {
   const { code, severity, message, expected, found, hash, acknowledged, lapsed } = finding;
   return [
-    `  ${paint(severityColours[severity], `${severity} ${code}`)}  ${whereOf(finding)}`,
+    `  ${paint(severityColours[severity], `${severity} ${code}`)}${whereOf(finding)}`,
     `    ${printable(message)}`,
     ...(expected === null ? [] : [`    expected ${printable(expected)}`]),
     ...(found === null ? [] : [`    found    ${printable(found)}`]),
@@ -73,11 +73,13 @@ function answerText({ reason, by, until }: NonNullable<ReportedFinding['acknowle
   return `acknowledged${who}${until === undefined ? '' : ` until ${printable(until)}`}: ${printable(reason)}`;
 }
 
+/** Two blanks and the place; nothing where there is none. */
 function whereOf({ topic, partition, generation, place }: ReportedFinding): string {
   const parts = [
     topic === null ? null : `${printable(topic)}${partition === null ? '' : `/${partition}`}`,
     generation === null || generation === 0 ? null : `generation ${generation}`,
     place === '-' ? null : printable(place),
   ];
-  return parts.filter((part) => part !== null).join(', ');
+  const named = parts.filter((part) => part !== null);
+  return named.length === 0 ? '' : `  ${named.join(', ')}`;
 }

@@ -42,7 +42,10 @@ export function renderText(verdict: Verdict, { colour = false, findings: shown =
       ...queryCopy(verdict),
       ...notYet(verdict),
       ...ignored(verdict),
-      ['took', `${(verdict.durationMs / 1000).toFixed(1)} s, ${number(rates.eventsPerSecond)} events/s`],
+      [
+        'took',
+        `${(verdict.durationMs / 1000).toFixed(1)} s${checked.events === 0 ? '' : `, ${number(rates.eventsPerSecond)} events/s`}`,
+      ],
     ]),
   ];
   if (checked.partitions.length > 0) lines.push('', ...table(checked.partitions));
