@@ -1,22 +1,10 @@
 import { expect, it } from 'vitest';
 import { Lives, mostLives, mostRuns } from '../../src/content/lives.ts';
 import { mergeContent } from '../../src/content/content-check.ts';
-import { emptyTally } from '../../src/content/tally.ts';
-import type { ContentPart, ContentState } from '../../src/content/content-types.ts';
+import type { ContentState } from '../../src/content/content-types.ts';
+import { partOf } from '../support/content-part.ts';
 
-const part = (lives: Lives, last: number): ContentPart => ({
-  topic: 'audit.events',
-  partition: 0,
-  offsets: { first: 0, last },
-  tally: emptyTally(),
-  lives: lives.list(),
-  begun: lives.begun,
-  forgotten: lives.forgotten,
-  overflow: lives.overflow,
-  skipped: [],
-  ids: { count: 0, memory: [], file: null, chunks: [], failed: null },
-  maxClockSkewMs: null,
-});
+const part = (lives: Lives, last: number) => partOf(lives, { first: 0, last });
 const see = (lives: Lives, instance: string, sequence: number, offset: number): void =>
   lives.observe(lives.of(instance, 1, sequence, offset), sequence, offset);
 const codes = (lives: Lives, last: number, before: ContentState | null = null) =>

@@ -3,26 +3,14 @@ import { mergeContent } from '../../src/content/content-check.ts';
 import type { ContentPart } from '../../src/content/content-types.ts';
 import { LifeJoin } from '../../src/content/join-lives.ts';
 import { Lives, mostRuns } from '../../src/content/lives.ts';
-import { emptyTally } from '../../src/content/tally.ts';
+import { partOf } from '../support/content-part.ts';
 
 /** A shard's part, from the sequences of one producer at the offsets from `first` on. */
 function part(first: number, sequences: readonly number[]): ContentPart {
   const lives = new Lives();
   for (const [index, sequence] of sequences.entries())
     lives.observe(lives.of('broken', 1, sequence, first + index), sequence, first + index);
-  return {
-    topic: 'audit.events',
-    partition: 0,
-    offsets: { first, last: first + sequences.length - 1 },
-    tally: emptyTally(),
-    lives: lives.list(),
-    begun: lives.begun,
-    forgotten: lives.forgotten,
-    overflow: lives.overflow,
-    skipped: [],
-    ids: { count: 0, memory: [], file: null, chunks: [], failed: null },
-    maxClockSkewMs: null,
-  };
+  return partOf(lives, { first, last: first + sequences.length - 1 });
 }
 
 const perPart = 4_000;
